@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+# One Makefile for everything. `make` alone prints what there is.
+
+VERSION := 0.1.0
+SOVERSION := 0
+
+# Settings; each may be given on the command line.
+VARIANT ?= release
+OUT ?= build/$(VARIANT)
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+CC ?= cc
+CXX ?= c++
+AR ?= ar
+OBJCOPY ?= objcopy
+PKG_CONFIG ?= pkg-config
+TEST_TIMEOUT_S ?= 120
+# In CI a warning is an error; elsewhere a newer compiler must not stop a user.
+WERROR ?= $(if $(CI),-Werror)
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wvla \
+	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wwrite-strings -Wcast-qual \
+	-Wcast-align -Wpointer-arith -Wformat=2 -Wnull-dereference -Wswitch-enum -Wdouble-promotion
+ifneq (,$(findstring Free Software Foundation,$(shell $(CC) --version 2>/dev/null)))
+WARNINGS += -Wlogical-op -Wduplicated-cond -Wduplicated-branches
+endif
+
+OPTIMIZE_release := -O2 -g
+HARDEN_release := -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPTIMIZE_asan := -O1 -g
+SANITIZE_tsan := -fsanitize=thread
+OPTIMIZE_tsan := -O1 -g
+
+CFLAGS ?= $(OPTIMIZE_$(VARIANT))
+SANITIZE := $(SANITIZE_$(VARIANT))
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -Isrc -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread \
+	-ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(WERROR) $(HARDEN_$(VARIANT)) $(SANITIZE) $(CFLAGS)
+# Asked for when a recipe runs, since what answers may only just have been installed.
+DEPENDENCY_CFLAGS = $(shell $(PKG_CONFIG) --cflags libevent_core libcjson)
+DEPENDENCY_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libcjson)
+CMOCKA_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
+
+LAYERS := base bridge registry handlers ffi
+SOURCES := $(sort $(foreach layer,$(LAYERS),$(wildcard src/$(layer)/*.c)))
+OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
+SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/support/*.c))
+TESTS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/test_*.c tests/ffi/test_*.c)))
+EXAMPLES := $(patsubst %.c,$(OUT)/%,$(wildcard examples/*.c))
+
+SHARED := $(OUT)/libstepbus.so.$(SOVERSION)
+STATIC := $(OUT)/libstepbus.a
+
+.DEFAULT_GOAL := help
+.PHONY: help all check lint bench bench-bridge bench-registry demo install uninstall clean asan tsan deps-% format
+.SECONDARY:
+
+help: ## print this list
+	@echo "stepbus $(VERSION)"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
+	@echo "Settings: CC CFLAGS LDFLAGS PREFIX DESTDIR OUT VARIANT=release|asan|tsan"
+
+all: $(SHARED) $(STATIC) $(OUT)/libstepbus.so $(OUT)/stepbus.pc ## build the libraries
+
+demo: $(OUT)/examples/flow ## build what is needed and show the flow of a step, end to end
+	@$(OUT)/examples/flow
+
+check: deps-test all $(TESTS) $(EXAMPLES) ## build and run all tests
+	@TEST_TIMEOUT_S=$(TEST_TIMEOUT_S) OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' tests/run.sh $(TESTS)
+
+asan: ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) --no-print-directory VARIANT=asan OUT=build/asan run-tests
+tsan: ## run the tests under ThreadSanitizer
+	@$(MAKE) --no-print-directory VARIANT=tsan OUT=build/tsan run-tests
+
+.PHONY: run-tests
+run-tests: deps-test $(TESTS)
+	@SCRIPTS=0 TEST_TIMEOUT_S=$(TEST_TIMEOUT_S) OUT=$(OUT) tests/run.sh $(TESTS)
+
+lint: deps-lint all ## check layers, sizes, symbols, the header, format, clang-tidy and cppcheck
+	@OUT=$(OUT) tools/lint.sh
+
+bench: all ## run all benchmarks; peers that are installed take part
+	@OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' bench/run.sh all
+bench-bridge: all ## run the benchmark of the bridge
+	@OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' bench/run.sh bridge
+bench-registry: all ## run the benchmark of the registry and of the in-memory flow
+	@OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' bench/run.sh registry
+
+format: deps-lint ## format the sources
+	@clang-format -i $$(find src include tests examples bench -name '*.[ch]')
+
+install: all ## install under PREFIX (/usr/local), below DESTDIR
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 include/stepbus.h $(DESTDIR)$(INCLUDEDIR)/stepbus.h
+	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/libstepbus.a
+	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/libstepbus.so.$(SOVERSION)
+	ln -sf libstepbus.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libstepbus.so
+	install -m 644 $(OUT)/stepbus.pc $(DESTDIR)$(LIBDIR)/pkgconfig/stepbus.pc
+
+uninstall: ## take away what install put there
+	rm -f $(DESTDIR)$(INCLUDEDIR)/stepbus.h $(DESTDIR)$(LIBDIR)/libstepbus.a \
+		$(DESTDIR)$(LIBDIR)/libstepbus.so $(DESTDIR)$(LIBDIR)/libstepbus.so.$(SOVERSION) \
+		$(DESTDIR)$(LIBDIR)/pkgconfig/stepbus.pc
+
+clean: ## remove all that was built
+	rm -rf build
+
+# What a group of targets needs on this machine; the stamp spares asking again.
+deps-%:
+	@test -e build/.deps-$* || tools/deps.sh $*
+	@mkdir -p build && touch build/.deps-$*
+
+$(OUT)/%.o: %.c Makefile | deps-build
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(DEPENDENCY_CFLAGS) -MMD -MP -c $< -o $@
+
+# nodelete: threads that end after a dlclose would run a destructor that is gone.
+$(SHARED): $(OBJECTS) src/ffi/stepbus.map
+	$(CC) -shared -pthread $(SANITIZE) $(LDFLAGS) -Wl,-soname,$(@F) -Wl,--version-script,src/ffi/stepbus.map \
+		-Wl,-z,relro,-z,now,-z,noexecstack,-z,defs,-z,nodelete -o $@ $(OBJECTS) $(DEPENDENCY_LIBS)
+
+$(OUT)/libstepbus.so: $(SHARED)
+	@ln -sf $(<F) $@
+
+# One object in which only the exported names are global.
+$(STATIC): $(OBJECTS)
+	$(CC) -r -nostdlib -o $(OUT)/stepbus-all.o $(OBJECTS)
+	$(OBJCOPY) --wildcard --keep-global-symbol='stepbus_*' $(OUT)/stepbus-all.o
+	@rm -f $@
+	$(AR) rcs $@ $(OUT)/stepbus-all.o
+
+$(OUT)/stepbus.pc: tools/stepbus.pc.in Makefile
+	@mkdir -p $(@D)
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+		-e 's|@VERSION@|$(VERSION)|' $< > $@
+
+# Tests see the insides; examples see what a user sees.
+$(OUT)/tests/%: $(OUT)/tests/%.o $(OBJECTS) $(SUPPORT)
+	$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(DEPENDENCY_LIBS)
+
+# Examples include <stepbus.h>, as a user does.
+$(OUT)/examples/%.o: ALL_CFLAGS += -Iinclude
+
+$(OUT)/examples/%: $(OUT)/examples/%.o $(STATIC)
+	$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(DEPENDENCY_LIBS)
+
+$(OUT)/tests/%.o: ALL_CFLAGS += -Itests
+$(OUT)/tests/%.o: | deps-test
+
+-include $(OBJECTS:.o=.d) $(SUPPORT:.o=.d) $(TESTS:=.d) $(EXAMPLES:=.d)

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/guard.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+_Thread_local sb_guard_thread *sb_guard_self;
+bool sb_guard_is_fenced;
+
+static _Atomic(sb_guard_thread *) threads;
+static pthread_once_t setup_once = PTHREAD_ONCE_INIT;
+static pthread_key_t exit_key;
+static bool has_exit_key;
+
+enum { CACHE_LINE_LEN = 64 };
+
+static long membarrier(int command)
+{
+	return syscall(SYS_membarrier, command, 0, 0);
+}
+
+static void give_back(void *block)
+{
+	sb_guard_thread *thread = block;
+
+	sb_guard_self = NULL;
+	atomic_store_explicit(&thread->is_taken, 0, memory_order_release);
+}
+
+static void set_up(void)
+{
+	sb_guard_is_fenced = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) != 0;
+	has_exit_key = pthread_key_create(&exit_key, give_back) == 0;
+}
+
+static sb_guard_thread *reuse(void)
+{
+	sb_guard_thread *thread = atomic_load_explicit(&threads, memory_order_acquire);
+
+	for (; thread != NULL; thread = thread->next) {
+		uint32_t expected = 0;
+
+		if (atomic_compare_exchange_strong(&thread->is_taken, &expected, 1))
+			return thread;
+	}
+	return NULL;
+}
+
+static sb_guard_thread *make(void)
+{
+	/* Whole cache lines, so that no two threads write to one. */
+	size_t len = (sizeof(sb_guard_thread) + CACHE_LINE_LEN - 1) / CACHE_LINE_LEN * CACHE_LINE_LEN;
+	sb_guard_thread *thread = aligned_alloc(CACHE_LINE_LEN, len);
+
+	if (thread == NULL)
+		return NULL;
+	memset(thread, 0, len);
+	thread->top = thread->frames;
+	atomic_store_explicit(&thread->is_taken, 1, memory_order_relaxed);
+	thread->next = atomic_load_explicit(&threads, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&threads, &thread->next, thread, memory_order_release,
+						      memory_order_relaxed))
+		;
+	return thread;
+}
+
+sb_guard_thread *sb_guard_attach(void)
+{
+	sb_guard_thread *thread;
+
+	pthread_once(&setup_once, set_up);
+	thread = reuse();
+	if (thread == NULL)
+		thread = make();
+	if (thread == NULL)
+		return NULL;
+	/* Without the key a block is not given back when its thread ends: it is a leak, not an error. */
+	if (has_exit_key)
+		pthread_setspecific(exit_key, thread);
+	sb_guard_self = thread;
+	return thread;
+}
+
+void sb_guard_barrier(void)
+{
+	pthread_once(&setup_once, set_up);
+	if (sb_guard_is_fenced) {
+		/* Holding is a sequentially consistent exchange then; this pairs with it. */
+		static _Atomic(uint32_t) turn;
+
+		atomic_fetch_add_explicit(&turn, 1, memory_order_seq_cst);
+		return;
+	}
+	if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0)
+		return;
+	/* A forked child starts without the registration of its parent. */
+	sb_assert(errno == EPERM && membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0 &&
+		  membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0);
+}
+
+static bool is_named_by(const sb_guard_thread *thread, const void *object)
+{
+	for (size_t i = 0; i < SB_GUARD_FRAME_COUNT; i++) {
+		const sb_guard_frame *frame = &thread->frames[i];
+
+		if (atomic_load_explicit(&frame->item, memory_order_acquire) == object ||
+		    atomic_load_explicit(&frame->group, memory_order_acquire) == object)
+			return true;
+	}
+	return false;
+}
+
+bool sb_guard_is_held(const void *object)
+{
+	const sb_guard_thread *thread = atomic_load_explicit(&threads, memory_order_acquire);
+
+	for (; thread != NULL; thread = thread->next)
+		if (is_named_by(thread, object))
+			return true;
+	return false;
+}
+
+bool sb_guard_is_held_here(const void *object)
+{
+	return sb_guard_self != NULL && is_named_by(sb_guard_self, object);
+}
+
+void sb_guard_backoff(uint32_t *round)
+{
+	const uint32_t spin_count = 64, yield_count = 128;
+	const long pause_ns_max = 1000000;
+
+	(*round)++;
+	if (*round <= spin_count) {
+		atomic_signal_fence(memory_order_seq_cst);
+	} else if (*round <= yield_count) {
+		sched_yield();
+	} else {
+		long pause_ns = (long)(*round - yield_count) * 10000;
+		struct timespec pause = { 0, pause_ns < pause_ns_max ? pause_ns : pause_ns_max };
+
+		nanosleep(&pause, NULL);
+	}
+}
+
+void sb_guard_wait(const void *object)
+{
+	uint32_t round = 0;
+
+	sb_guard_barrier();
+	while (sb_guard_is_held(object))
+		sb_guard_backoff(&round);
+}
+
+void sb_guard_force_fences(bool is_fenced)
+{
+	pthread_once(&setup_once, set_up);
+	sb_guard_is_fenced = is_fenced;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What each thread is using right now, so that another thread can wait until it is not.
+ *
+ * A thread that is about to use a shared object names it in a frame of its own (sb_guard_hold), and only
+ * then looks whether the object is still alive. A thread that ends an object first marks it dead, then
+ * pays one sb_guard_barrier, and then reads everybody's frames (sb_guard_is_held). So the many who use pay
+ * plain stores, and the few who end pay a membarrier: no reader ever waits for a reader, nor shares a
+ * cache line with one. Where the kernel has no membarrier, holding pays a full fence instead.
+ *
+ * Frames nest like calls. A thread's frames live in a block that is made at its first use, given back when
+ * it ends, and never freed: the list of blocks is process-wide, the one writable datum besides the
+ * documented defaults. It couples nothing, since frames name objects.
+ */
+#ifndef SB_BASE_GUARD_H
+#define SB_BASE_GUARD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* The frames of a thread; host callbacks may nest to SB_GUARD_NEST_MAX, the rest is for what we do in them. */
+enum { SB_GUARD_NEST_MAX = 32, SB_GUARD_FRAME_COUNT = 40 };
+
+typedef struct sb_guard_frame {
+	_Atomic(const void *) group; /* for the bridge: the subscriber list that is being walked */
+	_Atomic(const void *) item;  /* the object in use */
+} sb_guard_frame;
+
+typedef struct sb_guard_thread {
+	sb_guard_frame *top; /* the next free frame; only its own thread reads it */
+	struct sb_guard_thread *next;
+	_Atomic(uint32_t) is_taken;
+	sb_guard_frame frames[SB_GUARD_FRAME_COUNT];
+} sb_guard_thread;
+
+/* initial-exec: one instruction instead of a call; a pointer is small enough for any dlopen'ed library. */
+extern _Thread_local sb_guard_thread *sb_guard_self __attribute__((tls_model("initial-exec")));
+/* Written before the first frame is used, then constant. */
+extern bool sb_guard_is_fenced;
+
+/* The calling thread's block, made now; NULL: out of memory. */
+sb_guard_thread *sb_guard_attach(void);
+
+static inline sb_guard_thread *sb_guard_thread_get(void)
+{
+	return sb_likely(sb_guard_self != NULL) ? sb_guard_self : sb_guard_attach();
+}
+
+static inline uint32_t sb_guard_depth(const sb_guard_thread *thread)
+{
+	return (uint32_t)(thread->top - thread->frames);
+}
+
+/* Opens a frame. The caller has seen that the depth is below SB_GUARD_FRAME_COUNT. */
+static inline sb_guard_frame *sb_guard_push(sb_guard_thread *thread)
+{
+	return thread->top++;
+}
+
+/* Names what is used. What the caller reads next, it reads after every other thread could see the name. */
+static inline void sb_guard_hold(_Atomic(const void *) *place, const void *object)
+{
+	if (sb_unlikely(sb_guard_is_fenced)) {
+		atomic_exchange_explicit(place, object, memory_order_seq_cst);
+		return;
+	}
+	atomic_store_explicit(place, object, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* Closes the frame: all that was done with the objects happens before anyone sees them free. */
+static inline void sb_guard_pop(sb_guard_thread *thread, sb_guard_frame *frame)
+{
+	atomic_store_explicit(&frame->item, NULL, memory_order_release);
+	atomic_store_explicit(&frame->group, NULL, memory_order_release);
+	thread->top = frame;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* Orders the marking of an object before the reading of all frames. */
+void sb_guard_barrier(void);
+/* Whether any frame names the object, in either place. After sb_guard_barrier. */
+bool sb_guard_is_held(const void *object);
+/* Whether one of the calling thread's own frames names the object. */
+bool sb_guard_is_held_here(const void *object);
+/* Waits until no frame names the object. Not from a thread that holds it. Costs a barrier. */
+void sb_guard_wait(const void *object);
+/* Pauses a little longer each time it is called with the same counter; for waits that are nearly never long. */
+void sb_guard_backoff(uint32_t *round);
+
+/* For tests: behave as where membarrier is missing. Before any other thread uses the guard. */
+void sb_guard_force_fences(bool is_fenced);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bridge: who subscribes to what, and what happens when that changes while others publish.
+ *
+ * Publishers (publish.h) read two things without a lock: the head and, through it, a table that has one
+ * immutable subscriber list for each event. Whoever changes the bridge takes the lock, builds new lists,
+ * installs them, and retires the old ones; a retired list or an ended subscription goes when no frame of
+ * the guard names it any more. destroy is called without the lock.
+ *
+ * From inside a callback of the bridge nothing waits (it might wait for itself): what cannot end at once
+ * "leaves", and the last publisher that walked an affected list tidies up behind itself.
+ */
+#ifndef SB_BRIDGE_BRIDGE_H
+#define SB_BRIDGE_BRIDGE_H
+
+#include <pthread.h>
+
+#include "base/guard.h"
+#include "bridge/delivery.h"
+#include "bridge/events.h"
+#include "bridge/subscription.h"
+
+/* Zero comes from the fork page: in a forked child every bridge reads as FORKED. */
+enum { SB_BRIDGE_FORKED = 0, SB_BRIDGE_ACTIVE = 1, SB_BRIDGE_STOPPED = 2, SB_BRIDGE_CLOSING = 3 };
+
+typedef struct sb_event_slot {
+	_Atomic(sb_subscriber_list *) list; /* NULL: no event has this id */
+	_Atomic(const sb_event *) event;
+} sb_event_slot;
+
+/* Tables only grow, and an outgrown one is kept (and kept up to date) for who may still be reading it. */
+typedef struct sb_event_table {
+	uint32_t capacity;
+	struct sb_event_table *previous;
+	sb_event_slot slots[];
+} sb_event_table;
+
+typedef struct sb_bridge_head {
+	_Atomic(uint32_t) mode;
+	_Atomic(sb_event_table *) table;
+} sb_bridge_head;
+
+struct stepbus_bridge {
+	sb_bridge_head *head; /* on a fork page */
+	stepbus_host host;
+	uint32_t flags;
+	uint32_t subscription_count_max;
+	_Atomic(uint64_t) refused_count;
+
+	pthread_mutex_t lock; /* guards what follows, and the writing of what publishers read */
+	sb_events events;
+	sb_map subscriptions; /* by id */
+	uint64_t last_subscription_id;
+	sb_subscriber_list *empty; /* of every event that nobody subscribes to */
+	sb_subscriber_list *retired;
+	sb_subscription *leaving; /* ended, with a callback still running */
+	sb_delivery delivery;
+
+	_Atomic(uint32_t) is_freeing;
+	pthread_t freeing_thread;
+};
+
+/* options has all defaults filled in. */
+stepbus_status sb_bridge_new(const stepbus_bridge_options *options, stepbus_bridge **out, stepbus_error *err);
+void sb_bridge_free(stepbus_bridge *bridge);
+stepbus_status sb_bridge_start(stepbus_bridge *bridge, stepbus_error *err);
+stepbus_status sb_bridge_stop(stepbus_bridge *bridge, stepbus_error *err);
+
+static inline uint32_t sb_bridge_mode(const stepbus_bridge *bridge)
+{
+	return atomic_load_explicit(&bridge->head->mode, memory_order_acquire);
+}
+
+/* STEPBUS_EFORKED in a forked child. Every function below but free asks first. */
+stepbus_status sb_bridge_check(const stepbus_bridge *bridge, stepbus_error *err);
+/* Whether the calling thread is inside a callback of this bridge. */
+bool sb_bridge_is_inside(const stepbus_bridge *bridge);
+
+stepbus_status sb_bridge_event(stepbus_bridge *bridge, sb_slice name, sb_event **out, stepbus_error *err);
+stepbus_status sb_bridge_declare(stepbus_bridge *bridge, const stepbus_event_info *info, uint32_t *event_id,
+				 stepbus_error *err);
+/* The event of an id; NULL where there is none. Any thread. */
+const sb_event *sb_bridge_event_of(const stepbus_bridge *bridge, uint32_t event_id);
+
+/* Whether the calling thread, about to leave a callback, leaves the last one and must dispose of the bridge. */
+bool sb_bridge_is_mine_to_dispose(const stepbus_bridge *bridge);
+/* Frees the memory; nobody is inside, or about to be. */
+void sb_bridge_dispose(stepbus_bridge *bridge);
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "bridge/loop.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/guard.h"
+#include "base/memory.h"
+
+struct sb_loop {
+	stepbus_host host;
+	void (*run)(void *user_data);
+	void (*last)(void *user_data);
+	void *user_data;
+	struct event_base *base;
+	struct event *wake_event;
+	pthread_t thread;
+	int wake_fd;
+	_Atomic(uint32_t) is_woken;
+	_Atomic(uint32_t) is_ending;
+	pthread_mutex_t lock;
+	pthread_cond_t started;
+	stepbus_status start_status;
+	bool is_started;
+};
+
+static void on_wake(evutil_socket_t fd, short what, void *context)
+{
+	sb_loop *loop = context;
+	uint64_t count;
+
+	(void)what;
+	/* Nothing to read means that another wake is on its way: run all the same, it is harmless. */
+	while (read(fd, &count, sizeof count) < 0 && errno == EINTR)
+		;
+	/* Cleared before running, so that a wake from now on leads to another run. */
+	atomic_store(&loop->is_woken, 0);
+	if (!atomic_load(&loop->is_ending))
+		loop->run(loop->user_data);
+	if (atomic_load(&loop->is_ending))
+		event_base_loopbreak(loop->base);
+}
+
+static void report_start(sb_loop *loop, stepbus_status status)
+{
+	pthread_mutex_lock(&loop->lock);
+	loop->start_status = status;
+	loop->is_started = true;
+	pthread_cond_signal(&loop->started);
+	pthread_mutex_unlock(&loop->lock);
+}
+
+static void dispose(sb_loop *loop)
+{
+	stepbus_host host = loop->host;
+
+	if (loop->wake_event != NULL)
+		event_free(loop->wake_event);
+	if (loop->base != NULL)
+		event_base_free(loop->base);
+	if (loop->wake_fd >= 0)
+		close(loop->wake_fd);
+	pthread_cond_destroy(&loop->started);
+	pthread_mutex_destroy(&loop->lock);
+	sb_release(&host, loop);
+}
+
+static void *thread_main(void *context)
+{
+	sb_loop *loop = context;
+	void (*last)(void *user_data);
+	void *user_data;
+
+	/* Deliveries need this block: have it now, when failing is still an answer. */
+	if (sb_guard_thread_get() == NULL) {
+		report_start(loop, STEPBUS_ENOMEM);
+		return NULL;
+	}
+	report_start(loop, STEPBUS_OK);
+	event_base_dispatch(loop->base);
+	last = loop->last;
+	user_data = loop->user_data;
+	if (last != NULL) {
+		dispose(loop);
+		last(user_data);
+	}
+	return NULL;
+}
+
+/* Libevent's environment variables are the host's business, and its locks have nothing to protect. */
+static struct event_base *new_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config == NULL)
+		return NULL;
+	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV) == 0)
+		base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
+static stepbus_status start_thread(sb_loop *loop, stepbus_error *err)
+{
+	sigset_t all, before;
+	int failure;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	failure = pthread_create(&loop->thread, NULL, thread_main, loop);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (failure != 0)
+		return sb_fail(err, STEPBUS_ESYSTEM, "cannot start the loop thread (errno %d)", failure);
+	pthread_setname_np(loop->thread, "stepbus-loop");
+	pthread_mutex_lock(&loop->lock);
+	while (!loop->is_started)
+		pthread_cond_wait(&loop->started, &loop->lock);
+	pthread_mutex_unlock(&loop->lock);
+	if (loop->start_status == STEPBUS_OK)
+		return STEPBUS_OK;
+	pthread_join(loop->thread, NULL);
+	return sb_fail_memory(err, "start the loop thread");
+}
+
+static stepbus_status set_up(sb_loop *loop, stepbus_error *err)
+{
+	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (loop->wake_fd < 0)
+		return sb_fail(err, STEPBUS_ESYSTEM, "cannot make an eventfd for the loop (errno %d)", errno);
+	loop->base = new_base();
+	if (loop->base == NULL)
+		return sb_fail(err, STEPBUS_ESYSTEM, "cannot make an event loop: out of memory or descriptors");
+	loop->wake_event = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
+	if (loop->wake_event == NULL || event_add(loop->wake_event, NULL) != 0)
+		return sb_fail_memory(err, "watch the loop's descriptor");
+	return start_thread(loop, err);
+}
+
+stepbus_status sb_loop_new(const stepbus_host *host, void (*run)(void *user_data), void *user_data, sb_loop **out,
+			   stepbus_error *err)
+{
+	sb_loop *loop = sb_alloc(host, sizeof *loop);
+	stepbus_status status;
+
+	if (loop == NULL)
+		return sb_fail_memory(err, "make the loop");
+	loop->host = *host;
+	loop->run = run;
+	loop->user_data = user_data;
+	sb_assert(pthread_mutex_init(&loop->lock, NULL) == 0);
+	sb_assert(pthread_cond_init(&loop->started, NULL) == 0);
+	status = set_up(loop, err);
+	if (status != STEPBUS_OK) {
+		dispose(loop);
+		return status;
+	}
+	*out = loop;
+	return STEPBUS_OK;
+}
+
+void sb_loop_wake(sb_loop *loop)
+{
+	const uint64_t one = 1;
+
+	if (atomic_exchange(&loop->is_woken, 1) != 0)
+		return;
+	/* EAGAIN would mean that 2^64 - 1 wakes are pending: then it is awake. */
+	while (write(loop->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
+		;
+}
+
+bool sb_loop_is_here(const sb_loop *loop)
+{
+	return loop != NULL && pthread_equal(pthread_self(), loop->thread) != 0;
+}
+
+void sb_loop_free(sb_loop *loop)
+{
+	if (loop == NULL)
+		return;
+	atomic_store(&loop->is_ending, 1);
+	sb_loop_wake(loop);
+	pthread_join(loop->thread, NULL);
+	dispose(loop);
+}
+
+void sb_loop_free_here(sb_loop *loop, void (*last)(void *user_data))
+{
+	loop->last = last;
+	pthread_detach(loop->thread);
+	atomic_store(&loop->is_ending, 1);
+}
+
+const char *sb_loop_library_version(void)
+{
+	return event_get_version();
+}

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT */
+#include "bridge/roster.h"
+
+#include "bridge/topic.h"
+
+enum { TABLE_CAPACITY_MIN = 128 };
+
+static sb_event_table *newest_table(const stepbus_bridge *bridge)
+{
+	return atomic_load_explicit(&bridge->head->table, memory_order_acquire);
+}
+
+static sb_subscriber_list *list_at(const sb_event_table *table, uint32_t event_id)
+{
+	return atomic_load_explicit(&table->slots[event_id].list, memory_order_acquire);
+}
+
+/* Into every table: a publisher may still be reading one that was outgrown. */
+static void set_list(stepbus_bridge *bridge, uint32_t event_id, sb_subscriber_list *list)
+{
+	for (sb_event_table *table = newest_table(bridge); table != NULL; table = table->previous)
+		if (event_id < table->capacity)
+			atomic_store_explicit(&table->slots[event_id].list, list, memory_order_seq_cst);
+}
+
+static void retire(stepbus_bridge *bridge, sb_subscriber_list *list)
+{
+	if (list == bridge->empty)
+		return;
+	atomic_store_explicit(&list->is_retired, 1, memory_order_relaxed);
+	list->next = bridge->retired;
+	bridge->retired = list;
+}
+
+static void free_subscription_if_unused(stepbus_bridge *bridge, sb_subscription *subscription)
+{
+	if (subscription->is_finished && subscription->list_count == 0)
+		sb_subscription_free(&bridge->host, subscription);
+}
+
+static void free_list(stepbus_bridge *bridge, sb_subscriber_list *list)
+{
+	for (uint32_t i = 0; i < list->count; i++) {
+		list->items[i]->list_count--;
+		free_subscription_if_unused(bridge, list->items[i]);
+	}
+	sb_release(&bridge->host, list);
+}
+
+static void free_chain(stepbus_bridge *bridge, sb_subscriber_list *list)
+{
+	while (list != NULL) {
+		sb_subscriber_list *next = list->next;
+
+		free_list(bridge, list);
+		list = next;
+	}
+}
+
+static void install_chain(stepbus_bridge *bridge, sb_subscriber_list *list)
+{
+	while (list != NULL) {
+		sb_subscriber_list *next = list->next;
+		sb_subscriber_list *before = list_at(newest_table(bridge), list->event_id);
+
+		list->next = NULL;
+		if (list->count == 0) {
+			set_list(bridge, list->event_id, bridge->empty);
+			free_list(bridge, list);
+		} else {
+			set_list(bridge, list->event_id, list);
+		}
+		retire(bridge, before);
+		list = next;
+	}
+}
+
+static bool grow_table(stepbus_bridge *bridge)
+{
+	sb_event_table *before = newest_table(bridge);
+	uint32_t capacity = before != NULL ? before->capacity * 2 : TABLE_CAPACITY_MIN;
+	sb_event_table *table = sb_alloc(&bridge->host, sizeof *table + capacity * sizeof(sb_event_slot));
+
+	if (table == NULL)
+		return false;
+	table->capacity = capacity;
+	table->previous = before;
+	for (uint32_t i = 0; before != NULL && i < before->capacity; i++) {
+		atomic_init(&table->slots[i].list, list_at(before, i));
+		atomic_init(&table->slots[i].event, atomic_load(&before->slots[i].event));
+	}
+	atomic_store_explicit(&bridge->head->table, table, memory_order_release);
+	return true;
+}
+
+/* The list of a new event: everybody whose pattern matches. NULL: out of memory. */
+static sb_subscriber_list *list_for_name(stepbus_bridge *bridge, sb_slice name)
+{
+	sb_subscriber_list *list = bridge->empty;
+
+	for (sb_map_node *node = sb_map_first(&bridge->subscriptions); node != NULL; node = sb_map_next(node)) {
+		sb_subscription *subscription = sb_subscription_of(node);
+		sb_subscriber_list *longer;
+
+		if (!sb_topic_is_match(sb_subscription_pattern(subscription), name))
+			continue;
+		longer = sb_subscriber_list_new(bridge, &bridge->host, list, subscription);
+		if (list != bridge->empty)
+			free_list(bridge, list);
+		if (longer == NULL)
+			return NULL;
+		list = longer;
+	}
+	return list;
+}
+
+stepbus_status sb_roster_open(stepbus_bridge *bridge, uint32_t event_id, sb_slice name, stepbus_error *err)
+{
+	sb_event_table *table = newest_table(bridge);
+	sb_subscriber_list *list;
+
+	if ((table == NULL || event_id >= table->capacity) && !grow_table(bridge))
+		return sb_fail_memory(err, "make room for an event");
+	list = list_for_name(bridge, name);
+	if (list == NULL)
+		return sb_fail_memory(err, "make room for an event");
+	set_list(bridge, event_id, list);
+	return STEPBUS_OK;
+}
+
+void sb_roster_name(stepbus_bridge *bridge, const sb_event *event)
+{
+	for (sb_event_table *table = newest_table(bridge); table != NULL; table = table->previous)
+		if (event->id < table->capacity)
+			atomic_store_explicit(&table->slots[event->id].event, event, memory_order_release);
+}
+
+void sb_roster_close(stepbus_bridge *bridge, uint32_t event_id)
+{
+	sb_subscriber_list *list = list_at(newest_table(bridge), event_id);
+
+	set_list(bridge, event_id, NULL);
+	retire(bridge, list);
+}
+
+/* New lists with the subscription for all events that its pattern matches, linked by next. */
+static stepbus_status build_chain(stepbus_bridge *bridge, sb_subscription *subscription, sb_subscriber_list **chain)
+{
+	sb_event_table *table = newest_table(bridge);
+	sb_slice pattern = sb_subscription_pattern(subscription);
+
+	*chain = NULL;
+	for (const sb_event *event = sb_events_first(&bridge->events); event != NULL; event = sb_events_next(event)) {
+		sb_subscriber_list *list;
+
+		if (!sb_topic_is_match(pattern, event->name))
+			continue;
+		list = sb_subscriber_list_new(bridge, &bridge->host, list_at(table, event->id), subscription);
+		if (list == NULL) {
+			free_chain(bridge, *chain);
+			*chain = NULL;
+			return STEPBUS_ENOMEM;
+		}
+		list->event_id = event->id;
+		list->next = *chain;
+		*chain = list;
+	}
+	return STEPBUS_OK;
+}
+
+static stepbus_status check_subscribe(stepbus_bridge *bridge, sb_slice pattern, stepbus_error *err)
+{
+	if (sb_bridge_mode(bridge) == SB_BRIDGE_CLOSING)
+		return sb_fail(err, STEPBUS_ESHUTDOWN, "cannot subscribe: the bridge is being freed");
+	if (sb_map_count(&bridge->subscriptions) >= bridge->subscription_count_max)
+		return sb_fail(err, STEPBUS_ELIMIT, "the bridge has %u subscriptions: raise subscription_count_max",
+			       bridge->subscription_count_max);
+	if (!sb_topic_is_pattern(pattern) && sb_map_find(&bridge->events.names, pattern.data, pattern.len) == NULL)
+		return sb_events_fail_missing(&bridge->events, pattern, err);
+	return STEPBUS_OK;
+}
+
+static stepbus_status subscribe_locked(stepbus_bridge *bridge, sb_slice pattern, sb_subscription *subscription,
+				       stepbus_error *err)
+{
+	stepbus_status status = check_subscribe(bridge, pattern, err);
+	sb_subscriber_list *chain;
+
+	if (status == STEPBUS_OK && subscription->queue != NULL)
+		status = sb_delivery_ensure_loop(bridge, err);
+	if (status != STEPBUS_OK)
+		return status;
+	subscription->id = bridge->last_subscription_id + 1;
+	if (build_chain(bridge, subscription, &chain) != STEPBUS_OK)
+		return sb_fail_memory(err, "subscribe");
+	if (!sb_map_add(&bridge->subscriptions, &subscription->node, &subscription->id, sizeof subscription->id)) {
+		free_chain(bridge, chain);
+		return sb_fail_memory(err, "subscribe");
+	}
+	bridge->last_subscription_id++;
+	install_chain(bridge, chain);
+	return STEPBUS_OK;
+}
+
+stepbus_status sb_roster_subscribe(stepbus_bridge *bridge, sb_slice pattern, const stepbus_subscription *spec,
+				   uint64_t *id, stepbus_error *err)
+{
+	sb_subscription *subscription = NULL;
+	stepbus_status status = sb_subscription_new(bridge, &bridge->host, spec, pattern, &subscription, err);
+
+	if (status != STEPBUS_OK)
+		return status;
+	pthread_mutex_lock(&bridge->lock);
+	status = subscribe_locked(bridge, pattern, subscription, err);
+	/* From the moment the lock is free the subscription may end: read its id before. */
+	if (status == STEPBUS_OK && id != NULL)
+		*id = subscription->id;
+	pthread_mutex_unlock(&bridge->lock);
+	if (status != STEPBUS_OK)
+		sb_subscription_free(&bridge->host, subscription);
+	else
+		sb_roster_settle(bridge);
+	return status;
+}
+
+/*
+ * From here on nobody new calls it. Lists that cannot be rebuilt for want of memory keep it as one that
+ * does nothing, until they are rebuilt for another reason.
+ */
+static void end_locked(stepbus_bridge *bridge, sb_subscription *subscription)
+{
+	sb_map_remove(&bridge->subscriptions, &subscription->node);
+	atomic_store_explicit(&subscription->is_removed, 1, memory_order_seq_cst);
+	atomic_store_explicit(&subscription->deliver, sb_subscription_deliver_nothing, memory_order_seq_cst);
+}
+
+static bool has_item(const sb_subscriber_list *list, const sb_subscription *subscription)
+{
+	for (uint32_t i = 0; i < list->count; i++)
+		if (list->items[i] == subscription)
+			return true;
+	return false;
+}
+
+static void take_out_locked(stepbus_bridge *bridge, sb_subscription *subscription)
+{
+	sb_event_table *table = newest_table(bridge);
+	sb_subscriber_list *chain = NULL;
+
+	for (uint32_t id = 0; id < bridge->events.count; id++) {
+		sb_subscriber_list *before = list_at(table, id);
+		sb_subscriber_list *list;
+
+		if (!has_item(before, subscription))
+			continue;
+		list = sb_subscriber_list_new(bridge, &bridge->host, before, NULL);
+		if (list == NULL)
+			break;
+		list->event_id = id;
+		list->next = chain;
+		chain = list;
+	}
+	install_chain(bridge, chain);
+}
+
+/* Nobody runs it: gives the user's data back, and the memory once no list holds it. */
+static void finish(stepbus_bridge *bridge, sb_subscription *subscription)
+{
+	sb_queue_counts counts = { 0 };
+
+	if (subscription->queue != NULL)
+		counts = sb_queue_count(subscription->queue);
+	if (subscription->destroy != NULL)
+		subscription->destroy(subscription->user_data);
+	pthread_mutex_lock(&bridge->lock);
+	bridge->delivery.past.offered += counts.offered;
+	bridge->delivery.past.delivered += counts.delivered;
+	bridge->delivery.past.dropped += counts.dropped;
+	subscription->is_finished = true;
+	free_subscription_if_unused(bridge, subscription);
+	pthread_mutex_unlock(&bridge->lock);
+}
+
+/* Whether nothing runs it, nor will: off the loop's turn list, and in nobody's frame before and after that. */
+static bool is_over(stepbus_bridge *bridge, sb_subscription *subscription)
+{
+	if (sb_guard_is_held(subscription))
+		return false;
+	if (subscription->queue == NULL)
+		return true;
+	sb_delivery_forget(&bridge->delivery, subscription);
+	return !sb_guard_is_held(subscription);
+}
+
+/* Ends what end_locked began, now or, from inside a callback, when the last one returns. */
+static void part_with(stepbus_bridge *bridge, sb_subscription *subscription)
+{
+	uint32_t round = 0;
+
+	if (subscription->queue != NULL)
+		sb_queue_close(subscription->queue);
+	if (sb_bridge_is_inside(bridge)) {
+		pthread_mutex_lock(&bridge->lock);
+		subscription->next_leaving = bridge->leaving;
+		bridge->leaving = subscription;
+		pthread_mutex_unlock(&bridge->lock);
+		sb_roster_settle(bridge);
+		return;
+	}
+	sb_guard_barrier();
+	while (!is_over(bridge, subscription))
+		sb_guard_backoff(&round);
+	finish(bridge, subscription);
+}
+
+stepbus_status sb_roster_unsubscribe(stepbus_bridge *bridge, uint64_t id, stepbus_error *err)
+{
+	sb_subscription *subscription;
+
+	pthread_mutex_lock(&bridge->lock);
+	subscription = sb_subscription_of(sb_map_find(&bridge->subscriptions, &id, sizeof id));
+	if (subscription != NULL) {
+		end_locked(bridge, subscription);
+		take_out_locked(bridge, subscription);
+	}
+	pthread_mutex_unlock(&bridge->lock);
+	if (subscription == NULL)
+		return sb_fail(err, STEPBUS_ENOTFOUND, "there is no subscription %llu: it has ended before, or never was",
+			       (unsigned long long)id);
+	part_with(bridge, subscription);
+	sb_roster_settle(bridge);
+	sb_delivery_announce(&bridge->delivery);
+	return STEPBUS_OK;
+}
+
+bool sb_roster_has(stepbus_bridge *bridge, uint64_t id)
+{
+	bool is_there;
+
+	pthread_mutex_lock(&bridge->lock);
+	is_there = sb_map_find(&bridge->subscriptions, &id, sizeof id) != NULL;
+	pthread_mutex_unlock(&bridge->lock);
+	return is_there;
+}
+
+void sb_roster_clear(stepbus_bridge *bridge)
+{
+	sb_event_table *table = newest_table(bridge);
+	sb_subscription *ended = NULL;
+	sb_map_node *node;
+
+	pthread_mutex_lock(&bridge->lock);
+	while ((node = sb_map_first(&bridge->subscriptions)) != NULL) {
+		sb_subscription *subscription = sb_subscription_of(node);
+
+		end_locked(bridge, subscription);
+		subscription->next_leaving = ended;
+		ended = subscription;
+	}
+	for (uint32_t id = 0; id < bridge->events.count; id++) {
+		retire(bridge, list_at(table, id));
+		set_list(bridge, id, bridge->empty);
+	}
+	pthread_mutex_unlock(&bridge->lock);
+	while (ended != NULL) {
+		sb_subscription *next = ended->next_leaving;
+
+		part_with(bridge, ended);
+		ended = next;
+	}
+	sb_roster_settle(bridge);
+	sb_delivery_announce(&bridge->delivery);
+}
+
+static void free_retired_locked(stepbus_bridge *bridge)
+{
+	sb_subscriber_list **place = &bridge->retired;
+
+	while (*place != NULL) {
+		sb_subscriber_list *list = *place;
+
+		if (sb_guard_is_held(list)) {
+			place = &list->next;
+			continue;
+		}
+		*place = list->next;
+		free_list(bridge, list);
+	}
+}
+
+static sb_subscription *take_over_locked(stepbus_bridge *bridge)
+{
+	sb_subscription **place = &bridge->leaving;
+	sb_subscription *over = NULL;
+
+	while (*place != NULL) {
+		sb_subscription *subscription = *place;
+
+		if (!is_over(bridge, subscription)) {
+			place = &subscription->next_leaving;
+			continue;
+		}
+		*place = subscription->next_leaving;
+		subscription->next_leaving = over;
+		over = subscription;
+	}
+	return over;
+}
+
+void sb_roster_settle(stepbus_bridge *bridge)
+{
+	sb_subscription *over = NULL;
+
+	pthread_mutex_lock(&bridge->lock);
+	if (bridge->retired != NULL || bridge->leaving != NULL) {
+		sb_guard_barrier();
+		over = take_over_locked(bridge);
+		free_retired_locked(bridge);
+	}
+	pthread_mutex_unlock(&bridge->lock);
+	while (over != NULL) {
+		sb_subscription *next = over->next_leaving;
+
+		finish(bridge, over);
+		over = next;
+	}
+}
+
+void sb_roster_free(stepbus_bridge *bridge)
+{
+	sb_event_table *table = newest_table(bridge);
+
+	for (sb_subscriber_list *list = bridge->retired; list != NULL; list = list->next)
+		sb_guard_wait(list);
+	if (bridge->empty != NULL)
+		sb_guard_wait(bridge->empty);
+	sb_roster_settle(bridge);
+	sb_release(&bridge->host, bridge->empty);
+	while (table != NULL) {
+		sb_event_table *previous = table->previous;
+
+		sb_release(&bridge->host, table);
+		table = previous;
+	}
+}

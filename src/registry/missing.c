@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/missing.h"
+
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/nearest.h"
+#include "base/utf8.h"
+#include "registry/registry.h"
+
+enum { SHOWN_COUNT_MAX = 12, LIST_LEN = 640 };
+
+/* The first few names of the registry in sorted order. */
+typedef struct listing {
+	sb_slice names[SHOWN_COUNT_MAX];
+	size_t count;
+} listing;
+
+static int compare(sb_slice a, sb_slice b)
+{
+	size_t len = a.len < b.len ? a.len : b.len;
+	int order = memcmp(a.data, b.data, len);
+
+	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* Keeps the list sorted and at its length: what falls off the end is only counted. */
+static void insert(listing *l, sb_slice name)
+{
+	size_t place = l->count;
+
+	while (place > 0 && compare(name, l->names[place - 1]) < 0)
+		place--;
+	if ((place > 0 && sb_slice_is_equal(name, l->names[place - 1])) || place == SHOWN_COUNT_MAX)
+		return;
+	if (l->count < SHOWN_COUNT_MAX)
+		l->count++;
+	memmove(&l->names[place + 1], &l->names[place], (l->count - 1 - place) * sizeof *l->names);
+	l->names[place] = name;
+}
+
+static void write_list(const listing *l, size_t family_count, char text[LIST_LEN])
+{
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < l->count && len < LIST_LEN; i++)
+		len += (size_t)snprintf(text + len, LIST_LEN - len, "%s'%.*s'", i > 0 ? ", " : "",
+					(int)l->names[i].len, l->names[i].data);
+	if (family_count > l->count && len < LIST_LEN)
+		snprintf(text + len, LIST_LEN - len, ", and %zu more", family_count - l->count);
+}
+
+static void write_versions(const sb_family *family, char text[LIST_LEN])
+{
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (const sb_entry *entry = family->versions; entry != NULL && len < LIST_LEN; entry = entry->lower)
+		len += (size_t)snprintf(text + len, LIST_LEN - len, "%s'%s'", len > 0 ? ", " : "",
+					entry->handler->spec.version);
+}
+
+/* The name is there, in other versions. */
+static stepbus_status fail_version(const sb_family *family, const sb_handler_name *name, stepbus_error *err)
+{
+	char versions[LIST_LEN];
+	sb_shown shown_name, shown_version;
+
+	write_versions(family, versions);
+	return sb_fail(err, STEPBUS_ENOTFOUND,
+		       "no version '%s' of handler '%s' is available. Registered versions: [%s]. Register it, or mark "
+		       "one of these as the default",
+		       sb_show(&shown_version, name->version.data, name->version.len),
+		       sb_show(&shown_name, name->name.data, name->name.len), versions);
+}
+
+/* A key is name NUL namespace; names are text, so the first NUL ends the name. */
+static sb_slice name_of(const sb_family *family)
+{
+	return sb_slice_z(family->key);
+}
+
+static bool is_of(const sb_family *family, const sb_handler_name *name)
+{
+	sb_slice own_name = name_of(family);
+
+	return sb_slice_is_equal(own_name, name->name) &&
+	       sb_slice_is_equal(sb_slice_of(family->key + own_name.len + 1, family->key_len - own_name.len - 1),
+				 name->handler_namespace);
+}
+
+stepbus_status sb_missing_fail(const sb_map *families, const sb_handler_name *name, stepbus_error *err)
+{
+	sb_nearest nearest = sb_nearest_to(name->name);
+	listing l = { .count = 0 };
+	sb_shown shown_name, shown_namespace;
+	char list[LIST_LEN];
+
+	if (err == NULL)
+		return STEPBUS_ENOTFOUND;
+	for (sb_map_node *node = sb_map_first(families); node != NULL; node = sb_map_next(node)) {
+		const sb_family *family = (const sb_family *)(const void *)node;
+
+		if (is_of(family, name))
+			return fail_version(family, name, err);
+		insert(&l, name_of(family));
+		sb_nearest_offer(&nearest, name_of(family));
+	}
+	write_list(&l, sb_map_count(families), list);
+	return sb_fail(err, STEPBUS_ENOTFOUND,
+		       "no handler registered for '%s' in namespace '%s'%s%.*s%s. Registered handlers: [%s]. Register it "
+		       "before its steps run",
+		       sb_show(&shown_name, name->name.data, name->name.len),
+		       sb_show(&shown_namespace, name->handler_namespace.data, name->handler_namespace.len),
+		       nearest.best.len > 0 ? " (did you mean '" : "", (int)nearest.best.len,
+		       nearest.best.len > 0 ? nearest.best.data : "", nearest.best.len > 0 ? "'?)" : "", list);
+}

@@ -1,0 +1,75 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Sees that the packages of a group are there: tools/deps.sh build|test|lint|bench
+# Installs what is missing with apt where that is possible, otherwise prints exactly what to install.
+set -eu
+
+group=${1:-build}
+cc=${CC:-cc}
+
+has_command() { command -v "$1" >/dev/null 2>&1; }
+has_library() { has_command pkg-config && pkg-config --exists "$1"; }
+has_header() { echo "#include <$1>" | "$cc" -E -x c - >/dev/null 2>&1; }
+
+# Prints the packages that a group lacks.
+missing() {
+	case $1 in
+	build)
+		has_command "$cc" || echo gcc
+		has_header stdio.h || echo libc6-dev
+		has_command objcopy || echo binutils
+		has_command pkg-config || echo pkg-config
+		has_library libevent_core || echo libevent-dev
+		has_library libcjson || echo libcjson-dev
+		has_header uthash.h || echo uthash-dev
+		;;
+	test)
+		missing build
+		has_library cmocka || echo libcmocka-dev
+		has_command c++ || echo g++
+		;;
+	lint)
+		missing test
+		has_command clang-format || echo clang-format
+		has_command clang-tidy || echo clang-tidy
+		has_command cppcheck || echo cppcheck
+		has_command ctags || echo universal-ctags
+		has_command shellcheck || echo shellcheck
+		;;
+	bench)
+		missing build
+		has_command c++ || echo g++
+		has_library glib-2.0 || echo libglib2.0-dev
+		has_library sigc++-2.0 || echo libsigc++-2.0-dev
+		has_header boost/version.hpp || echo libboost-dev
+		has_command node || echo nodejs
+		/usr/bin/python3 -c 'import pyee' 2>/dev/null || echo python3-pyee
+		;;
+	*)
+		echo "tools/deps.sh: there is no group '$1': use build, test, lint or bench" >&2
+		exit 2
+		;;
+	esac
+}
+
+wanted=$(missing "$group" | sort -u | tr '\n' ' ')
+[ -n "$wanted" ] || exit 0
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+	has_command sudo && sudo -n true 2>/dev/null && as_root='sudo -n'
+fi
+if ! has_command apt-get || { [ "$(id -u)" -ne 0 ] && [ -z "$as_root" ]; }; then
+	echo "stepbus needs packages that are not here. On Debian or Ubuntu, install them with:" >&2
+	echo "    sudo apt-get install $wanted" >&2
+	exit 1
+fi
+echo "installing: $wanted" >&2
+$as_root apt-get update -qq >/dev/null
+# shellcheck disable=SC2086 # a list of words is meant
+DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $wanted >/dev/null
+left=$(missing "$group" | sort -u | tr '\n' ' ')
+[ -z "$left" ] || {
+	echo "tools/deps.sh: still missing after installing: $left" >&2
+	exit 1
+}
