@@ -61,7 +61,7 @@ static const bench_peer *const peers[] = {
 #ifdef BENCH_HAS_SIGC
 	&peer_sigc,
 #endif
-	&peer_emitter,	&peer_pyee,
+	&peer_emitter,  &peer_pyee,
 };
 
 static const bench_peer *const threaded_peers[] = {

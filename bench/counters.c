@@ -38,7 +38,7 @@ COUNT_FUNCTION(14)
 COUNT_FUNCTION(15)
 
 static const bench_count_fn count_functions[BENCH_COUNTER_COUNT] = {
-	count_0, count_1, count_2,  count_3,  count_4,	count_5,  count_6,  count_7,
+	count_0, count_1, count_2,  count_3,  count_4,  count_5,  count_6,  count_7,
 	count_8, count_9, count_10, count_11, count_12, count_13, count_14, count_15,
 };
 

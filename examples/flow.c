@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The flow of a step, end to end, in one process and without a store: a step is announced on the bridge,
- * the execution subscriber finds its handler in the registry and runs it, the result goes through the
- * completion function, and the news of it comes back over the bridge.
+ * The flow of a step, end to end, in one process and without a store: a step is announced on the
+ * bridge, the execution subscriber finds its handler in the registry and runs it, the result goes
+ * through the completion function, and the news of it comes back over the bridge.
  *
- * Three steps: one succeeds, one fails and says so, and one asks for a handler that nobody registered.
+ * Three steps: one succeeds, one fails and says so, and one asks for a handler that nobody
+ * registered.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,8 @@ static int32_t send_email(void *instance, const stepbus_context *context, stepbu
 	const stepbus_step_event *step = stepbus_context_step(context);
 
 	(void)instance;
-	printf("  handler     send_email runs with input %.*s\n", (int)step->input_len, (const char *)step->input);
+	printf("  handler     send_email runs with input %.*s\n", (int)step->input_len,
+	       (const char *)step->input);
 	stepbus_result_success(result, STEPBUS_TEXT("{\"sent\":true}"), NULL);
 	return 0;
 }
@@ -44,14 +46,15 @@ static int32_t charge_card(void *instance, const stepbus_context *context, stepb
 }
 
 /* The completion function: here it only counts; a durable store would keep the result. */
-static int32_t keep_result(void *user_data, const stepbus_completion *completion, stepbus_error *err)
+static int32_t keep_result(void *user_data, const stepbus_completion *completion,
+			   stepbus_error *err)
 {
 	int *kept = user_data;
 
 	(void)err;
 	(*kept)++;
-	printf("  completion  result number %d of worker %.*s is kept\n", *kept, (int)completion->worker_id_len,
-	       completion->worker_id);
+	printf("  completion  result number %d of worker %.*s is kept\n", *kept,
+	       (int)completion->worker_id_len, completion->worker_id);
 	return STEPBUS_OK;
 }
 
@@ -74,11 +77,13 @@ static int32_t on_completion(void *user_data, uint32_t event_id, const void *pay
 	else
 		heard->failures++;
 	if (done->outcome == STEPBUS_OUTCOME_SUCCESS)
-		printf("  event       step.completion.sent: success, result %.*s\n", (int)done->result_len,
-		       (const char *)done->result);
+		printf("  event       step.completion.sent: success, result %.*s\n",
+		       (int)done->result_len, (const char *)done->result);
 	else
-		printf("  event       step.completion.sent: failure '%.*s', %s\n              %.*s\n",
-		       (int)done->error_type_len, done->error_type, done->is_retryable ? "may be retried" : "final",
+		printf("  event       step.completion.sent: failure '%.*s', %s\n              "
+		       "%.*s\n",
+		       (int)done->error_type_len, done->error_type,
+		       done->is_retryable ? "may be retried" : "final",
 		       (int)done->error_message_len, done->error_message);
 	return STEPBUS_OK;
 }
@@ -99,14 +104,16 @@ static void check(stepbus_status status, const stepbus_error *err)
 	exit(1);
 }
 
-static void subscribe(stepbus_bridge *bridge, const char *event, stepbus_event_fn deliver, void *user_data)
+static void subscribe(stepbus_bridge *bridge, const char *event, stepbus_event_fn deliver,
+		      void *user_data)
 {
 	const stepbus_subscription subscription = { .size = sizeof subscription,
 						    .deliver = deliver,
 						    .user_data = user_data };
 	stepbus_error err = STEPBUS_ERROR_INIT;
 
-	check(stepbus_bridge_subscribe(bridge, event, strlen(event), &subscription, NULL, &err), &err);
+	check(stepbus_bridge_subscribe(bridge, event, strlen(event), &subscription, NULL, &err),
+	      &err);
 }
 
 static void register_handler(stepbus_registry *registry, const char *name, stepbus_handler_fn call)
@@ -141,8 +148,9 @@ static void announce_step(stepbus_bridge *bridge, const char *handler, const cha
 	check(stepbus_id_new(step.step_id, &err), &err);
 	check(stepbus_id_format(step.step_id, id, &err), &err);
 	printf("\nstep %s for handler '%s'\n", id, handler);
-	check(stepbus_bridge_publish_name(bridge, STEPBUS_TEXT(STEPBUS_EVENT_STEP_EXECUTION_RECEIVED), &step,
-					  sizeof step, &err),
+	check(stepbus_bridge_publish_name(bridge,
+					  STEPBUS_TEXT(STEPBUS_EVENT_STEP_EXECUTION_RECEIVED),
+					  &step, sizeof step, &err),
 	      &err);
 }
 
@@ -171,7 +179,8 @@ int main(void)
 	subscribe(bridge, STEPBUS_EVENT_STEP_COMPLETION_SENT, on_completion, &heard);
 	register_handler(registry, "send_email", send_email);
 	register_handler(registry, "charge_card", charge_card);
-	check(stepbus_execution_subscriber_new(bridge, registry, &options, &subscriber, &err), &err);
+	check(stepbus_execution_subscriber_new(bridge, registry, &options, &subscriber, &err),
+	      &err);
 	check(stepbus_execution_subscriber_start(subscriber, &err), &err);
 
 	announce_step(bridge, "send_email", "{\"to\":\"ada@example.org\"}");
@@ -182,7 +191,7 @@ int main(void)
 	stepbus_registry_attach(registry, NULL, NULL);
 	stepbus_registry_free(registry);
 	stepbus_bridge_free(bridge);
-	printf("\n3 steps were announced, %d results were kept: successes %d, failures %d\n", kept, heard.successes,
-	       heard.failures);
+	printf("\n3 steps were announced, %d results were kept: successes %d, failures %d\n", kept,
+	       heard.successes, heard.failures);
 	return kept == 3 && heard.successes == 1 && heard.failures == 2 ? 0 : 1;
 }

@@ -2,25 +2,29 @@
 /**
  * stepbus: an event bus and a step runtime inside your process, behind one narrow C ABI.
  *
- * This header is the whole stable interface. It stands alone (C99, C11, C++11), needs no macro to be
- * used, and can be read by foreign-function tools. How to read it:
+ * This header is the whole stable interface. It stands alone (C99, C11, C++11), needs no macro to
+ * be used, and can be read by foreign-function tools. How to read it:
  *
- *   names     stepbus_<noun>_<verb>; units come last (timeout_ms). _new/_free, _start/_stop, _add/_remove
- *             and _ref/_unref are the only lifecycle words. Every _free and _unref accepts NULL.
+ *   names     stepbus_<noun>_<verb>; units come last (timeout_ms). _new/_free, _start/_stop,
+ *             _add/_remove and _ref/_unref are the only lifecycle words. Every _free and _unref
+ *             accepts NULL.
  *   status    a call returns STEPBUS_OK (0) or one of the codes below. The last parameter is a
- *             stepbus_error that the caller owns and that may be NULL; its message says what could not
- *             be done, to what, and what to do about it.
- *   text      is (pointer, length) and UTF-8; it needs no terminator. Inputs are copied before the call
- *             returns. An optional text is left out with (NULL, 0).
- *   structs   start with `size`: set it to sizeof the struct. The library refuses fields that it does not
- *             know unless they are zero, so an old library never ignores a wish of a new host.
- *   threads   each function says from where it may be called. "any" means any thread, also from inside a
- *             callback of the library. No lock of the library is held while host code runs.
- *   callbacks come as function, user_data and destroy. destroy runs exactly once, also when the call that
- *             was given it fails.
+ *             stepbus_error that the caller owns and that may be NULL; its message says what could
+ *             not be done, to what, and what to do about it.
+ *   text      is (pointer, length) and UTF-8; it needs no terminator. Inputs are copied before the
+ *             call returns. An optional text is left out with (NULL, 0).
+ *   structs   start with `size`: set it to sizeof the struct. The library refuses fields that it
+ *             does not know unless they are zero, so an old library never ignores a wish of a new
+ *             host.
+ *   threads   each function says from where it may be called. "any" means any thread, also from
+ *             inside a callback of the library. No lock of the library is held while host code
+ *             runs.
+ *   callbacks come as function, user_data and destroy. destroy runs exactly once, also when the
+ *             call that was given it fails.
  *   fork      after fork() the child gets STEPBUS_EFORKED from every object of the parent.
  *
- * There is no discovery: nothing here scans a directory, loads a library or looks up a symbol by name.
+ * There is no discovery: nothing here scans a directory, loads a library or looks up a symbol by
+ * name.
  */
 #ifndef STEPBUS_H
 #define STEPBUS_H
@@ -41,45 +45,51 @@ extern "C" {
 /** The version of this header. stepbus_version() tells that of the library. */
 #define STEPBUS_VERSION "0.1.0"
 
-/** Changes when an old binary could no longer use the library; equal to the number in libstepbus.so.N. */
+/**
+ * Changes when an old binary could no longer use the library; equal to the number in
+ * libstepbus.so.N.
+ */
 #define STEPBUS_ABI_VERSION 0
 
-/** Writes a string literal as the (pointer, length) pair that the calls take. A convenience for C. */
+/**
+ * Writes a string literal as the (pointer, length) pair that the calls take. A convenience for C.
+ */
 #define STEPBUS_TEXT(literal) (literal), (sizeof(literal) - 1)
 
-/* ---------------------------------------------------------------------------------------------------
+/*
  * Status and errors
- * ------------------------------------------------------------------------------------------------ */
+ * -----------------
+ */
 
 /** What a call answers. The values never change their meaning and are never reused. */
 typedef int32_t stepbus_status;
 
 enum {
 	STEPBUS_OK = 0,
-	STEPBUS_EINVAL = 1,      /* an argument is not allowed; the message names it */
-	STEPBUS_ENOMEM = 2,      /* memory ran out; nothing was changed */
-	STEPBUS_ENOTFOUND = 3,   /* no such event, subscription, handler or field */
-	STEPBUS_EEXISTS = 4,     /* that name is taken */
-	STEPBUS_EINACTIVE = 5,   /* the bridge or subscriber is not started */
-	STEPBUS_EFULL = 6,       /* a bounded queue has no room */
-	STEPBUS_EDELIVERY = 7,   /* delivered, but a subscriber answered with an error */
-	STEPBUS_EREENTRANT = 8,  /* not allowed from inside this callback, or nested too deep */
-	STEPBUS_ESEALED = 9,     /* the registry is sealed */
-	STEPBUS_ELIMIT = 10,     /* a stated limit is reached */
-	STEPBUS_EFORKED = 11,    /* the object belongs to the parent of this process */
-	STEPBUS_ESHUTDOWN = 12,  /* it is being stopped or freed */
-	STEPBUS_ETIMEDOUT = 13,  /* the time given to the call is over */
-	STEPBUS_EBUSY = 14,      /* refused for now; the same call may succeed later */
-	STEPBUS_EALREADY = 15,   /* completed before, with other content */
-	STEPBUS_ESTALE = 16,     /* a newer attempt of this step exists */
-	STEPBUS_EHANDLER = 17,   /* host code (a handler, factory or health check) failed */
-	STEPBUS_ESYSTEM = 18     /* the operating system refused a thread, descriptor or mapping */
+	STEPBUS_EINVAL = 1,     /* an argument is not allowed; the message names it */
+	STEPBUS_ENOMEM = 2,     /* memory ran out; nothing was changed */
+	STEPBUS_ENOTFOUND = 3,  /* no such event, subscription, handler or field */
+	STEPBUS_EEXISTS = 4,    /* that name is taken */
+	STEPBUS_EINACTIVE = 5,  /* the bridge or subscriber is not started */
+	STEPBUS_EFULL = 6,      /* a bounded queue has no room */
+	STEPBUS_EDELIVERY = 7,  /* delivered, but a subscriber answered with an error */
+	STEPBUS_EREENTRANT = 8, /* not allowed from inside this callback, or nested too deep */
+	STEPBUS_ESEALED = 9,    /* the registry is sealed */
+	STEPBUS_ELIMIT = 10,    /* a stated limit is reached */
+	STEPBUS_EFORKED = 11,   /* the object belongs to the parent of this process */
+	STEPBUS_ESHUTDOWN = 12, /* it is being stopped or freed */
+	STEPBUS_ETIMEDOUT = 13, /* the time given to the call is over */
+	STEPBUS_EBUSY = 14,     /* refused for now; the same call may succeed later */
+	STEPBUS_EALREADY = 15,  /* completed before, with other content */
+	STEPBUS_ESTALE = 16,    /* a newer attempt of this step exists */
+	STEPBUS_EHANDLER = 17,  /* host code (a handler, factory or health check) failed */
+	STEPBUS_ESYSTEM = 18,   /* the operating system refused a thread, descriptor or mapping */
 };
 
 /**
  * Where a call writes what went wrong. Owned by the caller, reusable, and only written on failure.
- * size bounds the message: a foreign host may pass a larger or a smaller block than this struct, of at
- * least 16 bytes; the message is cut on a character and always ends in NUL.
+ * size bounds the message: a foreign host may pass a larger or a smaller block than this struct, of
+ * at least 16 bytes; the message is cut on a character and always ends in NUL.
  */
 typedef struct stepbus_error {
 	uint32_t size;
@@ -88,14 +98,13 @@ typedef struct stepbus_error {
 } stepbus_error;
 
 /** An empty stepbus_error, ready for its first call. */
-#define STEPBUS_ERROR_INIT                        \
-	{                                         \
-		sizeof(stepbus_error), 0, { 0 }   \
-	}
+/* clang-format off */
+#define STEPBUS_ERROR_INIT { sizeof(stepbus_error), 0, { 0 } }
+/* clang-format on */
 
 /**
- * Names a status code, for logs: "STEPBUS_ENOTFOUND", or "STEPBUS_EUNKNOWN" for a code it does not know.
- * The text is static.
+ * Names a status code, for logs: "STEPBUS_ENOTFOUND", or "STEPBUS_EUNKNOWN" for a code it does not
+ * know. The text is static.
  *
  * threads  any.
  * errors   none.
@@ -103,9 +112,10 @@ typedef struct stepbus_error {
  */
 STEPBUS_API const char *stepbus_status_name(int32_t code);
 
-/* ---------------------------------------------------------------------------------------------------
+/*
  * The library
- * ------------------------------------------------------------------------------------------------ */
+ * -----------
+ */
 
 /**
  * Tells the version of the library, "0.1.0". The text is static.
@@ -117,8 +127,8 @@ STEPBUS_API const char *stepbus_status_name(int32_t code);
 STEPBUS_API const char *stepbus_version(void);
 
 /**
- * Tells the ABI version of the library. A host that was built with another STEPBUS_ABI_VERSION must not
- * go on.
+ * Tells the ABI version of the library. A host that was built with another STEPBUS_ABI_VERSION must
+ * not go on.
  *
  * threads  any.
  * errors   none.
@@ -130,8 +140,8 @@ STEPBUS_API uint32_t stepbus_abi_version(void);
 typedef struct stepbus_text stepbus_text;
 
 /**
- * Points at the bytes of a text: UTF-8, followed by a NUL that the length does not count. Valid until
- * stepbus_text_free. NULL gives an empty text.
+ * Points at the bytes of a text: UTF-8, followed by a NUL that the length does not count. Valid
+ * until stepbus_text_free. NULL gives an empty text.
  *
  * threads  any.
  * errors   none.
@@ -158,8 +168,8 @@ STEPBUS_API size_t stepbus_text_len(const stepbus_text *text);
 STEPBUS_API void stepbus_text_free(stepbus_text *text);
 
 /**
- * Describes this build as JSON: version, abi_version, compiler, the versions of the dependencies, and
- * "discovery":"compiled out".
+ * Describes this build as JSON: version, abi_version, compiler, the versions of the dependencies,
+ * and "discovery":"compiled out".
  *
  * out      the caller frees it with stepbus_text_free.
  * threads  any.
@@ -197,29 +207,32 @@ STEPBUS_API stepbus_status stepbus_id_format(const uint8_t *id, char *text, step
  * errors   STEPBUS_EINVAL.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_id_parse(const char *text, size_t len, uint8_t *id, stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_id_parse(const char *text, size_t len, uint8_t *id,
+					    stepbus_error *err);
 
-/* ---------------------------------------------------------------------------------------------------
+/*
  * What the host lends the library
- * ------------------------------------------------------------------------------------------------ */
+ * -------------------------------
+ */
 
 enum {
 	STEPBUS_LOG_DEBUG = 1,
 	STEPBUS_LOG_INFO = 2,
 	STEPBUS_LOG_WARN = 3,
-	STEPBUS_LOG_ERROR = 4
+	STEPBUS_LOG_ERROR = 4,
 };
 
 /**
- * Memory, log, clocks and randomness, lent by the host to one bridge or registry. Every function may be
- * NULL: then the library uses malloc, logs nothing, and asks the operating system. The struct is copied;
- * user_data must outlive every object that was made with it.
+ * Memory, log, clocks and randomness, lent by the host to one bridge or registry. Every function
+ * may be NULL: then the library uses malloc, logs nothing, and asks the operating system. The
+ * struct is copied; user_data must outlive every object that was made with it.
  *
  * log_level  records below it are not even built; 0 means STEPBUS_LOG_INFO.
- * allocate   block NULL: a new block of len bytes; len 0: frees block; else resizes it. NULL means that
- *            memory ran out. It must not call the library. (cJSON and libevent use malloc all the same.)
- * log        gets one JSON object a call, without a line end; valid during the call. It may call the
- *            library.
+ * allocate   block NULL: a new block of len bytes; len 0: frees block; else resizes it. NULL means
+ *            that memory ran out. It must not call the library. (cJSON and libevent use malloc all
+ *            the same.)
+ * log        gets one JSON object a call, without a line end; valid during the call. It may call
+ *            the library.
  * now_us     microseconds since 1970, UTC.
  * elapsed_ns nanoseconds that never go back.
  * random     fills a block with unpredictable bytes; 0 means success.
@@ -235,9 +248,10 @@ typedef struct stepbus_host {
 	int32_t (*random)(void *user_data, void *bytes, size_t len);
 } stepbus_host;
 
-/* ---------------------------------------------------------------------------------------------------
+/*
  * The bridge: an event bus
- * ------------------------------------------------------------------------------------------------ */
+ * ------------------------
+ */
 
 /** The events around one step that every host meets. The catalog has the others. */
 #define STEPBUS_EVENT_STEP_EXECUTION_RECEIVED "step.execution.received"
@@ -252,7 +266,7 @@ typedef struct stepbus_bridge stepbus_bridge;
 
 enum {
 	/* publishing or interning a name that nobody declared declares it, as category "custom" */
-	STEPBUS_BRIDGE_ALLOW_UNDECLARED = 1
+	STEPBUS_BRIDGE_ALLOW_UNDECLARED = 1,
 };
 
 /**
@@ -280,13 +294,13 @@ typedef struct stepbus_bridge_options {
  * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM, STEPBUS_ESYSTEM.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_bridge_new(const stepbus_bridge_options *options, stepbus_bridge **out,
-					      stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_bridge_new(const stepbus_bridge_options *options,
+					      stepbus_bridge **out, stepbus_error *err);
 
 /**
- * Stops a bridge and frees it with all that subscribed. Called from inside one of its own callbacks, the
- * bridge stops at once and goes away when the outermost callback returns. NULL is accepted. In a forked
- * child nothing is run or freed.
+ * Stops a bridge and frees it with all that subscribed. Called from inside one of its own
+ * callbacks, the bridge stops at once and goes away when the outermost callback returns. NULL is
+ * accepted. In a forked child nothing is run or freed.
  *
  * threads  any; no other thread may use the bridge from then on.
  * errors   none.
@@ -295,8 +309,8 @@ STEPBUS_API stepbus_status stepbus_bridge_new(const stepbus_bridge_options *opti
 STEPBUS_API void stepbus_bridge_free(stepbus_bridge *bridge);
 
 /**
- * Gives the process-wide bridge, made at the first call and started. Hosts that can pass a bridge around
- * should make their own.
+ * Gives the process-wide bridge, made at the first call and started. Hosts that can pass a bridge
+ * around should make their own.
  *
  * out      borrowed; valid until stepbus_bridge_default_reset.
  * threads  any.
@@ -306,8 +320,8 @@ STEPBUS_API void stepbus_bridge_free(stepbus_bridge *bridge);
 STEPBUS_API stepbus_status stepbus_bridge_default(stepbus_bridge **out, stepbus_error *err);
 
 /**
- * Frees the process-wide bridge; the next stepbus_bridge_default makes a new one. For tests, and for a
- * forked child that wants a bridge of its own.
+ * Frees the process-wide bridge; the next stepbus_bridge_default makes a new one. For tests, and
+ * for a forked child that wants a bridge of its own.
  *
  * threads  any, as for stepbus_bridge_free.
  * errors   none.
@@ -326,8 +340,9 @@ STEPBUS_API stepbus_status stepbus_bridge_start(stepbus_bridge *bridge, stepbus_
 
 /**
  * Refuses new events, delivers what waits in queues, removes all subscriptions, and returns when no
- * callback runs. From inside a callback of this bridge it does not wait: what is queued is dropped and
- * counted. Stopping a stopped bridge removes the subscriptions made since. It can be started again.
+ * callback runs. From inside a callback of this bridge it does not wait: what is queued is dropped
+ * and counted. Stopping a stopped bridge removes the subscriptions made since. It can be started
+ * again.
  *
  * threads  any.
  * errors   STEPBUS_EINVAL, STEPBUS_EFORKED.
@@ -345,17 +360,17 @@ STEPBUS_API stepbus_status stepbus_bridge_stop(stepbus_bridge *bridge, stepbus_e
 STEPBUS_API int32_t stepbus_bridge_is_active(const stepbus_bridge *bridge);
 
 /**
- * Looks up the id of an event, once, so that publishing needs no look-up by name. Names are compared byte
- * by byte. Ids are small numbers of this bridge that never change.
+ * Looks up the id of an event, once, so that publishing needs no look-up by name. Names are
+ * compared byte by byte. Ids are small numbers of this bridge that never change.
  *
  * name     1 to 128 bytes of [A-Za-z0-9_-] in segments joined by dots.
  * threads  any.
- * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND (with the nearest name), STEPBUS_EFORKED; where undeclared
- *          names are allowed also STEPBUS_ENOMEM, STEPBUS_ELIMIT.
+ * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND (with the nearest name), STEPBUS_EFORKED; where
+ *          undeclared names are allowed also STEPBUS_ENOMEM, STEPBUS_ELIMIT.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_bridge_event(stepbus_bridge *bridge, const char *name, size_t len,
-						uint32_t *event_id, stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_bridge_event(stepbus_bridge *bridge, const char *name,
+						size_t len, uint32_t *event_id, stepbus_error *err);
 
 /**
  * Names an event id.
@@ -366,25 +381,27 @@ STEPBUS_API stepbus_status stepbus_bridge_event(stepbus_bridge *bridge, const ch
  * since    0.1
  */
 STEPBUS_API stepbus_status stepbus_bridge_event_name(stepbus_bridge *bridge, uint32_t event_id,
-						     const char **name, size_t *len, stepbus_error *err);
+						     const char **name, size_t *len,
+						     stepbus_error *err);
 
 /**
- * Receives one event. What it returns says "delivered" (0) or "refused" (a status): it says nothing about
- * the success of a step. payload is valid during the call and belongs to the publisher. May publish,
- * subscribe, unsubscribe, stop and free.
+ * Receives one event. What it returns says "delivered" (0) or "refused" (a status): it says nothing
+ * about the success of a step. payload is valid during the call and belongs to the publisher. May
+ * publish, subscribe, unsubscribe, stop and free.
  */
-typedef int32_t (*stepbus_event_fn)(void *user_data, uint32_t event_id, const void *payload, size_t len);
+typedef int32_t (*stepbus_event_fn)(void *user_data, uint32_t event_id, const void *payload,
+				    size_t len);
 
 enum {
-	STEPBUS_SUBSCRIPTION_ONCE = 1,  /* delivers one event, then is gone */
-	STEPBUS_SUBSCRIPTION_QUEUED = 2 /* delivers on the bridge's loop thread, from a bounded queue */
+	STEPBUS_SUBSCRIPTION_ONCE = 1,   /* delivers one event, then is gone */
+	STEPBUS_SUBSCRIPTION_QUEUED = 2, /* delivers on the loop thread, from a bounded queue */
 };
 
 /** What a queued subscription does with an event when its queue is full. */
 enum {
-	STEPBUS_OVERFLOW_ERROR = 0,      /* the publisher gets STEPBUS_EFULL; counted as dropped */
-	STEPBUS_OVERFLOW_BLOCK = 1,      /* the publisher waits (on the loop thread itself: as ERROR) */
-	STEPBUS_OVERFLOW_DROP_OLDEST = 2 /* the oldest waiting event is dropped and counted */
+	STEPBUS_OVERFLOW_ERROR = 0, /* the publisher gets STEPBUS_EFULL; counted as dropped */
+	STEPBUS_OVERFLOW_BLOCK = 1, /* the publisher waits (on the loop thread itself: as ERROR) */
+	STEPBUS_OVERFLOW_DROP_OLDEST = 2, /* the oldest that waits is dropped and counted */
 };
 
 /**
@@ -394,7 +411,8 @@ enum {
  * priority          higher runs earlier; equal ones run in the order of subscribing.
  * overflow          STEPBUS_OVERFLOW_…, for a queued subscription.
  * queue_count_max   how many events may wait: 1 to 1,048,576; 0 means 1,024.
- * deliver           called for each event, on the publisher's thread or, queued, on the loop thread.
+ * deliver           called for each event, on the publisher's thread or, queued, on the loop
+ *                   thread.
  * user_data         given to deliver and destroy.
  * destroy           may be NULL; runs once, when deliver will never be called again.
  */
@@ -411,10 +429,10 @@ typedef struct stepbus_subscription {
 } stepbus_subscription;
 
 /**
- * Subscribes to one event by its exact name, or to all that match a pattern, also those declared later.
- * In a pattern the segment "*" matches any one segment, and as the last segment one or more: "step.*"
- * matches "step.completion.sent", "*" matches everything, "*.error" matches "handler.error". Publishes
- * that begin after this call returns reach the subscriber.
+ * Subscribes to one event by its exact name, or to all that match a pattern, also those declared
+ * later. In a pattern the segment "*" matches any one segment, and as the last segment one or more:
+ * "step.*" matches "step.completion.sent", "*" matches everything, "*.error" matches
+ * "handler.error". Publishes that begin after this call returns reach the subscriber.
  *
  * id       written on success; never reused by this bridge. May be NULL.
  * threads  any.
@@ -422,36 +440,41 @@ typedef struct stepbus_subscription {
  *          STEPBUS_ELIMIT, STEPBUS_ESHUTDOWN, STEPBUS_EFORKED, STEPBUS_ESYSTEM (no loop thread).
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_bridge_subscribe(stepbus_bridge *bridge, const char *pattern, size_t len,
-						    const stepbus_subscription *subscription, uint64_t *id,
-						    stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_bridge_subscribe(stepbus_bridge *bridge, const char *pattern,
+						    size_t len,
+						    const stepbus_subscription *subscription,
+						    uint64_t *id, stepbus_error *err);
 
 /**
- * Ends a subscription. When it returns, its callback is not running and will not be called again; what
- * waited in its queue is dropped and counted. From inside a callback of this bridge it does not wait, so
- * that two callbacks may end each other: no new call begins, and destroy runs when the last one returns.
+ * Ends a subscription. When it returns, its callback is not running and will not be called again;
+ * what waited in its queue is dropped and counted. From inside a callback of this bridge it does
+ * not wait, so that two callbacks may end each other: no new call begins, and destroy runs when the
+ * last one returns.
  *
  * threads  any; do not hold a lock that the callback takes.
  * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND (also the second time), STEPBUS_EFORKED.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_bridge_unsubscribe(stepbus_bridge *bridge, uint64_t id, stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_bridge_unsubscribe(stepbus_bridge *bridge, uint64_t id,
+						      stepbus_error *err);
 
 /**
- * Publishes an event to all that subscribed, in order, and returns when the unqueued ones have returned.
- * Does not look at the payload, takes no lock and allocates nothing. A callback may publish in turn, up
- * to 32 deep.
+ * Publishes an event to all that subscribed, in order, and returns when the unqueued ones have
+ * returned. Does not look at the payload, takes no lock and allocates nothing. A callback may
+ * publish in turn, up to 32 deep.
  *
  * event_id from stepbus_bridge_event.
  * payload  any bytes, up to what memory holds; NULL with length 0 is allowed.
  * threads  any.
  * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND, STEPBUS_EINACTIVE (refused, counted and logged),
- *          STEPBUS_EDELIVERY (every subscriber was called, at least one refused), STEPBUS_EFULL (likewise,
- *          a queue was full), STEPBUS_EREENTRANT (nested too deep), STEPBUS_ENOMEM, STEPBUS_EFORKED.
+ *          STEPBUS_EDELIVERY (every subscriber was called, at least one refused), STEPBUS_EFULL
+ *          (likewise, a queue was full), STEPBUS_EREENTRANT (nested too deep), STEPBUS_ENOMEM,
+ *          STEPBUS_EFORKED.
  * since    0.1
  */
 STEPBUS_API stepbus_status stepbus_bridge_publish(stepbus_bridge *bridge, uint32_t event_id,
-						  const void *payload, size_t len, stepbus_error *err);
+						  const void *payload, size_t len,
+						  stepbus_error *err);
 
 /**
  * Publishes an event by its name: stepbus_bridge_event and stepbus_bridge_publish in one.
@@ -461,8 +484,8 @@ STEPBUS_API stepbus_status stepbus_bridge_publish(stepbus_bridge *bridge, uint32
  * since    0.1
  */
 STEPBUS_API stepbus_status stepbus_bridge_publish_name(stepbus_bridge *bridge, const char *name,
-						       size_t name_len, const void *payload, size_t len,
-						       stepbus_error *err);
+						       size_t name_len, const void *payload,
+						       size_t len, stepbus_error *err);
 
 /**
  * Waits until every event that was queued before this call has been delivered or dropped.
@@ -472,7 +495,8 @@ STEPBUS_API stepbus_status stepbus_bridge_publish_name(stepbus_bridge *bridge, c
  * errors      STEPBUS_EINVAL, STEPBUS_ETIMEDOUT, STEPBUS_EREENTRANT, STEPBUS_EFORKED.
  * since       0.1
  */
-STEPBUS_API stepbus_status stepbus_bridge_flush(stepbus_bridge *bridge, int64_t timeout_ms, stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_bridge_flush(stepbus_bridge *bridge, int64_t timeout_ms,
+						stepbus_error *err);
 
 /**
  * Counts the subscribers that an event of this name reaches, those by pattern included.
@@ -481,13 +505,14 @@ STEPBUS_API stepbus_status stepbus_bridge_flush(stepbus_bridge *bridge, int64_t 
  * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND, STEPBUS_EFORKED.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_bridge_listener_count(stepbus_bridge *bridge, const char *name, size_t len,
-							 uint32_t *count, stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_bridge_listener_count(stepbus_bridge *bridge, const char *name,
+							 size_t len, uint32_t *count,
+							 stepbus_error *err);
 
 /**
- * Lists the subscriptions as a JSON array in order of delivery: id, pattern, priority, once, queued, and
- * for queued ones overflow, offered, delivered, dropped and waiting (offered = delivered + dropped +
- * waiting, always).
+ * Lists the subscriptions as a JSON array in order of delivery: id, pattern, priority, once,
+ * queued, and for queued ones overflow, offered, delivered, dropped and waiting (offered =
+ * delivered + dropped + waiting, always).
  *
  * name     only those that an event of this name reaches; (NULL, 0): all.
  * out      the caller frees it with stepbus_text_free.
@@ -495,23 +520,27 @@ STEPBUS_API stepbus_status stepbus_bridge_listener_count(stepbus_bridge *bridge,
  * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND, STEPBUS_ENOMEM, STEPBUS_EFORKED.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_bridge_listeners(stepbus_bridge *bridge, const char *name, size_t len,
-						    stepbus_text **out, stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_bridge_listeners(stepbus_bridge *bridge, const char *name,
+						    size_t len, stepbus_text **out,
+						    stepbus_error *err);
 
 /**
- * Tells the state of a bridge as JSON: active, events, subscriptions, refused (publishes while inactive),
- * and queued {offered, delivered, dropped, waiting} summed over all queued subscriptions there ever were.
+ * Tells the state of a bridge as JSON: active, events, subscriptions, refused (publishes while
+ * inactive), and queued {offered, delivered, dropped, waiting} summed over all queued subscriptions
+ * there ever were.
  *
  * out      the caller frees it with stepbus_text_free.
  * threads  any.
  * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM, STEPBUS_EFORKED.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_bridge_stats(stepbus_bridge *bridge, stepbus_text **out, stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_bridge_stats(stepbus_bridge *bridge, stepbus_text **out,
+						stepbus_error *err);
 
-/* ---------------------------------------------------------------------------------------------------
+/*
  * The catalog: what every event means
- * ------------------------------------------------------------------------------------------------ */
+ * -----------------------------------
+ */
 
 /**
  * The description of an event that a host declares.
@@ -545,11 +574,12 @@ typedef struct stepbus_event_info {
  *
  * event_id may be NULL.
  * threads  any.
- * errors   STEPBUS_EINVAL (the message names the field), STEPBUS_EEXISTS, STEPBUS_ENOMEM, STEPBUS_ELIMIT,
- *          STEPBUS_EFORKED.
+ * errors   STEPBUS_EINVAL (the message names the field), STEPBUS_EEXISTS, STEPBUS_ENOMEM,
+ *          STEPBUS_ELIMIT, STEPBUS_EFORKED.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_bridge_declare(stepbus_bridge *bridge, const stepbus_event_info *info,
+STEPBUS_API stepbus_status stepbus_bridge_declare(stepbus_bridge *bridge,
+						  const stepbus_event_info *info,
 						  uint32_t *event_id, stepbus_error *err);
 
 /**
@@ -562,8 +592,8 @@ STEPBUS_API stepbus_status stepbus_bridge_declare(stepbus_bridge *bridge, const 
  * errors   STEPBUS_EINVAL (no such category), STEPBUS_ENOMEM, STEPBUS_EFORKED.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_catalog_list(stepbus_bridge *bridge, const char *category, size_t len,
-						stepbus_text **out, stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_catalog_list(stepbus_bridge *bridge, const char *category,
+						size_t len, stepbus_text **out, stepbus_error *err);
 
 /**
  * Lists the events whose name or description contains a text, in any case, in the form of
@@ -574,23 +604,27 @@ STEPBUS_API stepbus_status stepbus_catalog_list(stepbus_bridge *bridge, const ch
  * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM, STEPBUS_EFORKED.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_catalog_search(stepbus_bridge *bridge, const char *text, size_t len,
-						  stepbus_text **out, stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_catalog_search(stepbus_bridge *bridge, const char *text,
+						  size_t len, stepbus_text **out,
+						  stepbus_error *err);
 
 /**
  * Describes one event as a JSON object in the form of stepbus_catalog_list.
  *
  * out      the caller frees it with stepbus_text_free.
  * threads  any.
- * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND (with the nearest name), STEPBUS_ENOMEM, STEPBUS_EFORKED.
+ * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND (with the nearest name), STEPBUS_ENOMEM,
+ *          STEPBUS_EFORKED.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_catalog_explain(stepbus_bridge *bridge, const char *name, size_t len,
-						   stepbus_text **out, stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_catalog_explain(stepbus_bridge *bridge, const char *name,
+						   size_t len, stepbus_text **out,
+						   stepbus_error *err);
 
-/* ---------------------------------------------------------------------------------------------------
+/*
  * A subscriber object: several events, one object, one callback each
- * ------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------
+ */
 
 /** One object's subscriptions, taken up and given back together. */
 typedef struct stepbus_subscriber stepbus_subscriber;
@@ -605,8 +639,8 @@ typedef struct stepbus_route {
 } stepbus_route;
 
 /**
- * How a subscriber is made. All routes share one user_data; destroy runs once, when the subscriber has
- * been freed and none of its callbacks runs.
+ * How a subscriber is made. All routes share one user_data; destroy runs once, when the subscriber
+ * has been freed and none of its callbacks runs.
  */
 typedef struct stepbus_subscriber_options {
 	uint32_t size;
@@ -626,18 +660,20 @@ typedef struct stepbus_subscriber_options {
  *          STEPBUS_EFORKED.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_subscriber_new(stepbus_bridge *bridge, const stepbus_subscriber_options *options,
+STEPBUS_API stepbus_status stepbus_subscriber_new(stepbus_bridge *bridge,
+						  const stepbus_subscriber_options *options,
 						  stepbus_subscriber **out, stepbus_error *err);
 
 /**
- * Subscribes all routes, or none of them. Starting a started subscriber does nothing; starting after the
- * bridge was stopped subscribes anew.
+ * Subscribes all routes, or none of them. Starting a started subscriber does nothing; starting
+ * after the bridge was stopped subscribes anew.
  *
  * threads  any.
  * errors   those of stepbus_bridge_subscribe.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_subscriber_start(stepbus_subscriber *subscriber, stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_subscriber_start(stepbus_subscriber *subscriber,
+						    stepbus_error *err);
 
 /**
  * Unsubscribes all routes; when it returns, none of its callbacks runs on another thread.
@@ -646,7 +682,8 @@ STEPBUS_API stepbus_status stepbus_subscriber_start(stepbus_subscriber *subscrib
  * errors   STEPBUS_EINVAL, STEPBUS_EFORKED.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_subscriber_stop(stepbus_subscriber *subscriber, stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_subscriber_stop(stepbus_subscriber *subscriber,
+						   stepbus_error *err);
 
 /**
  * Stops and frees a subscriber. NULL is accepted.
@@ -663,15 +700,17 @@ STEPBUS_API void stepbus_subscriber_free(stepbus_subscriber *subscriber);
  *
  * out      the caller frees it with stepbus_text_free.
  * threads  any.
- * errors   STEPBUS_ENOTFOUND (no JSON object, no such field, or no text), STEPBUS_EINVAL, STEPBUS_ENOMEM.
+ * errors   STEPBUS_ENOTFOUND (no JSON object, no such field, or no text), STEPBUS_EINVAL,
+ *          STEPBUS_ENOMEM.
  * since    0.1
  */
 STEPBUS_API stepbus_status stepbus_payload_text(const void *payload, size_t len, const char *field,
-						size_t field_len, stepbus_text **out, stepbus_error *err);
+						size_t field_len, stepbus_text **out,
+						stepbus_error *err);
 
 /**
- * Reads an integer field at the top of a JSON payload. value is written only when the field is there and
- * is an integer between -2^53 and 2^53: set it to your fallback before the call.
+ * Reads an integer field at the top of a JSON payload. value is written only when the field is
+ * there and is an integer between -2^53 and 2^53: set it to your fallback before the call.
  *
  * threads  any.
  * errors   STEPBUS_ENOTFOUND (no JSON object, no such field, or no such integer), STEPBUS_EINVAL,
@@ -679,13 +718,17 @@ STEPBUS_API stepbus_status stepbus_payload_text(const void *payload, size_t len,
  * since    0.1
  */
 STEPBUS_API stepbus_status stepbus_payload_int(const void *payload, size_t len, const char *field,
-					       size_t field_len, int64_t *value, stepbus_error *err);
+					       size_t field_len, int64_t *value,
+					       stepbus_error *err);
 
-/* ---------------------------------------------------------------------------------------------------
+/*
  * Steps: what a handler gets and gives
- * ------------------------------------------------------------------------------------------------ */
+ * ------------------------------------
+ */
 
-/** The result of a step that this step depends on. Valid as long as the step event that holds it. */
+/**
+ * The result of a step that this step depends on. Valid as long as the step event that holds it.
+ */
 typedef struct stepbus_dependency {
 	uint32_t size;
 	uint32_t reserved;
@@ -698,8 +741,9 @@ typedef struct stepbus_dependency {
 } stepbus_dependency;
 
 /**
- * The payload of step.execution.received: one attempt of one step. An event is a view: whoever publishes
- * it keeps what it points at alive during the call. Queued subscribers get a copy of all of it.
+ * The payload of step.execution.received: one attempt of one step. An event is a view: whoever
+ * publishes it keeps what it points at alive during the call. Queued subscribers get a copy of all
+ * of it.
  *
  * step_id, token  name the attempt; tokens of a step only grow.
  * task_id         all zero when the step belongs to no task.
@@ -738,14 +782,15 @@ typedef struct stepbus_step_event {
 
 enum {
 	STEPBUS_OUTCOME_SUCCESS = 1,
-	STEPBUS_OUTCOME_FAILURE = 2
+	STEPBUS_OUTCOME_FAILURE = 2,
 };
 
 /**
  * The result of an attempt, as it is handed to the completion function and as the payload of
  * step.completion.sent. A view, valid during the call.
  *
- * error_type       "handler_not_found", "handler_factory_error", "handler_error", or the handler's own word.
+ * error_type       "handler_not_found", "handler_factory_error", "handler_error", or the handler's
+ *                  own word.
  * is_retryable     1 or 0: whether another attempt may succeed.
  * retry_after_ms   how long the handler asks to wait before it; -1: it does not say.
  * metadata         a JSON object, or empty.
@@ -791,7 +836,8 @@ typedef struct stepbus_completion {
  * since    0.1
  */
 STEPBUS_API stepbus_status stepbus_payload_step_event(const void *payload, size_t len,
-						      const stepbus_step_event **out, stepbus_error *err);
+						      const stepbus_step_event **out,
+						      stepbus_error *err);
 
 /**
  * Reads a payload as a completion, checking that it is one.
@@ -802,7 +848,8 @@ STEPBUS_API stepbus_status stepbus_payload_step_event(const void *payload, size_
  * since    0.1
  */
 STEPBUS_API stepbus_status stepbus_payload_completion(const void *payload, size_t len,
-						      const stepbus_completion **out, stepbus_error *err);
+						      const stepbus_completion **out,
+						      stepbus_error *err);
 
 /** What a running handler may ask about its step. Valid during the handler's call. */
 typedef struct stepbus_context stepbus_context;
@@ -824,8 +871,9 @@ STEPBUS_API const stepbus_step_event *stepbus_context_step(const stepbus_context
  * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND (with the names there are).
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_context_dependency(const stepbus_context *context, const char *step_name,
-						      size_t len, const stepbus_dependency **out,
+STEPBUS_API stepbus_status stepbus_context_dependency(const stepbus_context *context,
+						      const char *step_name, size_t len,
+						      const stepbus_dependency **out,
 						      stepbus_error *err);
 
 /**
@@ -848,8 +896,8 @@ typedef struct stepbus_result stepbus_result;
  * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM (the step then fails and may be retried).
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_result_success(stepbus_result *result, const void *bytes, size_t len,
-						  stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_result_success(stepbus_result *result, const void *bytes,
+						  size_t len, stepbus_error *err);
 
 /**
  * How a step failed.
@@ -878,7 +926,8 @@ typedef struct stepbus_failure {
  * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM (the step fails all the same and may be retried).
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_result_failure(stepbus_result *result, const stepbus_failure *failure,
+STEPBUS_API stepbus_status stepbus_result_failure(stepbus_result *result,
+						  const stepbus_failure *failure,
 						  stepbus_error *err);
 
 /**
@@ -888,8 +937,9 @@ STEPBUS_API stepbus_status stepbus_result_failure(stepbus_result *result, const 
  * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_result_set_content_type(stepbus_result *result, const char *content_type,
-							   size_t len, stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_result_set_content_type(stepbus_result *result,
+							   const char *content_type, size_t len,
+							   stepbus_error *err);
 
 /**
  * Adds metadata to the result, on success and on failure.
@@ -902,35 +952,39 @@ STEPBUS_API stepbus_status stepbus_result_set_content_type(stepbus_result *resul
 STEPBUS_API stepbus_status stepbus_result_set_metadata(stepbus_result *result, const char *metadata,
 						       size_t len, stepbus_error *err);
 
-/* ---------------------------------------------------------------------------------------------------
+/*
  * The registry: which handlers exist
- * ------------------------------------------------------------------------------------------------ */
+ * ----------------------------------
+ */
 
 /** The table of handlers. Nothing enters it except by a register call. */
 typedef struct stepbus_registry stepbus_registry;
 
-/** A resolved handler, held by a reference that its holder gives back with stepbus_handler_unref. */
+/**
+ * A resolved handler, held by a reference that its holder gives back with stepbus_handler_unref.
+ */
 typedef struct stepbus_handler stepbus_handler;
 
 /**
- * Runs one step and writes its outcome into result. Returning 0 means "the call came through": success or
- * failure is what result says, and a handler that writes nothing has failed. Any other value means that
- * the host failed (an exception, say): the step fails as "handler_error", may be retried, and
- * handler.error is published.
+ * Runs one step and writes its outcome into result. Returning 0 means "the call came through":
+ * success or failure is what result says, and a handler that writes nothing has failed. Any other
+ * value means that the host failed (an exception, say): the step fails as "handler_error", may be
+ * retried, and handler.error is published.
  *
  * instance  what the factory made, or the handler's user_data where there is no factory.
  */
-typedef int32_t (*stepbus_handler_fn)(void *instance, const stepbus_context *context, stepbus_result *result);
+typedef int32_t (*stepbus_handler_fn)(void *instance, const stepbus_context *context,
+				      stepbus_result *result);
 
 enum {
-	STEPBUS_HANDLER_OVERRIDE = 1,          /* replace a handler of the same namespace, name and version */
-	STEPBUS_HANDLER_DEFAULT = 2,           /* the version to fall back to, and to run when none is asked for */
-	STEPBUS_HANDLER_VERSION_FROM_INPUT = 4 /* a step without a version may name one: {"version":"…"} */
+	STEPBUS_HANDLER_OVERRIDE = 1, /* replaces the one of the same name and version */
+	STEPBUS_HANDLER_DEFAULT = 2,  /* the version to run when none, or none left, fits */
+	STEPBUS_HANDLER_VERSION_FROM_INPUT = 4, /* the input may name one: {"version":"…"} */
 };
 
 enum {
-	STEPBUS_SCOPE_STEP = 0,  /* the factory makes an instance for each step */
-	STEPBUS_SCOPE_WORKER = 1 /* one instance for each execution subscriber, shared by its threads */
+	STEPBUS_SCOPE_STEP = 0,   /* the factory makes an instance for each step */
+	STEPBUS_SCOPE_WORKER = 1, /* one for each execution subscriber, shared by its threads */
 };
 
 enum {
@@ -939,7 +993,7 @@ enum {
 	STEPBUS_RETRY_FIXED = 2,
 	STEPBUS_RETRY_LINEAR = 3,
 	STEPBUS_RETRY_EXPONENTIAL = 4,
-	STEPBUS_RETRY_FIBONACCI = 5
+	STEPBUS_RETRY_FIBONACCI = 5,
 };
 
 /**
@@ -954,7 +1008,8 @@ enum {
  * permitted_queues    comma-separated; which queues may run it. Not said: all.
  * permitted_callers   comma-separated; who may enqueue it. Not said: all.
  * *_timeout_ms        waiting to start, one attempt, all attempts; kept for the step runtime.
- * retry_kind          STEPBUS_RETRY_…; with attempt_count_max, retry_base_ms, retry_cap_ms, jitter_percent.
+ * retry_kind          STEPBUS_RETRY_…; with attempt_count_max, retry_base_ms, retry_cap_ms,
+ *                     jitter_percent.
  * concurrency_max     how many steps of it may run at once; rate_per_minute: how many may start.
  * create, discard     the factory: makes an instance from user_data, and discards it again.
  * health              0 when the handler is well; otherwise it writes why into err.
@@ -1023,12 +1078,12 @@ typedef struct stepbus_registry_options {
  * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM, STEPBUS_ESYSTEM.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_registry_new(const stepbus_registry_options *options, stepbus_registry **out,
-						stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_registry_new(const stepbus_registry_options *options,
+						stepbus_registry **out, stepbus_error *err);
 
 /**
- * Frees a registry and what is registered. Handlers that are still held live until they are given back.
- * NULL is accepted. In a forked child nothing is run or freed.
+ * Frees a registry and what is registered. Handlers that are still held live until they are given
+ * back. NULL is accepted. In a forked child nothing is run or freed.
  *
  * threads  any; no other thread may use the registry from then on.
  * errors   none.
@@ -1056,27 +1111,29 @@ STEPBUS_API stepbus_status stepbus_registry_default(stepbus_registry **out, step
 STEPBUS_API void stepbus_registry_default_reset(void);
 
 /**
- * Lets a registry publish handler.registered and handler.unregistered on a bridge, after each change and
- * on the thread that made it.
+ * Lets a registry publish handler.registered and handler.unregistered on a bridge, after each
+ * change and on the thread that made it.
  *
  * bridge   must outlive the registry or be detached first; NULL detaches.
  * threads  any.
  * errors   STEPBUS_EINVAL, STEPBUS_EFORKED.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_registry_attach(stepbus_registry *registry, stepbus_bridge *bridge,
-						   stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_registry_attach(stepbus_registry *registry,
+						   stepbus_bridge *bridge, stepbus_error *err);
 
 /**
  * Registers a handler.
  *
  * spec     copied.
  * threads  any.
- * errors   STEPBUS_EINVAL (the message names the field), STEPBUS_EEXISTS (unless STEPBUS_HANDLER_OVERRIDE),
- *          STEPBUS_ESEALED, STEPBUS_ELIMIT, STEPBUS_ENOMEM, STEPBUS_EFORKED.
+ * errors   STEPBUS_EINVAL (the message names the field), STEPBUS_EEXISTS (unless
+ *          STEPBUS_HANDLER_OVERRIDE), STEPBUS_ESEALED, STEPBUS_ELIMIT, STEPBUS_ENOMEM,
+ *          STEPBUS_EFORKED.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_registry_register(stepbus_registry *registry, const stepbus_handler_spec *spec,
+STEPBUS_API stepbus_status stepbus_registry_register(stepbus_registry *registry,
+						     const stepbus_handler_spec *spec,
 						     stepbus_error *err);
 
 /**
@@ -1088,8 +1145,9 @@ STEPBUS_API stepbus_status stepbus_registry_register(stepbus_registry *registry,
  * errors   those of stepbus_registry_register; the message says which spec.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_registry_register_domain(stepbus_registry *registry, const char *domain,
-							    size_t domain_len, const stepbus_handler_spec *specs,
+STEPBUS_API stepbus_status stepbus_registry_register_domain(stepbus_registry *registry,
+							    const char *domain, size_t domain_len,
+							    const stepbus_handler_spec *specs,
 							    size_t count, stepbus_error *err);
 
 /** Names a handler: the version may be left out, and the namespace is then "default". */
@@ -1105,18 +1163,20 @@ typedef struct stepbus_handler_key {
 } stepbus_handler_key;
 
 enum {
-	STEPBUS_KEY_EXACT = 1 /* this version and no other */
+	STEPBUS_KEY_EXACT = 1, /* this version and no other */
 };
 
 /**
- * Unregisters one version of a handler or, without a version, all of them. Steps that run it go on to
- * their end; its destroy runs when the last of them has ended, at once when none runs.
+ * Unregisters one version of a handler or, without a version, all of them. Steps that run it go on
+ * to their end; its destroy runs when the last of them has ended, at once when none runs.
  *
  * threads  any, also from inside that handler.
- * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND (with what is registered), STEPBUS_ESEALED, STEPBUS_EFORKED.
+ * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND (with what is registered), STEPBUS_ESEALED,
+ *          STEPBUS_EFORKED.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_registry_unregister(stepbus_registry *registry, const stepbus_handler_key *key,
+STEPBUS_API stepbus_status stepbus_registry_unregister(stepbus_registry *registry,
+						       const stepbus_handler_key *key,
 						       stepbus_error *err);
 
 /**
@@ -1129,17 +1189,18 @@ STEPBUS_API stepbus_status stepbus_registry_unregister(stepbus_registry *registr
 STEPBUS_API stepbus_status stepbus_registry_clear(stepbus_registry *registry, stepbus_error *err);
 
 /**
- * Finds the handler for a step. With a version: that one; else the highest registered version below it;
- * else the one marked STEPBUS_HANDLER_DEFAULT. Without a version: the one marked default, else the
- * highest. With STEPBUS_KEY_EXACT: that version or none. Look-ups never wait for each other.
+ * Finds the handler for a step. With a version: that one; else the highest registered version below
+ * it; else the one marked STEPBUS_HANDLER_DEFAULT. Without a version: the one marked default, else
+ * the highest. With STEPBUS_KEY_EXACT: that version or none. Look-ups never wait for each other.
  *
  * out      the caller gives it back with stepbus_handler_unref.
  * threads  any.
- * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND (the message lists what is registered and suggests the nearest
- *          name), STEPBUS_ENOMEM, STEPBUS_EREENTRANT (nested too deep), STEPBUS_EFORKED.
+ * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND (the message lists what is registered and suggests the
+ *          nearest name), STEPBUS_ENOMEM, STEPBUS_EREENTRANT (nested too deep), STEPBUS_EFORKED.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_registry_resolve(stepbus_registry *registry, const stepbus_handler_key *key,
+STEPBUS_API stepbus_status stepbus_registry_resolve(stepbus_registry *registry,
+						    const stepbus_handler_key *key,
 						    stepbus_handler **out, stepbus_error *err);
 
 /**
@@ -1152,7 +1213,8 @@ STEPBUS_API stepbus_status stepbus_registry_resolve(stepbus_registry *registry, 
 STEPBUS_API void stepbus_handler_ref(stepbus_handler *handler);
 
 /**
- * Gives a reference back. The last one of an unregistered handler runs its destroy. NULL is accepted.
+ * Gives a reference back. The last one of an unregistered handler runs its destroy. NULL is
+ * accepted.
  *
  * threads  any.
  * errors   none.
@@ -1176,7 +1238,8 @@ STEPBUS_API const stepbus_handler_spec *stepbus_handler_definition(const stepbus
  * errors   none (0).
  * since    0.1
  */
-STEPBUS_API int32_t stepbus_registry_is_registered(stepbus_registry *registry, const stepbus_handler_key *key);
+STEPBUS_API int32_t stepbus_registry_is_registered(stepbus_registry *registry,
+						   const stepbus_handler_key *key);
 
 /**
  * Counts the registered handlers, each version as one.
@@ -1218,8 +1281,8 @@ typedef struct stepbus_handler_filter {
 } stepbus_handler_filter;
 
 /**
- * Lists handlers as a JSON array, sorted by namespace, name and version, each as stepbus_registry_info
- * shows it.
+ * Lists handlers as a JSON array, sorted by namespace, name and version, each as
+ * stepbus_registry_info shows it.
  *
  * filter   may be NULL: all.
  * out      the caller frees it with stepbus_text_free.
@@ -1227,20 +1290,22 @@ typedef struct stepbus_handler_filter {
  * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM, STEPBUS_EFORKED.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_registry_list(stepbus_registry *registry, const stepbus_handler_filter *filter,
+STEPBUS_API stepbus_status stepbus_registry_list(stepbus_registry *registry,
+						 const stepbus_handler_filter *filter,
 						 stepbus_text **out, stepbus_error *err);
 
 /**
- * Describes the handler that a key resolves to as JSON: its definition, registered_at, and runs, failures
- * and latency.
+ * Describes the handler that a key resolves to as JSON: its definition, registered_at, and runs,
+ * failures and latency.
  *
  * out      the caller frees it with stepbus_text_free.
  * threads  any.
  * errors   those of stepbus_registry_resolve.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_registry_info(stepbus_registry *registry, const stepbus_handler_key *key,
-						 stepbus_text **out, stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_registry_info(stepbus_registry *registry,
+						 const stepbus_handler_key *key, stepbus_text **out,
+						 stepbus_error *err);
 
 /** Receives one handler of stepbus_registry_each; anything but 0 ends the walk. */
 typedef int32_t (*stepbus_handler_each_fn)(void *user_data, const stepbus_handler_spec *definition);
@@ -1253,8 +1318,9 @@ typedef int32_t (*stepbus_handler_each_fn)(void *user_data, const stepbus_handle
  * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM, STEPBUS_EFORKED, or what visit returned.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_registry_each(stepbus_registry *registry, stepbus_handler_each_fn visit,
-						 void *user_data, stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_registry_each(stepbus_registry *registry,
+						 stepbus_handler_each_fn visit, void *user_data,
+						 stepbus_error *err);
 
 /**
  * Tells the state of a registry as JSON: total_handlers, namespaces, versions, domains, sealed,
@@ -1280,22 +1346,24 @@ STEPBUS_API stepbus_status stepbus_registry_stats(stepbus_registry *registry, st
 STEPBUS_API stepbus_status stepbus_registry_health(stepbus_registry *registry, stepbus_text **out,
 						   stepbus_error *err);
 
-/* ---------------------------------------------------------------------------------------------------
+/*
  * Running steps: from step.execution.received to step.completion.sent
- * ------------------------------------------------------------------------------------------------ */
+ * -------------------------------------------------------------------
+ */
 
 /** The StepExecutionSubscriber: runs the handler of each step that a bridge announces. */
 typedef struct stepbus_execution_subscriber stepbus_execution_subscriber;
 
 /**
- * Takes the result of one attempt in: the only door for results. Returns STEPBUS_OK when it is kept (or
- * was kept before, with the same content), and otherwise why not: STEPBUS_ESTALE, STEPBUS_EALREADY,
- * STEPBUS_ENOTFOUND, STEPBUS_EBUSY, …
+ * Takes the result of one attempt in: the only door for results. Returns STEPBUS_OK when it is kept
+ * (or was kept before, with the same content), and otherwise why not: STEPBUS_ESTALE,
+ * STEPBUS_EALREADY, STEPBUS_ENOTFOUND, STEPBUS_EBUSY, …
  *
  * completion  valid during the call.
  * err         has room for a message.
  */
-typedef int32_t (*stepbus_complete_fn)(void *user_data, const stepbus_completion *completion, stepbus_error *err);
+typedef int32_t (*stepbus_complete_fn)(void *user_data, const stepbus_completion *completion,
+				       stepbus_error *err);
 
 /**
  * How an execution subscriber is made.
@@ -1324,33 +1392,34 @@ typedef struct stepbus_execution_options {
  * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM, STEPBUS_EFORKED.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_execution_subscriber_new(stepbus_bridge *bridge, stepbus_registry *registry,
-							    const stepbus_execution_options *options,
-							    stepbus_execution_subscriber **out,
-							    stepbus_error *err);
+STEPBUS_API stepbus_status
+stepbus_execution_subscriber_new(stepbus_bridge *bridge, stepbus_registry *registry,
+				 const stepbus_execution_options *options,
+				 stepbus_execution_subscriber **out, stepbus_error *err);
 
 /**
- * Begins to run the steps that step.execution.received announces, on the publisher's thread: resolves the
- * handler, runs it, turns every failure into a result, hands it to the completion function and, when that
- * took it, publishes step.completion.sent. When it did not, the publisher gets STEPBUS_EDELIVERY.
+ * Begins to run the steps that step.execution.received announces, on the publisher's thread:
+ * resolves the handler, runs it, turns every failure into a result, hands it to the completion
+ * function and, when that took it, publishes step.completion.sent. When it did not, the publisher
+ * gets STEPBUS_EDELIVERY.
  *
  * threads  any.
  * errors   those of stepbus_bridge_subscribe.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_execution_subscriber_start(stepbus_execution_subscriber *subscriber,
-							      stepbus_error *err);
+STEPBUS_API stepbus_status
+stepbus_execution_subscriber_start(stepbus_execution_subscriber *subscriber, stepbus_error *err);
 
 /**
- * Ends that; when it returns, no handler runs for it on another thread, and the instances that factories
- * made for it are discarded.
+ * Ends that; when it returns, no handler runs for it on another thread, and the instances that
+ * factories made for it are discarded.
  *
  * threads  any, as for stepbus_bridge_unsubscribe.
  * errors   STEPBUS_EINVAL, STEPBUS_EFORKED.
  * since    0.1
  */
-STEPBUS_API stepbus_status stepbus_execution_subscriber_stop(stepbus_execution_subscriber *subscriber,
-							     stepbus_error *err);
+STEPBUS_API stepbus_status
+stepbus_execution_subscriber_stop(stepbus_execution_subscriber *subscriber, stepbus_error *err);
 
 /**
  * Tells whether it is started: 1 or 0.
@@ -1359,7 +1428,8 @@ STEPBUS_API stepbus_status stepbus_execution_subscriber_stop(stepbus_execution_s
  * errors   none.
  * since    0.1
  */
-STEPBUS_API int32_t stepbus_execution_subscriber_is_active(const stepbus_execution_subscriber *subscriber);
+STEPBUS_API int32_t
+stepbus_execution_subscriber_is_active(const stepbus_execution_subscriber *subscriber);
 
 /**
  * Stops and frees an execution subscriber. NULL is accepted.

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Time, through the clocks that the host lends. Wall time for records, elapsed time for durations. */
+/*
+ * Time, through the clocks that the host lends. Wall time for records, elapsed time for durations.
+ */
 #ifndef SB_BASE_CLOCK_H
 #define SB_BASE_CLOCK_H
 
@@ -12,7 +14,10 @@ enum { SB_CLOCK_TEXT_LEN = 28 };
 
 int64_t sb_clock_now_us(const stepbus_host *host);
 int64_t sb_clock_elapsed_ns(const stepbus_host *host);
-/* Writes "2026-11-21T10:30:45.123456Z" and a NUL: 28 bytes. Pure. Times outside the years 1 to 9999 are clamped. */
+/*
+ * Writes "2026-11-21T10:30:45.123456Z" and a NUL: 28 bytes. Pure. Times outside the years 1 to 9999
+ * are clamped.
+ */
 void sb_clock_format(int64_t time_us, char text[SB_CLOCK_TEXT_LEN]);
 
 /* What stands in for a host's clocks. */

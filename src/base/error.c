@@ -21,7 +21,10 @@ stepbus_status sb_fail(stepbus_error *err, stepbus_status code, const char *form
 		room = MESSAGE_LEN_MAX;
 	err->code = code;
 	va_start(arguments, format);
-	/* The caller's block may be larger or smaller than the struct: size says so, the type cannot. */
+	/*
+	 * The caller's block may be larger or smaller than the struct: size says so, the type
+	 * cannot.
+	 */
 	needed = vsnprintf((char *)err + MESSAGE_OFFSET, room, format, arguments);
 	va_end(arguments);
 	if (needed >= 0 && (size_t)needed >= room) {

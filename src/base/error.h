@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Errors. The lowest layer that knows what went wrong writes the message; nobody above overwrites it.
- * A message says what could not be done, to what, and what to do about it.
+ * Errors. The lowest layer that knows what went wrong writes the message; nobody above overwrites
+ * it. A message says what could not be done, to what, and what to do about it.
  */
 #ifndef SB_BASE_ERROR_H
 #define SB_BASE_ERROR_H
@@ -12,8 +12,8 @@
 #include "include/stepbus.h"
 
 /* Writes code and message where there is room for them, and returns the code. err may be NULL. */
-__attribute__((format(printf, 3, 4))) stepbus_status sb_fail(stepbus_error *err, stepbus_status code,
-							     const char *format, ...);
+__attribute__((format(printf, 3, 4))) stepbus_status
+sb_fail(stepbus_error *err, stepbus_status code, const char *format, ...);
 /* "cannot <what>: out of memory". */
 stepbus_status sb_fail_memory(stepbus_error *err, const char *what);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A door that many walk through at once and that one may close: readers of a table pass without touching
- * shared memory, a writer closes the door, waits until nobody is inside, and changes the table in place.
- * Inside there is no host code and no waiting, so a writer waits for nanoseconds. Readers that meet a
- * closed door wait for the writer.
+ * A door that many walk through at once and that one may close: readers of a table pass without
+ * touching shared memory, a writer closes the door, waits until nobody is inside, and changes the
+ * table in place. Inside there is no host code and no waiting, so a writer waits for nanoseconds.
+ * Readers that meet a closed door wait for the writer.
  */
 #ifndef SB_BASE_GATE_H
 #define SB_BASE_GATE_H
@@ -27,7 +27,9 @@ void sb_gate_open(sb_gate *gate);
 /* Waits for the writer. For sb_gate_enter. */
 void sb_gate_wait(sb_gate *gate);
 
-/* Goes in, with a frame of the calling thread; there is room for it in every frame of a callback. */
+/*
+ * Goes in, with a frame of the calling thread; there is room for it in every frame of a callback.
+ */
 static inline sb_guard_frame *sb_gate_enter(sb_gate *gate, sb_guard_thread *thread)
 {
 	sb_guard_frame *frame = sb_guard_push(thread);

@@ -56,7 +56,8 @@ static sb_guard_thread *reuse(void)
 static sb_guard_thread *make(void)
 {
 	/* Whole cache lines, so that no two threads write to one. */
-	size_t len = (sizeof(sb_guard_thread) + CACHE_LINE_LEN - 1) / CACHE_LINE_LEN * CACHE_LINE_LEN;
+	size_t len =
+		(sizeof(sb_guard_thread) + CACHE_LINE_LEN - 1) / CACHE_LINE_LEN * CACHE_LINE_LEN;
 	sb_guard_thread *thread = aligned_alloc(CACHE_LINE_LEN, len);
 
 	if (thread == NULL)
@@ -65,8 +66,8 @@ static sb_guard_thread *make(void)
 	thread->top = thread->frames;
 	atomic_store_explicit(&thread->is_taken, 1, memory_order_relaxed);
 	thread->next = atomic_load_explicit(&threads, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(&threads, &thread->next, thread, memory_order_release,
-						      memory_order_relaxed))
+	while (!atomic_compare_exchange_weak_explicit(&threads, &thread->next, thread,
+						      memory_order_release, memory_order_relaxed))
 		;
 	return thread;
 }
@@ -81,7 +82,10 @@ sb_guard_thread *sb_guard_attach(void)
 		thread = make();
 	if (thread == NULL)
 		return NULL;
-	/* Without the key a block is not given back when its thread ends: it is a leak, not an error. */
+	/*
+	 * Without the key a block is not given back when its thread ends: it is a leak, not an
+	 * error.
+	 */
 	if (has_exit_key)
 		pthread_setspecific(exit_key, thread);
 	sb_guard_self = thread;

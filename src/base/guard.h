@@ -2,15 +2,16 @@
 /*
  * What each thread is using right now, so that another thread can wait until it is not.
  *
- * A thread that is about to use a shared object names it in a frame of its own (sb_guard_hold), and only
- * then looks whether the object is still alive. A thread that ends an object first marks it dead, then
- * pays one sb_guard_barrier, and then reads everybody's frames (sb_guard_is_held). So the many who use pay
- * plain stores, and the few who end pay a membarrier: no reader ever waits for a reader, nor shares a
- * cache line with one. Where the kernel has no membarrier, holding pays a full fence instead.
+ * A thread that is about to use a shared object names it in a frame of its own (sb_guard_hold), and
+ * only then looks whether the object is still alive. A thread that ends an object first marks it
+ * dead, then pays one sb_guard_barrier, and then reads everybody's frames (sb_guard_is_held). So
+ * the many who use pay plain stores, and the few who end pay a membarrier: no reader ever waits for
+ * a reader, nor shares a cache line with one. Where the kernel has no membarrier, holding pays a
+ * full fence instead.
  *
- * Frames nest like calls. A thread's frames live in a block that is made at its first use, given back when
- * it ends, and never freed: the list of blocks is process-wide, the one writable datum besides the
- * documented defaults. It couples nothing, since frames name objects.
+ * Frames nest like calls. A thread's frames live in a block that is made at its first use, given
+ * back when it ends, and never freed: the list of blocks is process-wide, the one writable datum
+ * besides the documented defaults. It couples nothing, since frames name objects.
  */
 #ifndef SB_BASE_GUARD_H
 #define SB_BASE_GUARD_H
@@ -22,7 +23,10 @@
 
 #include "base/error.h"
 
-/* The frames of a thread; host callbacks may nest to SB_GUARD_NEST_MAX, the rest is for what we do in them. */
+/*
+ * The frames of a thread; host callbacks may nest to SB_GUARD_NEST_MAX, the rest is for what we do
+ * in them.
+ */
 enum { SB_GUARD_NEST_MAX = 32, SB_GUARD_FRAME_COUNT = 40 };
 
 typedef struct sb_guard_frame {
@@ -37,7 +41,10 @@ typedef struct sb_guard_thread {
 	sb_guard_frame frames[SB_GUARD_FRAME_COUNT];
 } sb_guard_thread;
 
-/* initial-exec: one instruction instead of a call; a pointer is small enough for any dlopen'ed library. */
+/*
+ * initial-exec: one instruction instead of a call; a pointer is small enough for any dlopen'ed
+ * library.
+ */
 extern _Thread_local sb_guard_thread *sb_guard_self __attribute__((tls_model("initial-exec")));
 /* Written before the first frame is used, then constant. */
 extern bool sb_guard_is_fenced;
@@ -61,7 +68,10 @@ static inline sb_guard_frame *sb_guard_push(sb_guard_thread *thread)
 	return thread->top++;
 }
 
-/* Names what is used. What the caller reads next, it reads after every other thread could see the name. */
+/*
+ * Names what is used. What the caller reads next, it reads after every other thread could see the
+ * name.
+ */
 static inline void sb_guard_hold(_Atomic(const void *) *place, const void *object)
 {
 	if (sb_unlikely(sb_guard_is_fenced)) {
@@ -89,7 +99,10 @@ bool sb_guard_is_held(const void *object);
 bool sb_guard_is_held_here(const void *object);
 /* Waits until no frame names the object. Not from a thread that holds it. Costs a barrier. */
 void sb_guard_wait(const void *object);
-/* Pauses a little longer each time it is called with the same counter; for waits that are nearly never long. */
+/*
+ * Pauses a little longer each time it is called with the same counter; for waits that are nearly
+ * never long.
+ */
 void sb_guard_backoff(uint32_t *round);
 
 /* For tests: behave as where membarrier is missing. Before any other thread uses the guard. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A keyed 64-bit hash for short names: two multiplications fold up to 16 bytes, one more for each further
- * 16. All constants are secret and drawn per table: with fixed ones an outsider could pick names that make
- * a factor zero whatever the seed, and so collide. Pure.
+ * A keyed 64-bit hash for short names: two multiplications fold up to 16 bytes, one more for each
+ * further 16. All constants are secret and drawn per table: with fixed ones an outsider could pick
+ * names that make a factor zero whatever the seed, and so collide. Pure.
  */
 #ifndef SB_BASE_HASH_H
 #define SB_BASE_HASH_H
@@ -65,7 +65,8 @@ static inline uint64_t sb_hash(const sb_hash_key *key, const void *data, size_t 
 	uint64_t a, b;
 
 	while (left > 16) {
-		state = sb_hash_fold(sb_hash_read8(bytes) ^ key->secrets[1], sb_hash_read8(bytes + 8) ^ state);
+		state = sb_hash_fold(sb_hash_read8(bytes) ^ key->secrets[1],
+				     sb_hash_read8(bytes + 8) ^ state);
 		bytes += 16;
 		left -= 16;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The seams: what the host lends. Everything that reads memory, time or randomness, or logs, takes it from
- * a stepbus_host in which every function but log is set; tests lend their own.
+ * The seams: what the host lends. Everything that reads memory, time or randomness, or logs, takes
+ * it from a stepbus_host in which every function but log is set; tests lend their own.
  */
 #ifndef SB_BASE_HOST_H
 #define SB_BASE_HOST_H

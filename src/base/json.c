@@ -132,8 +132,8 @@ stepbus_status sb_json_check(sb_slice text, bool is_object, const char *what, st
 	size_t offset = 0;
 
 	if (text.len > SB_JSON_LEN_MAX)
-		return sb_fail(err, STEPBUS_EINVAL, "%s has %zu bytes: at most %d are allowed", what, text.len,
-			       SB_JSON_LEN_MAX);
+		return sb_fail(err, STEPBUS_EINVAL, "%s has %zu bytes: at most %d are allowed",
+			       what, text.len, SB_JSON_LEN_MAX);
 	if (!sb_syntax_is_json(text.data, text.len, &offset))
 		return sb_fail(err, STEPBUS_EINVAL, "%s is not JSON: see byte %zu", what, offset);
 	/* JSON begins with its kind, behind spaces at most. */
@@ -174,7 +174,8 @@ static const sb_json *find_field(const sb_json *document, sb_slice name)
 }
 
 stepbus_status sb_json_field_read(sb_slice json, sb_slice name,
-				  stepbus_status (*use)(void *context, const sb_json_field *field, stepbus_error *err),
+				  stepbus_status (*use)(void *context, const sb_json_field *field,
+							stepbus_error *err),
 				  void *context, stepbus_error *err)
 {
 	bool is_object = sb_json_check(json, true, "the payload", NULL) == STEPBUS_OK;

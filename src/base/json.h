@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON documents of our own, and a look into small ones of others; the only file that sees cJSON. Never
- * used to carry a payload: those stay the bytes they are. cJSON takes its memory from malloc.
+ * JSON documents of our own, and a look into small ones of others; the only file that sees cJSON.
+ * Never used to carry a payload: those stay the bytes they are. cJSON takes its memory from malloc.
  *
  * A writer keeps going after running out of memory and says so at the end, in sb_json_print.
  */
@@ -21,9 +21,10 @@ sb_json *sb_json_array_new(void);
 void sb_json_free(sb_json *document);
 
 /*
- * Add to an object under a name that is a literal, or to an array with name NULL. false: out of memory, or
- * parent is NULL. Text without a value becomes null; it must be UTF-8 without NUL, and it must be ours: the
- * byte behind it is read. Text of others goes in by sb_json_add_foreign, which mends it and cuts it short.
+ * Add to an object under a name that is a literal, or to an array with name NULL. false: out of
+ * memory, or parent is NULL. Text without a value becomes null; it must be UTF-8 without NUL, and
+ * it must be ours: the byte behind it is read. Text of others goes in by sb_json_add_foreign, which
+ * mends it and cuts it short.
  */
 bool sb_json_add_text(sb_json *parent, const char *name, sb_slice value);
 bool sb_json_add_foreign(sb_json *parent, const char *name, sb_slice value);
@@ -38,13 +39,18 @@ bool sb_json_add_words(sb_json *parent, const char *name, sb_slice words);
 /* Takes part over, also on failure. */
 bool sb_json_add_part_take(sb_json *parent, const char *name, sb_json *part);
 
-/* Frees the document and gives its text, or ENOMEM where is_complete is false or memory runs out now. */
+/*
+ * Frees the document and gives its text, or ENOMEM where is_complete is false or memory runs out
+ * now.
+ */
 stepbus_status sb_json_print_take(sb_json *document, bool is_complete, const stepbus_host *host,
 				  stepbus_text **out, stepbus_error *err);
 
 enum { SB_JSON_LEN_MAX = 1024 * 1024 };
 
-/* Whether text is one JSON document (an object, where is_object) of at most SB_JSON_LEN_MAX bytes. */
+/*
+ * Whether text is one JSON document (an object, where is_object) of at most SB_JSON_LEN_MAX bytes.
+ */
 stepbus_status sb_json_check(sb_slice text, bool is_object, const char *what, stepbus_error *err);
 
 /* What a field at the top of an object holds; text is valid until the callback returns. */
@@ -55,11 +61,13 @@ typedef struct sb_json_field {
 } sb_json_field;
 
 /*
- * Reads one field and hands it to use, with SB_JSON_MISSING where the bytes are no JSON object or have no
- * such field; returns what use returns. A number is SB_JSON_INT only where a double holds it exactly.
+ * Reads one field and hands it to use, with SB_JSON_MISSING where the bytes are no JSON object or
+ * have no such field; returns what use returns. A number is SB_JSON_INT only where a double holds
+ * it exactly.
  */
 stepbus_status sb_json_field_read(sb_slice json, sb_slice name,
-				  stepbus_status (*use)(void *context, const sb_json_field *field, stepbus_error *err),
+				  stepbus_status (*use)(void *context, const sb_json_field *field,
+							stepbus_error *err),
 				  void *context, stepbus_error *err);
 
 const char *sb_json_library_version(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Log records: one JSON object each, handed to the host. Never from under a lock, since the host may call
- * back. A record that memory does not suffice for is left out.
+ * Log records: one JSON object each, handed to the host. Never from under a lock, since the host
+ * may call back. A record that memory does not suffice for is left out.
  */
 #ifndef SB_BASE_LOG_H
 #define SB_BASE_LOG_H
@@ -9,8 +9,8 @@
 #include "base/text.h"
 
 /*
- * What a record says beside the time and the version. Names are literals; entity_id was checked before and
- * is UTF-8. All but component and message may be empty.
+ * What a record says beside the time and the version. Names are literals; entity_id was checked
+ * before and is UTF-8. All but component and message may be empty.
  */
 typedef struct sb_log_record {
 	int32_t level;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A table by name on uthash; the only header that sees it. Nodes are embedded in their owners as the first
- * member, keys belong to the owners too. The hash is keyed with secrets drawn per map; running out of
- * memory is an answer, never an exit. Not locked: finding is safe beside finding, nothing else is.
+ * A table by name on uthash; the only header that sees it. Nodes are embedded in their owners as
+ * the first member, keys belong to the owners too. The hash is keyed with secrets drawn per map;
+ * running out of memory is an answer, never an exit. Not locked: finding is safe beside finding,
+ * nothing else is.
  */
 #ifndef SB_BASE_MAP_H
 #define SB_BASE_MAP_H
@@ -19,10 +20,16 @@
 #define uthash_malloc(len) sb_alloc(map->host, (len))
 #define uthash_free(block, len) sb_release(map->host, (block))
 #define uthash_nonfatal_oom(node) (is_added = false)
-/* Finding by a hash that is at hand is all we do; the default function would be a second, unkeyed one. */
+/*
+ * Finding by a hash that is at hand is all we do; the default function would be a second, unkeyed
+ * one.
+ */
 #define HASH_FUNCTION(key, len, hash) ((hash) = 0)
 #include <uthash.h>
-/* Shorter chains: 1,000 keys cost 1.5 instead of 2.2 times what 10 cost. Below 5 it may double for ever. */
+/*
+ * Shorter chains: 1,000 keys cost 1.5 instead of 2.2 times what 10 cost. Below 5 it may double for
+ * ever.
+ */
 #undef HASH_BKT_CAPACITY_THRESH
 #define HASH_BKT_CAPACITY_THRESH 5U
 
@@ -58,7 +65,10 @@ static inline sb_map_node *sb_map_find(const sb_map *map, const void *key, size_
 	return found;
 }
 
-/* Adds a node whose key (len bytes at key, kept by the owner) is not in the map. False: out of memory. */
+/*
+ * Adds a node whose key (len bytes at key, kept by the owner) is not in the map. False: out of
+ * memory.
+ */
 static inline bool sb_map_add(sb_map *map, sb_map_node *node, const void *key, size_t len)
 {
 	bool is_added = true;

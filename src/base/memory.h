@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory, through the allocator that the host lends. The only place, with guard.c, that calls malloc.
- * Blocks are zeroed. Any call may answer NULL, and every caller passes that on as STEPBUS_ENOMEM.
+ * Memory, through the allocator that the host lends. The only place, with guard.c, that calls
+ * malloc. Blocks are zeroed. Any call may answer NULL, and every caller passes that on as
+ * STEPBUS_ENOMEM.
  */
 #ifndef SB_BASE_MEMORY_H
 #define SB_BASE_MEMORY_H

@@ -45,10 +45,12 @@ sb_nearest sb_nearest_to(sb_slice wanted)
 
 void sb_nearest_offer(sb_nearest *nearest, sb_slice name)
 {
-	size_t apart = name.len > nearest->wanted.len ? name.len - nearest->wanted.len : nearest->wanted.len - name.len;
+	size_t apart = name.len > nearest->wanted.len ? name.len - nearest->wanted.len :
+							nearest->wanted.len - name.len;
 	size_t distance;
 
-	if (nearest->wanted.len > NAME_LEN_MAX || name.len > NAME_LEN_MAX || apart >= nearest->distance)
+	if (nearest->wanted.len > NAME_LEN_MAX || name.len > NAME_LEN_MAX ||
+	    apart >= nearest->distance)
 		return;
 	distance = edit_distance(nearest->wanted, name);
 	if (distance >= nearest->distance)

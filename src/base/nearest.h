@@ -5,7 +5,9 @@
 
 #include "base/text.h"
 
-/* Offer every name in turn; best is the nearest so far, empty where none is near enough to suggest. */
+/*
+ * Offer every name in turn; best is the nearest so far, empty where none is near enough to suggest.
+ */
 typedef struct sb_nearest {
 	sb_slice wanted;
 	sb_slice best;

@@ -28,6 +28,7 @@ int32_t sb_random_system(void *user_data, void *bytes, size_t len)
 stepbus_status sb_random_fill(const stepbus_host *host, void *bytes, size_t len, stepbus_error *err)
 {
 	if (host->random(host->user_data, bytes, len) != STEPBUS_OK)
-		return sb_fail(err, STEPBUS_ESYSTEM, "cannot get random numbers from the host or the system");
+		return sb_fail(err, STEPBUS_ESYSTEM,
+			       "cannot get random numbers from the host or the system");
 	return STEPBUS_OK;
 }

@@ -18,12 +18,14 @@ stepbus_status sb_struct_take(void *known, size_t known_len, const void *given, 
 		return sb_fail(err, STEPBUS_EINVAL, "%s is NULL", name);
 	memcpy(&size, given, sizeof size);
 	if (size < SIZE_MIN || size > SIZE_MAX_SANE)
-		return sb_fail(err, STEPBUS_EINVAL, "%s has size %u: set it to sizeof(%s)", name, size, name);
+		return sb_fail(err, STEPBUS_EINVAL, "%s has size %u: set it to sizeof(%s)", name,
+			       size, name);
 	for (size_t i = known_len; i < size; i++)
 		if (bytes[i] != 0)
-			return sb_fail(err, STEPBUS_EINVAL,
-				       "%s has a field at byte %zu that library version %s does not know", name, i,
-				       STEPBUS_VERSION);
+			return sb_fail(
+				err, STEPBUS_EINVAL,
+				"%s has a field at byte %zu that library version %s does not know",
+				name, i, STEPBUS_VERSION);
 	memset(known, 0, known_len);
 	memcpy(known, given, size < known_len ? size : known_len);
 	memcpy(known, &known_size, sizeof known_size);

@@ -10,8 +10,9 @@
 #include "include/stepbus.h"
 
 /*
- * Copies given (whose first field says how long it is) into known, which has known_len bytes. What given
- * lacks becomes zero; fields that we do not know must be zero. known's size becomes known_len.
+ * Copies given (whose first field says how long it is) into known, which has known_len bytes. What
+ * given lacks becomes zero; fields that we do not know must be zero. known's size becomes
+ * known_len.
  */
 stepbus_status sb_struct_take(void *known, size_t known_len, const void *given, const char *name,
 			      stepbus_error *err);

@@ -15,7 +15,8 @@ typedef struct reader {
 
 static void skip_space(reader *r)
 {
-	while (r->next < r->end && (*r->next == ' ' || *r->next == '\t' || *r->next == '\r' || *r->next == '\n'))
+	while (r->next < r->end &&
+	       (*r->next == ' ' || *r->next == '\t' || *r->next == '\r' || *r->next == '\n'))
 		r->next++;
 }
 
@@ -138,7 +139,10 @@ static bool is_in_object(const reader *r)
 	return (r->objects >> (r->depth - 1) & 1) != 0;
 }
 
-/* Takes the value that begins here or, where it is a container with something in it, only its start. */
+/*
+ * Takes the value that begins here or, where it is a container with something in it, only its
+ * start.
+ */
 static bool take_value(reader *r, bool *is_open)
 {
 	bool is_object;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether bytes are JSON (RFC 8259), strictly: UTF-8, no NUL, nesting of at most 64, no escaped lone
- * surrogates. Needs no memory, so that "not JSON" and "out of memory" stay two answers. Pure.
+ * Whether bytes are JSON (RFC 8259), strictly: UTF-8, no NUL, nesting of at most 64, no escaped
+ * lone surrogates. Needs no memory, so that "not JSON" and "out of memory" stay two answers. Pure.
  */
 #ifndef SB_BASE_SYNTAX_H
 #define SB_BASE_SYNTAX_H

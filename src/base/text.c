@@ -10,8 +10,8 @@ struct stepbus_text {
 	char data[];
 };
 
-stepbus_status sb_text_new(const stepbus_host *host, const char *data, size_t len, stepbus_text **out,
-			   stepbus_error *err)
+stepbus_status sb_text_new(const stepbus_host *host, const char *data, size_t len,
+			   stepbus_text **out, stepbus_error *err)
 {
 	stepbus_text *text = NULL;
 

@@ -31,8 +31,8 @@ static inline bool sb_slice_is_equal(sb_slice a, sb_slice b)
 }
 
 /* A text of its own, with its own copy of the allocator: it may outlive what made it. */
-stepbus_status sb_text_new(const stepbus_host *host, const char *data, size_t len, stepbus_text **out,
-			   stepbus_error *err);
+stepbus_status sb_text_new(const stepbus_host *host, const char *data, size_t len,
+			   stepbus_text **out, stepbus_error *err);
 const char *sb_text_data(const stepbus_text *text);
 size_t sb_text_len(const stepbus_text *text);
 void sb_text_free(stepbus_text *text);

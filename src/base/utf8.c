@@ -16,7 +16,9 @@ static size_t character_len(uint8_t first)
 	return first >= 0xF0 && first <= 0xF4 ? 4 : 0;
 }
 
-/* The second byte carries the rules against overlong forms, surrogates and the far end of the code. */
+/*
+ * The second byte carries the rules against overlong forms, surrogates and the far end of the code.
+ */
 static bool is_second_allowed(uint8_t first, uint8_t second)
 {
 	switch (first) {

@@ -16,7 +16,9 @@ void sb_utf8_repair(char *text, size_t len);
 
 enum { SB_SHOWN_LEN = 84 };
 
-/* Hostile bytes, fit for a message: printable ASCII stays, the rest becomes '?', "..." marks a cut. */
+/*
+ * Hostile bytes, fit for a message: printable ASCII stays, the rest becomes '?', "..." marks a cut.
+ */
 typedef struct sb_shown {
 	char text[SB_SHOWN_LEN];
 } sb_shown;

@@ -23,7 +23,8 @@ bool sb_words_next(sb_slice *words, sb_slice *word)
 	len = comma != NULL ? (size_t)(comma - words->data) : words->len;
 	*word = trim(sb_slice_of(words->data, len));
 	/* Behind a comma there is always one more word, if only an empty one. */
-	*words = comma != NULL ? sb_slice_of(comma + 1, words->len - len - 1) : sb_slice_of(NULL, 0);
+	*words =
+		comma != NULL ? sb_slice_of(comma + 1, words->len - len - 1) : sb_slice_of(NULL, 0);
 	return true;
 }
 

@@ -11,11 +11,15 @@ stepbus_status sb_bridge_check(const stepbus_bridge *bridge, stepbus_error *err)
 {
 	if (sb_bridge_mode(bridge) == SB_BRIDGE_FORKED)
 		return sb_fail(err, STEPBUS_EFORKED,
-			       "the bridge belongs to the parent of this process: make a new one after fork");
+			       "the bridge belongs to the parent of this process: make a new one "
+			       "after fork");
 	return STEPBUS_OK;
 }
 
-/* The frames in which the calling thread walks lists of the bridge, and so the callbacks it is inside of. */
+/*
+ * The frames in which the calling thread walks lists of the bridge, and so the callbacks it is
+ * inside of.
+ */
 static uint32_t inside_depth(const stepbus_bridge *bridge)
 {
 	const sb_guard_thread *thread = sb_guard_self;
@@ -37,11 +41,12 @@ bool sb_bridge_is_inside(const stepbus_bridge *bridge)
 }
 
 /* Under the bridge's lock. */
-static stepbus_status add_event(stepbus_bridge *bridge, const stepbus_event_info *info, sb_payload_kind kind,
-				sb_event **out, stepbus_error *err)
+static stepbus_status add_event(stepbus_bridge *bridge, const stepbus_event_info *info,
+				sb_payload_kind kind, sb_event **out, stepbus_error *err)
 {
 	uint32_t event_id = bridge->events.count;
-	stepbus_status status = sb_roster_open(bridge, event_id, sb_slice_of(info->name, info->name_len), err);
+	stepbus_status status =
+		sb_roster_open(bridge, event_id, sb_slice_of(info->name, info->name_len), err);
 
 	if (status != STEPBUS_OK)
 		return status;
@@ -53,7 +58,8 @@ static stepbus_status add_event(stepbus_bridge *bridge, const stepbus_event_info
 	return status;
 }
 
-static stepbus_status declare_standard(stepbus_bridge *bridge, const sb_standard_event *standard, stepbus_error *err)
+static stepbus_status declare_standard(stepbus_bridge *bridge, const sb_standard_event *standard,
+				       stepbus_error *err)
 {
 	const stepbus_event_info info = {
 		.size = sizeof info,
@@ -75,14 +81,16 @@ static stepbus_status declare_standard(stepbus_bridge *bridge, const sb_standard
 	return add_event(bridge, &info, standard->kind, &event, err);
 }
 
-static stepbus_status set_up(stepbus_bridge *bridge, const stepbus_bridge_options *options, stepbus_error *err)
+static stepbus_status set_up(stepbus_bridge *bridge, const stepbus_bridge_options *options,
+			     stepbus_error *err)
 {
 	void *head = NULL;
 	stepbus_status status = sb_forkpage_new(sizeof *bridge->head, &head, err);
 
 	bridge->head = head;
 	if (status == STEPBUS_OK)
-		status = sb_events_init(&bridge->events, &bridge->host, options->event_count_max, err);
+		status = sb_events_init(&bridge->events, &bridge->host, options->event_count_max,
+					err);
 	if (status == STEPBUS_OK)
 		status = sb_map_init(&bridge->subscriptions, &bridge->host, err);
 	if (status != STEPBUS_OK)
@@ -98,7 +106,8 @@ static stepbus_status set_up(stepbus_bridge *bridge, const stepbus_bridge_option
 	return status;
 }
 
-stepbus_status sb_bridge_new(const stepbus_bridge_options *options, stepbus_bridge **out, stepbus_error *err)
+stepbus_status sb_bridge_new(const stepbus_bridge_options *options, stepbus_bridge **out,
+			     stepbus_error *err)
 {
 	stepbus_host host;
 	stepbus_bridge *bridge;
@@ -158,7 +167,8 @@ void sb_bridge_free(stepbus_bridge *bridge)
 bool sb_bridge_is_mine_to_dispose(const stepbus_bridge *bridge)
 {
 	return atomic_load_explicit(&bridge->is_freeing, memory_order_acquire) != 0 &&
-	       pthread_equal(bridge->freeing_thread, pthread_self()) != 0 && inside_depth(bridge) == 1;
+	       pthread_equal(bridge->freeing_thread, pthread_self()) != 0 &&
+	       inside_depth(bridge) == 1;
 }
 
 stepbus_status sb_bridge_start(stepbus_bridge *bridge, stepbus_error *err)
@@ -173,7 +183,9 @@ stepbus_status sb_bridge_start(stepbus_bridge *bridge, stepbus_error *err)
 	else
 		atomic_store(&bridge->head->mode, SB_BRIDGE_ACTIVE);
 	pthread_mutex_unlock(&bridge->lock);
-	return status == STEPBUS_OK ? status : sb_fail(err, status, "cannot start: the bridge is being freed");
+	return status == STEPBUS_OK ?
+		       status :
+		       sb_fail(err, status, "cannot start: the bridge is being freed");
 }
 
 stepbus_status sb_bridge_stop(stepbus_bridge *bridge, stepbus_error *err)
@@ -184,7 +196,9 @@ stepbus_status sb_bridge_stop(stepbus_bridge *bridge, stepbus_error *err)
 	if (status != STEPBUS_OK)
 		return status;
 	atomic_compare_exchange_strong(&bridge->head->mode, &expected, SB_BRIDGE_STOPPED);
-	/* What was accepted is delivered, unless waiting for that would be waiting for ourselves. */
+	/*
+	 * What was accepted is delivered, unless waiting for that would be waiting for ourselves.
+	 */
 	if (!sb_bridge_is_inside(bridge))
 		sb_delivery_flush(bridge, -1, NULL);
 	sb_roster_clear(bridge);
@@ -193,15 +207,16 @@ stepbus_status sb_bridge_stop(stepbus_bridge *bridge, stepbus_error *err)
 
 const sb_event *sb_bridge_event_of(const stepbus_bridge *bridge, uint32_t event_id)
 {
-	const sb_event_table *table = atomic_load_explicit(&bridge->head->table, memory_order_acquire);
+	const sb_event_table *table =
+		atomic_load_explicit(&bridge->head->table, memory_order_acquire);
 
 	if (event_id >= table->capacity)
 		return NULL;
 	return atomic_load_explicit(&table->slots[event_id].event, memory_order_acquire);
 }
 
-static stepbus_status declare_locked(stepbus_bridge *bridge, const stepbus_event_info *info, sb_event **out,
-				     stepbus_error *err)
+static stepbus_status declare_locked(stepbus_bridge *bridge, const stepbus_event_info *info,
+				     sb_event **out, stepbus_error *err)
 {
 	sb_slice name = sb_slice_of(info->name, info->name_len);
 	sb_shown shown;
@@ -210,13 +225,14 @@ static stepbus_status declare_locked(stepbus_bridge *bridge, const stepbus_event
 		return sb_fail(err, STEPBUS_EEXISTS, "the event '%s' is declared already",
 			       sb_show(&shown, name.data, name.len));
 	if (bridge->events.count >= bridge->events.count_max)
-		return sb_fail(err, STEPBUS_ELIMIT, "the bridge has %u events: raise event_count_max",
+		return sb_fail(err, STEPBUS_ELIMIT,
+			       "the bridge has %u events: raise event_count_max",
 			       bridge->events.count);
 	return add_event(bridge, info, SB_PAYLOAD_BYTES, out, err);
 }
 
-stepbus_status sb_bridge_declare(stepbus_bridge *bridge, const stepbus_event_info *info, uint32_t *event_id,
-				 stepbus_error *err)
+stepbus_status sb_bridge_declare(stepbus_bridge *bridge, const stepbus_event_info *info,
+				 uint32_t *event_id, stepbus_error *err)
 {
 	stepbus_status status = sb_bridge_check(bridge, err);
 	sb_event *event = NULL;
@@ -234,9 +250,12 @@ stepbus_status sb_bridge_declare(stepbus_bridge *bridge, const stepbus_event_inf
 }
 
 /* The way for a name that was not found: declare it where the bridge allows that. */
-static stepbus_status event_missing(stepbus_bridge *bridge, sb_slice name, sb_event **out, stepbus_error *err)
+static stepbus_status event_missing(stepbus_bridge *bridge, sb_slice name, sb_event **out,
+				    stepbus_error *err)
 {
-	const stepbus_event_info info = { .size = sizeof info, .name = name.data, .name_len = name.len };
+	const stepbus_event_info info = { .size = sizeof info,
+					  .name = name.data,
+					  .name_len = name.len };
 	stepbus_status status = sb_topic_check_name(name, err);
 
 	if (status != STEPBUS_OK)
@@ -252,7 +271,8 @@ static stepbus_status event_missing(stepbus_bridge *bridge, sb_slice name, sb_ev
 	return status;
 }
 
-stepbus_status sb_bridge_event(stepbus_bridge *bridge, sb_slice name, sb_event **out, stepbus_error *err)
+stepbus_status sb_bridge_event(stepbus_bridge *bridge, sb_slice name, sb_event **out,
+			       stepbus_error *err)
 {
 	stepbus_status status = sb_bridge_check(bridge, err);
 

@@ -2,13 +2,13 @@
 /*
  * The bridge: who subscribes to what, and what happens when that changes while others publish.
  *
- * Publishers (publish.h) read two things without a lock: the head and, through it, a table that has one
- * immutable subscriber list for each event. Whoever changes the bridge takes the lock, builds new lists,
- * installs them, and retires the old ones; a retired list or an ended subscription goes when no frame of
- * the guard names it any more. destroy is called without the lock.
+ * Publishers (publish.h) read two things without a lock: the head and, through it, a table that has
+ * one immutable subscriber list for each event. Whoever changes the bridge takes the lock, builds
+ * new lists, installs them, and retires the old ones; a retired list or an ended subscription goes
+ * when no frame of the guard names it any more. destroy is called without the lock.
  *
- * From inside a callback of the bridge nothing waits (it might wait for itself): what cannot end at once
- * "leaves", and the last publisher that walked an affected list tidies up behind itself.
+ * From inside a callback of the bridge nothing waits (it might wait for itself): what cannot end at
+ * once "leaves", and the last publisher that walked an affected list tidies up behind itself.
  */
 #ifndef SB_BRIDGE_BRIDGE_H
 #define SB_BRIDGE_BRIDGE_H
@@ -28,7 +28,10 @@ typedef struct sb_event_slot {
 	_Atomic(const sb_event *) event;
 } sb_event_slot;
 
-/* Tables only grow, and an outgrown one is kept (and kept up to date) for who may still be reading it. */
+/*
+ * Tables only grow, and an outgrown one is kept (and kept up to date) for who may still be reading
+ * it.
+ */
 typedef struct sb_event_table {
 	uint32_t capacity;
 	struct sb_event_table *previous;
@@ -61,7 +64,8 @@ struct stepbus_bridge {
 };
 
 /* options has all defaults filled in. */
-stepbus_status sb_bridge_new(const stepbus_bridge_options *options, stepbus_bridge **out, stepbus_error *err);
+stepbus_status sb_bridge_new(const stepbus_bridge_options *options, stepbus_bridge **out,
+			     stepbus_error *err);
 void sb_bridge_free(stepbus_bridge *bridge);
 stepbus_status sb_bridge_start(stepbus_bridge *bridge, stepbus_error *err);
 stepbus_status sb_bridge_stop(stepbus_bridge *bridge, stepbus_error *err);
@@ -76,13 +80,17 @@ stepbus_status sb_bridge_check(const stepbus_bridge *bridge, stepbus_error *err)
 /* Whether the calling thread is inside a callback of this bridge. */
 bool sb_bridge_is_inside(const stepbus_bridge *bridge);
 
-stepbus_status sb_bridge_event(stepbus_bridge *bridge, sb_slice name, sb_event **out, stepbus_error *err);
-stepbus_status sb_bridge_declare(stepbus_bridge *bridge, const stepbus_event_info *info, uint32_t *event_id,
-				 stepbus_error *err);
+stepbus_status sb_bridge_event(stepbus_bridge *bridge, sb_slice name, sb_event **out,
+			       stepbus_error *err);
+stepbus_status sb_bridge_declare(stepbus_bridge *bridge, const stepbus_event_info *info,
+				 uint32_t *event_id, stepbus_error *err);
 /* The event of an id; NULL where there is none. Any thread. */
 const sb_event *sb_bridge_event_of(const stepbus_bridge *bridge, uint32_t event_id);
 
-/* Whether the calling thread, about to leave a callback, leaves the last one and must dispose of the bridge. */
+/*
+ * Whether the calling thread, about to leave a callback, leaves the last one and must dispose of
+ * the bridge.
+ */
 bool sb_bridge_is_mine_to_dispose(const stepbus_bridge *bridge);
 /* Frees the memory; nobody is inside, or about to be. */
 void sb_bridge_dispose(stepbus_bridge *bridge);

@@ -59,8 +59,8 @@ int32_t sb_delivery_offer(void *target, uint32_t event_id, const void *payload, 
 	if (is_once && atomic_exchange(&subscription->is_spent, 1) != 0)
 		return STEPBUS_OK;
 	memcpy(&event.payload, &payload, sizeof payload);
-	status = sb_queue_offer(subscription->queue, sb_bridge_event_of(bridge, event_id)->kind, &event,
-				!sb_delivery_is_loop_here(delivery), &needs_turn);
+	status = sb_queue_offer(subscription->queue, sb_bridge_event_of(bridge, event_id)->kind,
+				&event, !sb_delivery_is_loop_here(delivery), &needs_turn);
 	if (is_once && status != STEPBUS_OK)
 		atomic_store(&subscription->is_spent, 0);
 	if (needs_turn) {
@@ -124,7 +124,8 @@ static void deliver_some(sb_subscription *subscription)
 		    !sb_queue_take(subscription->queue, &item))
 			return;
 		/* What it answers has nobody to go to: the publisher went on long ago. */
-		subscription->host_deliver(subscription->user_data, item.event_id, item.payload, item.len);
+		subscription->host_deliver(subscription->user_data, item.event_id, item.payload,
+					   item.len);
 		sb_queue_done(subscription->queue, &item, true);
 		if (is_once)
 			sb_roster_unsubscribe(subscription->bridge, subscription->id, NULL);
@@ -197,11 +198,13 @@ static size_t collect_goals(stepbus_bridge *bridge, goal *goals)
 {
 	size_t count = 0;
 
-	for (sb_map_node *node = sb_map_first(&bridge->subscriptions); node != NULL; node = sb_map_next(node)) {
+	for (sb_map_node *node = sb_map_first(&bridge->subscriptions); node != NULL;
+	     node = sb_map_next(node)) {
 		sb_subscription *subscription = sb_subscription_of(node);
 
 		if (subscription->queue != NULL)
-			goals[count++] = (goal){ subscription->id, sb_queue_count(subscription->queue).offered };
+			goals[count++] = (goal){ subscription->id,
+						 sb_queue_count(subscription->queue).offered };
 	}
 	return count;
 }
@@ -209,8 +212,8 @@ static size_t collect_goals(stepbus_bridge *bridge, goal *goals)
 /* Under the bridge's lock. A subscription that is gone has dropped or delivered all it had. */
 static bool is_reached(stepbus_bridge *bridge, const goal *g)
 {
-	sb_subscription *subscription =
-		sb_subscription_of(sb_map_find(&bridge->subscriptions, &g->subscription_id, sizeof g->subscription_id));
+	sb_subscription *subscription = sb_subscription_of(sb_map_find(
+		&bridge->subscriptions, &g->subscription_id, sizeof g->subscription_id));
 	sb_queue_counts counts;
 
 	if (subscription == NULL)
@@ -219,7 +222,8 @@ static bool is_reached(stepbus_bridge *bridge, const goal *g)
 	return counts.delivered + counts.dropped >= g->over_count;
 }
 
-static bool is_all_reached(stepbus_bridge *bridge, const goal *goals, size_t count, size_t *reached_count)
+static bool is_all_reached(stepbus_bridge *bridge, const goal *goals, size_t count,
+			   size_t *reached_count)
 {
 	pthread_mutex_lock(&bridge->lock);
 	while (*reached_count < count && is_reached(bridge, &goals[*reached_count]))
@@ -228,19 +232,24 @@ static bool is_all_reached(stepbus_bridge *bridge, const goal *goals, size_t cou
 	return *reached_count == count;
 }
 
-/* Waits for the turn count to pass what it was, up to deadline_ns on the monotonic clock (-1: none). */
+/*
+ * Waits for the turn count to pass what it was, up to deadline_ns on the monotonic clock (-1:
+ * none).
+ */
 static bool wait_for_turn(sb_delivery *delivery, uint64_t seen, int64_t deadline_ns)
 {
 	int failure = 0;
 
 	pthread_mutex_lock(&delivery->lock);
 	while (delivery->turn_count == seen && failure == 0) {
-		struct timespec until = { (time_t)(deadline_ns / 1000000000), (long)(deadline_ns % 1000000000) };
+		struct timespec until = { (time_t)(deadline_ns / 1000000000),
+					  (long)(deadline_ns % 1000000000) };
 
 		if (deadline_ns < 0)
 			failure = pthread_cond_wait(&delivery->progress, &delivery->lock);
 		else
-			failure = pthread_cond_timedwait(&delivery->progress, &delivery->lock, &until);
+			failure = pthread_cond_timedwait(&delivery->progress, &delivery->lock,
+							 &until);
 	}
 	pthread_mutex_unlock(&delivery->lock);
 	return failure == 0;
@@ -277,7 +286,8 @@ stepbus_status sb_delivery_flush(stepbus_bridge *bridge, int64_t timeout_ms, ste
 	goal *goals;
 
 	if (sb_delivery_is_loop_here(&bridge->delivery))
-		return sb_fail(err, STEPBUS_EREENTRANT, "cannot flush from the loop thread: it is what would deliver");
+		return sb_fail(err, STEPBUS_EREENTRANT,
+			       "cannot flush from the loop thread: it is what would deliver");
 	pthread_mutex_lock(&bridge->lock);
 	goals = sb_alloc_array(&bridge->host, sb_map_count(&bridge->subscriptions), sizeof *goals);
 	count = goals != NULL ? collect_goals(bridge, goals) : 0;
@@ -294,7 +304,8 @@ stepbus_status sb_delivery_flush(stepbus_bridge *bridge, int64_t timeout_ms, ste
 	}
 	sb_release(&bridge->host, goals);
 	if (reached_count < count)
-		return sb_fail(err, STEPBUS_ETIMEDOUT, "queued events are still waiting after %lld ms",
+		return sb_fail(err, STEPBUS_ETIMEDOUT,
+			       "queued events are still waiting after %lld ms",
 			       (long long)timeout_ms);
 	return STEPBUS_OK;
 }

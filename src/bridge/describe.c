@@ -30,17 +30,20 @@ static bool add_listener(sb_json *list, sb_subscription *subscription)
 {
 	sb_json *json = sb_json_object_new();
 	bool is_once = (subscription->flags & STEPBUS_SUBSCRIPTION_ONCE) != 0;
-	bool is_complete = sb_json_add_int(json, "id", (int64_t)subscription->id) &&
-			   sb_json_add_text(json, "pattern", sb_subscription_pattern(subscription)) &&
-			   sb_json_add_int(json, "priority", subscription->priority) &&
-			   sb_json_add_bool(json, "once", is_once) &&
-			   sb_json_add_bool(json, "queued", subscription->queue != NULL);
+	bool is_complete =
+		sb_json_add_int(json, "id", (int64_t)subscription->id) &&
+		sb_json_add_text(json, "pattern", sb_subscription_pattern(subscription)) &&
+		sb_json_add_int(json, "priority", subscription->priority) &&
+		sb_json_add_bool(json, "once", is_once) &&
+		sb_json_add_bool(json, "queued", subscription->queue != NULL);
 
 	if (is_complete && subscription->queue != NULL) {
 		sb_queue_counts counts = sb_queue_count(subscription->queue);
-		sb_slice overflow = sb_slice_z(overflow_name(sb_queue_overflow(subscription->queue)));
+		sb_slice overflow =
+			sb_slice_z(overflow_name(sb_queue_overflow(subscription->queue)));
 
-		is_complete = sb_json_add_text(json, "overflow", overflow) && add_counts(json, &counts);
+		is_complete =
+			sb_json_add_text(json, "overflow", overflow) && add_counts(json, &counts);
 	}
 	return sb_json_add_part_take(list, NULL, json) && is_complete;
 }
@@ -48,8 +51,9 @@ static bool add_listener(sb_json *list, sb_subscription *subscription)
 /* Under the bridge's lock, under which nobody else changes lists. NULL: no such event. */
 static const sb_subscriber_list *list_of(stepbus_bridge *bridge, sb_slice name)
 {
-	const sb_map_node *node =
-		name.len <= UINT16_MAX ? sb_map_find(&bridge->events.names, name.data, name.len) : NULL;
+	const sb_map_node *node = name.len <= UINT16_MAX ?
+					  sb_map_find(&bridge->events.names, name.data, name.len) :
+					  NULL;
 	sb_event_table *table = atomic_load_explicit(&bridge->head->table, memory_order_acquire);
 
 	if (node == NULL)
@@ -64,16 +68,19 @@ static bool add_listeners_of(stepbus_bridge *bridge, const sb_subscriber_list *l
 
 	if (list != NULL) {
 		for (uint32_t i = 0; i < list->count; i++)
-			if (atomic_load_explicit(&list->items[i]->is_removed, memory_order_relaxed) == 0)
+			if (atomic_load_explicit(&list->items[i]->is_removed,
+						 memory_order_relaxed) == 0)
 				is_complete = add_listener(json, list->items[i]) && is_complete;
 		return is_complete;
 	}
-	for (sb_map_node *node = sb_map_first(&bridge->subscriptions); node != NULL; node = sb_map_next(node))
+	for (sb_map_node *node = sb_map_first(&bridge->subscriptions); node != NULL;
+	     node = sb_map_next(node))
 		is_complete = add_listener(json, sb_subscription_of(node)) && is_complete;
 	return is_complete;
 }
 
-stepbus_status sb_describe_listeners(stepbus_bridge *bridge, sb_slice name, stepbus_text **out, stepbus_error *err)
+stepbus_status sb_describe_listeners(stepbus_bridge *bridge, sb_slice name, stepbus_text **out,
+				     stepbus_error *err)
 {
 	stepbus_status status = sb_bridge_check(bridge, err);
 	const sb_subscriber_list *list = NULL;
@@ -92,7 +99,9 @@ stepbus_status sb_describe_listeners(stepbus_bridge *bridge, sb_slice name, step
 		is_complete = add_listeners_of(bridge, list, json);
 	}
 	pthread_mutex_unlock(&bridge->lock);
-	return status == STEPBUS_OK ? sb_json_print_take(json, is_complete, &bridge->host, out, err) : status;
+	return status == STEPBUS_OK ?
+		       sb_json_print_take(json, is_complete, &bridge->host, out, err) :
+		       status;
 }
 
 stepbus_status sb_describe_listener_count(stepbus_bridge *bridge, sb_slice name, uint32_t *count,
@@ -110,7 +119,8 @@ stepbus_status sb_describe_listener_count(stepbus_bridge *bridge, sb_slice name,
 	} else {
 		*count = 0;
 		for (uint32_t i = 0; i < list->count; i++)
-			*count += atomic_load_explicit(&list->items[i]->is_removed, memory_order_relaxed) == 0;
+			*count += atomic_load_explicit(&list->items[i]->is_removed,
+						       memory_order_relaxed) == 0;
 	}
 	pthread_mutex_unlock(&bridge->lock);
 	return status;
@@ -138,7 +148,8 @@ stepbus_status sb_describe_stats(stepbus_bridge *bridge, stepbus_text **out, ste
 	counts = bridge->delivery.past;
 	event_count = bridge->events.count;
 	subscription_count = sb_map_count(&bridge->subscriptions);
-	for (sb_map_node *node = sb_map_first(&bridge->subscriptions); node != NULL; node = sb_map_next(node)) {
+	for (sb_map_node *node = sb_map_first(&bridge->subscriptions); node != NULL;
+	     node = sb_map_next(node)) {
 		sb_subscription *subscription = sb_subscription_of(node);
 
 		if (subscription->queue != NULL) {
@@ -150,11 +161,12 @@ stepbus_status sb_describe_stats(stepbus_bridge *bridge, stepbus_text **out, ste
 	pthread_mutex_unlock(&bridge->lock);
 	json = sb_json_object_new();
 	queued = sb_json_object_new();
-	is_complete = sb_json_add_bool(json, "active", sb_bridge_mode(bridge) == SB_BRIDGE_ACTIVE) &&
-		      sb_json_add_int(json, "events", (int64_t)event_count) &&
-		      sb_json_add_int(json, "subscriptions", (int64_t)subscription_count) &&
-		      sb_json_add_int(json, "refused", (int64_t)atomic_load(&bridge->refused_count)) &&
-		      add_counts(queued, &counts);
+	is_complete =
+		sb_json_add_bool(json, "active", sb_bridge_mode(bridge) == SB_BRIDGE_ACTIVE) &&
+		sb_json_add_int(json, "events", (int64_t)event_count) &&
+		sb_json_add_int(json, "subscriptions", (int64_t)subscription_count) &&
+		sb_json_add_int(json, "refused", (int64_t)atomic_load(&bridge->refused_count)) &&
+		add_counts(queued, &counts);
 	is_complete = sb_json_add_part_take(json, "queued", queued) && is_complete;
 	return sb_json_print_take(json, is_complete, &bridge->host, out, err);
 }
@@ -188,14 +200,15 @@ static bool is_wanted(const sb_event *event, sb_slice category, sb_slice wanted)
 	return has_text(event->name, wanted) || has_text(event->description, wanted);
 }
 
-static stepbus_status list_events(stepbus_bridge *bridge, sb_slice category, sb_slice wanted, stepbus_text **out,
-				  stepbus_error *err)
+static stepbus_status list_events(stepbus_bridge *bridge, sb_slice category, sb_slice wanted,
+				  stepbus_text **out, stepbus_error *err)
 {
 	sb_json *json = sb_json_array_new();
 	bool is_complete = true;
 
 	pthread_mutex_lock(&bridge->lock);
-	for (const sb_event *event = sb_events_first(&bridge->events); event != NULL; event = sb_events_next(event))
+	for (const sb_event *event = sb_events_first(&bridge->events); event != NULL;
+	     event = sb_events_next(event))
 		if (is_wanted(event, category, wanted)) {
 			sb_json *part = event_json(event, &is_complete);
 
@@ -219,14 +232,17 @@ stepbus_status sb_describe_catalog(stepbus_bridge *bridge, sb_slice category, st
 	return list_events(bridge, category, sb_slice_of(NULL, 0), out, err);
 }
 
-stepbus_status sb_describe_search(stepbus_bridge *bridge, sb_slice wanted, stepbus_text **out, stepbus_error *err)
+stepbus_status sb_describe_search(stepbus_bridge *bridge, sb_slice wanted, stepbus_text **out,
+				  stepbus_error *err)
 {
 	stepbus_status status = sb_bridge_check(bridge, err);
 
-	return status == STEPBUS_OK ? list_events(bridge, sb_slice_of(NULL, 0), wanted, out, err) : status;
+	return status == STEPBUS_OK ? list_events(bridge, sb_slice_of(NULL, 0), wanted, out, err) :
+				      status;
 }
 
-stepbus_status sb_describe_event(stepbus_bridge *bridge, sb_slice name, stepbus_text **out, stepbus_error *err)
+stepbus_status sb_describe_event(stepbus_bridge *bridge, sb_slice name, stepbus_text **out,
+				 stepbus_error *err)
 {
 	stepbus_status status = sb_bridge_check(bridge, err);
 	sb_event *event = NULL;

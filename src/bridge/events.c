@@ -23,10 +23,11 @@ bool sb_events_is_category(sb_slice category)
 static stepbus_status check_pair(const char *text, size_t len, const char *what, stepbus_error *err)
 {
 	if (text == NULL && len > 0)
-		return sb_fail(err, STEPBUS_EINVAL, "%s is NULL but has a length of %zu", what, len);
+		return sb_fail(err, STEPBUS_EINVAL, "%s is NULL but has a length of %zu", what,
+			       len);
 	if (len > DESCRIPTION_LEN_MAX)
-		return sb_fail(err, STEPBUS_EINVAL, "%s has %zu bytes: at most %d are allowed", what, len,
-			       DESCRIPTION_LEN_MAX);
+		return sb_fail(err, STEPBUS_EINVAL, "%s has %zu bytes: at most %d are allowed",
+			       what, len, DESCRIPTION_LEN_MAX);
 	if (!sb_utf8_is_valid(text, len))
 		return sb_fail(err, STEPBUS_EINVAL, "%s is not UTF-8, or holds a NUL", what);
 	return STEPBUS_OK;
@@ -35,7 +36,8 @@ static stepbus_status check_pair(const char *text, size_t len, const char *what,
 static stepbus_status check_json(const char *text, size_t len, const char *what, stepbus_error *err)
 {
 	if (text == NULL && len > 0)
-		return sb_fail(err, STEPBUS_EINVAL, "%s is NULL but has a length of %zu", what, len);
+		return sb_fail(err, STEPBUS_EINVAL, "%s is NULL but has a length of %zu", what,
+			       len);
 	return len > 0 ? sb_json_check(sb_slice_of(text, len), false, what, err) : STEPBUS_OK;
 }
 
@@ -48,10 +50,12 @@ stepbus_status sb_events_check(const stepbus_event_info *info, stepbus_error *er
 		status = check_pair(info->category, info->category_len, "the category", err);
 	if (status == STEPBUS_OK && category.len > 0 && !sb_events_is_category(category))
 		return sb_fail(err, STEPBUS_EINVAL,
-			       "there is no such category: use task, step, workflow, handler, poller, worker, "
+			       "there is no such category: use task, step, workflow, handler, "
+			       "poller, worker, "
 			       "observability or custom");
 	if (status == STEPBUS_OK)
-		status = check_pair(info->description, info->description_len, "the description", err);
+		status = check_pair(info->description, info->description_len, "the description",
+				    err);
 	if (status == STEPBUS_OK)
 		status = check_pair(info->fired_by, info->fired_by_len, "fired_by", err);
 	if (status == STEPBUS_OK)
@@ -61,7 +65,8 @@ stepbus_status sb_events_check(const stepbus_event_info *info, stepbus_error *er
 	return status;
 }
 
-stepbus_status sb_events_init(sb_events *events, const stepbus_host *host, uint32_t count_max, stepbus_error *err)
+stepbus_status sb_events_init(sb_events *events, const stepbus_host *host, uint32_t count_max,
+			      stepbus_error *err)
 {
 	stepbus_status status = sb_map_init(&events->names, host, err);
 
@@ -102,9 +107,11 @@ static sb_slice keep(char **tail, const char *text, size_t len)
 static sb_event *new_event(const stepbus_host *host, const stepbus_event_info *info)
 {
 	const sb_slice custom = sb_slice_z("custom");
-	sb_slice category = info->category_len > 0 ? sb_slice_of(info->category, info->category_len) : custom;
-	sb_event *event = sb_alloc(host, sizeof *event + info->name_len + category.len + info->description_len +
-						 info->schema_len + info->example_len + info->fired_by_len + 6);
+	sb_slice category =
+		info->category_len > 0 ? sb_slice_of(info->category, info->category_len) : custom;
+	sb_event *event = sb_alloc(host, sizeof *event + info->name_len + category.len +
+						 info->description_len + info->schema_len +
+						 info->example_len + info->fired_by_len + 6);
 	char *tail;
 
 	if (event == NULL)
@@ -119,14 +126,15 @@ static sb_event *new_event(const stepbus_host *host, const stepbus_event_info *i
 	return event;
 }
 
-stepbus_status sb_events_add(sb_events *events, const stepbus_event_info *info, sb_payload_kind kind,
-			     sb_event **out, stepbus_error *err)
+stepbus_status sb_events_add(sb_events *events, const stepbus_event_info *info,
+			     sb_payload_kind kind, sb_event **out, stepbus_error *err)
 {
 	sb_event *event;
 	bool is_added;
 
 	if (events->count >= events->count_max)
-		return sb_fail(err, STEPBUS_ELIMIT, "the bridge has %u events: raise event_count_max", events->count);
+		return sb_fail(err, STEPBUS_ELIMIT,
+			       "the bridge has %u events: raise event_count_max", events->count);
 	event = new_event(events->host, info);
 	if (event == NULL)
 		return sb_fail_memory(err, "declare an event");
@@ -163,12 +171,14 @@ stepbus_status sb_events_fail_missing(sb_events *events, sb_slice name, stepbus_
 	sb_nearest nearest = sb_nearest_to(name);
 	sb_shown shown;
 
-	for (const sb_event *event = sb_events_first(events); event != NULL; event = sb_events_next(event))
+	for (const sb_event *event = sb_events_first(events); event != NULL;
+	     event = sb_events_next(event))
 		sb_nearest_offer(&nearest, event->name);
 	if (nearest.best.len > 0)
 		return sb_fail(err, STEPBUS_ENOTFOUND, "there is no event '%s': did you mean '%s'?",
 			       sb_show(&shown, name.data, name.len), nearest.best.data);
 	return sb_fail(err, STEPBUS_ENOTFOUND,
-		       "there is no event '%s': declare it first, or let the bridge allow undeclared events",
+		       "there is no event '%s': declare it first, or let the bridge allow "
+		       "undeclared events",
 		       sb_show(&shown, name.data, name.len));
 }

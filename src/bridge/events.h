@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The events of one bridge: names, ids and descriptions. Names are found without waiting (through a gate);
- * declaring is for one caller at a time, under the bridge's lock. Nothing is ever removed, so an event and
- * its texts live as long as the bridge.
+ * The events of one bridge: names, ids and descriptions. Names are found without waiting (through a
+ * gate); declaring is for one caller at a time, under the bridge's lock. Nothing is ever removed,
+ * so an event and its texts live as long as the bridge.
  */
 #ifndef SB_BRIDGE_EVENTS_H
 #define SB_BRIDGE_EVENTS_H
@@ -34,7 +34,8 @@ typedef struct sb_events {
 	uint32_t count_max;
 } sb_events;
 
-stepbus_status sb_events_init(sb_events *events, const stepbus_host *host, uint32_t count_max, stepbus_error *err);
+stepbus_status sb_events_init(sb_events *events, const stepbus_host *host, uint32_t count_max,
+			      stepbus_error *err);
 void sb_events_free(sb_events *events);
 
 /* Checks what a host says of an event of its own. Pure. */
@@ -42,13 +43,16 @@ stepbus_status sb_events_check(const stepbus_event_info *info, stepbus_error *er
 bool sb_events_is_category(sb_slice category);
 
 /*
- * Adds an event under the next id, which is the count before. Under the bridge's lock; info was checked.
- * The caller must make room for the id elsewhere first: a name that can be found can be published.
+ * Adds an event under the next id, which is the count before. Under the bridge's lock; info was
+ * checked. The caller must make room for the id elsewhere first: a name that can be found can be
+ * published.
  */
-stepbus_status sb_events_add(sb_events *events, const stepbus_event_info *info, sb_payload_kind kind,
-			     sb_event **out, stepbus_error *err);
+stepbus_status sb_events_add(sb_events *events, const stepbus_event_info *info,
+			     sb_payload_kind kind, sb_event **out, stepbus_error *err);
 
-/* Any thread. NULL: not there. STEPBUS_ENOMEM where the thread has no block yet and cannot get one. */
+/*
+ * Any thread. NULL: not there. STEPBUS_ENOMEM where the thread has no block yet and cannot get one.
+ */
 stepbus_status sb_events_find(sb_events *events, sb_slice name, sb_event **out, stepbus_error *err);
 /* "no event 'x' … did you mean 'y'?" Under the bridge's lock. */
 stepbus_status sb_events_fail_missing(sb_events *events, sb_slice name, stepbus_error *err);

@@ -37,7 +37,9 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
 	uint64_t count;
 
 	(void)what;
-	/* Nothing to read means that another wake is on its way: run all the same, it is harmless. */
+	/*
+	 * Nothing to read means that another wake is on its way: run all the same, it is harmless.
+	 */
 	while (read(fd, &count, sizeof count) < 0 && errno == EINTR)
 		;
 	/* Cleared before running, so that a wake from now on leads to another run. */
@@ -94,7 +96,9 @@ static void *thread_main(void *context)
 	return NULL;
 }
 
-/* Libevent's environment variables are the host's business, and its locks have nothing to protect. */
+/*
+ * Libevent's environment variables are the host's business, and its locks have nothing to protect.
+ */
 static struct event_base *new_base(void)
 {
 	struct event_config *config = event_config_new();
@@ -118,7 +122,8 @@ static stepbus_status start_thread(sb_loop *loop, stepbus_error *err)
 	failure = pthread_create(&loop->thread, NULL, thread_main, loop);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (failure != 0)
-		return sb_fail(err, STEPBUS_ESYSTEM, "cannot start the loop thread (errno %d)", failure);
+		return sb_fail(err, STEPBUS_ESYSTEM, "cannot start the loop thread (errno %d)",
+			       failure);
 	pthread_setname_np(loop->thread, "stepbus-loop");
 	pthread_mutex_lock(&loop->lock);
 	while (!loop->is_started)
@@ -134,18 +139,21 @@ static stepbus_status set_up(sb_loop *loop, stepbus_error *err)
 {
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loop->wake_fd < 0)
-		return sb_fail(err, STEPBUS_ESYSTEM, "cannot make an eventfd for the loop (errno %d)", errno);
+		return sb_fail(err, STEPBUS_ESYSTEM,
+			       "cannot make an eventfd for the loop (errno %d)", errno);
 	loop->base = new_base();
 	if (loop->base == NULL)
-		return sb_fail(err, STEPBUS_ESYSTEM, "cannot make an event loop: out of memory or descriptors");
-	loop->wake_event = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
+		return sb_fail(err, STEPBUS_ESYSTEM,
+			       "cannot make an event loop: out of memory or descriptors");
+	loop->wake_event =
+		event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
 	if (loop->wake_event == NULL || event_add(loop->wake_event, NULL) != 0)
 		return sb_fail_memory(err, "watch the loop's descriptor");
 	return start_thread(loop, err);
 }
 
-stepbus_status sb_loop_new(const stepbus_host *host, void (*run)(void *user_data), void *user_data, sb_loop **out,
-			   stepbus_error *err)
+stepbus_status sb_loop_new(const stepbus_host *host, void (*run)(void *user_data), void *user_data,
+			   sb_loop **out, stepbus_error *err)
 {
 	sb_loop *loop = sb_alloc(host, sizeof *loop);
 	stepbus_status status;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread that sleeps until it is woken and then runs one function; the only file of the bridge that sees
- * libevent. The event base belongs to that thread alone (waking goes through an eventfd), so libevent needs
- * no locks and no process-wide setting. The thread blocks all signals.
+ * A thread that sleeps until it is woken and then runs one function; the only file of the bridge
+ * that sees libevent. The event base belongs to that thread alone (waking goes through an eventfd),
+ * so libevent needs no locks and no process-wide setting. The thread blocks all signals.
  */
 #ifndef SB_BRIDGE_LOOP_H
 #define SB_BRIDGE_LOOP_H
@@ -14,16 +14,16 @@
 typedef struct sb_loop sb_loop;
 
 /* Starts the thread; returns when it runs. run(user_data) is called on it after each wake. */
-stepbus_status sb_loop_new(const stepbus_host *host, void (*run)(void *user_data), void *user_data, sb_loop **out,
-			   stepbus_error *err);
+stepbus_status sb_loop_new(const stepbus_host *host, void (*run)(void *user_data), void *user_data,
+			   sb_loop **out, stepbus_error *err);
 /* Wakes the thread; many wakes before it gets to run are one. Any thread. */
 void sb_loop_wake(sb_loop *loop);
 bool sb_loop_is_here(const sb_loop *loop);
 /* Ends the thread and frees the loop. Not from its own thread. */
 void sb_loop_free(sb_loop *loop);
 /*
- * From inside run: ends the thread when run returns; it frees the loop and calls last(user_data) as the
- * final thing it does.
+ * From inside run: ends the thread when run returns; it frees the loop and calls last(user_data) as
+ * the final thing it does.
  */
 void sb_loop_free_here(sb_loop *loop, void (*last)(void *user_data));
 

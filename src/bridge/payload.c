@@ -17,8 +17,8 @@ typedef struct pair {
 	const char *name;
 } pair;
 
-#define PAIR(type, field)                                                        \
-	{                                                                        \
+#define PAIR(type, field)                                                            \
+	{                                                                            \
 		offsetof(type, field), offsetof(type, field##_len), #type "." #field \
 	}
 
@@ -26,15 +26,15 @@ static const pair step_event_pairs[] = {
 	PAIR(stepbus_step_event, correlation_id),    PAIR(stepbus_step_event, step_name),
 	PAIR(stepbus_step_event, handler_namespace), PAIR(stepbus_step_event, handler_name),
 	PAIR(stepbus_step_event, handler_version),   PAIR(stepbus_step_event, input),
-	PAIR(stepbus_step_event, content_type),	     PAIR(stepbus_step_event, step_config),
+	PAIR(stepbus_step_event, content_type),      PAIR(stepbus_step_event, step_config),
 };
 
 static const pair completion_pairs[] = {
 	PAIR(stepbus_completion, correlation_id),  PAIR(stepbus_completion, handler_name),
 	PAIR(stepbus_completion, handler_version), PAIR(stepbus_completion, worker_id),
-	PAIR(stepbus_completion, result),	   PAIR(stepbus_completion, content_type),
-	PAIR(stepbus_completion, error_type),	   PAIR(stepbus_completion, error_message),
-	PAIR(stepbus_completion, error_code),	   PAIR(stepbus_completion, metadata),
+	PAIR(stepbus_completion, result),          PAIR(stepbus_completion, content_type),
+	PAIR(stepbus_completion, error_type),      PAIR(stepbus_completion, error_message),
+	PAIR(stepbus_completion, error_code),      PAIR(stepbus_completion, metadata),
 };
 
 static const pair dependency_pairs[] = {
@@ -51,9 +51,9 @@ typedef struct shape {
 	size_t pair_count;
 } shape;
 
-#define SHAPE(type, pairs)                                               \
-	{                                                                \
-		#type, sizeof(type), (pairs), sizeof(pairs) / sizeof(*(pairs)) \
+#define SHAPE(type, pairs)                                                     \
+	{                                                                      \
+#type, sizeof(type), (pairs), sizeof(pairs) / sizeof(*(pairs)) \
 	}
 
 static const shape step_event_shape = SHAPE(stepbus_step_event, step_event_pairs);
@@ -81,38 +81,44 @@ static stepbus_status check_struct(const shape *s, const void *base, size_t len,
 	uint32_t size;
 
 	if (base == NULL || len < s->len)
-		return sb_fail(err, STEPBUS_EINVAL, "the payload has %zu bytes and so is no %s, which has %zu", len,
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "the payload has %zu bytes and so is no %s, which has %zu", len,
 			       s->name, s->len);
 	memcpy(&size, base, sizeof size);
 	if (size < s->len || size > len)
-		return sb_fail(err, STEPBUS_EINVAL, "the payload is no %s: its size says %u, sizeof(%s) is %zu", s->name,
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "the payload is no %s: its size says %u, sizeof(%s) is %zu", s->name,
 			       size, s->name, s->len);
 	for (size_t i = 0; i < s->pair_count; i++)
 		if (pointer_at(base, &s->pairs[i]) == NULL && len_at(base, &s->pairs[i]) > 0)
-			return sb_fail(err, STEPBUS_EINVAL, "%s is NULL but has a length of %zu", s->pairs[i].name,
-				       len_at(base, &s->pairs[i]));
+			return sb_fail(err, STEPBUS_EINVAL, "%s is NULL but has a length of %zu",
+				       s->pairs[i].name, len_at(base, &s->pairs[i]));
 	return STEPBUS_OK;
 }
 
-static stepbus_status check_step_event(const stepbus_step_event *event, size_t len, stepbus_error *err)
+static stepbus_status check_step_event(const stepbus_step_event *event, size_t len,
+				       stepbus_error *err)
 {
 	stepbus_status status = check_struct(&step_event_shape, event, len, err);
 
 	if (status != STEPBUS_OK)
 		return status;
 	if (event->dependency_count > DEPENDENCY_COUNT_MAX)
-		return sb_fail(err, STEPBUS_EINVAL, "stepbus_step_event has %zu dependencies: at most %d are allowed",
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "stepbus_step_event has %zu dependencies: at most %d are allowed",
 			       event->dependency_count, DEPENDENCY_COUNT_MAX);
 	if (event->dependency_count > 0 && event->dependencies == NULL)
-		return sb_fail(err, STEPBUS_EINVAL, "stepbus_step_event.dependencies is NULL but has a count of %zu",
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "stepbus_step_event.dependencies is NULL but has a count of %zu",
 			       event->dependency_count);
 	for (size_t i = 0; status == STEPBUS_OK && i < event->dependency_count; i++)
-		status = check_struct(&dependency_shape, &event->dependencies[i], sizeof(stepbus_dependency), err);
+		status = check_struct(&dependency_shape, &event->dependencies[i],
+				      sizeof(stepbus_dependency), err);
 	return status;
 }
 
-stepbus_status sb_payload_check_step_event(const void *payload, size_t len, const stepbus_step_event **out,
-					   stepbus_error *err)
+stepbus_status sb_payload_check_step_event(const void *payload, size_t len,
+					   const stepbus_step_event **out, stepbus_error *err)
 {
 	stepbus_status status = check_step_event(payload, len, err);
 
@@ -121,8 +127,8 @@ stepbus_status sb_payload_check_step_event(const void *payload, size_t len, cons
 	return status;
 }
 
-stepbus_status sb_payload_check_completion(const void *payload, size_t len, const stepbus_completion **out,
-					   stepbus_error *err)
+stepbus_status sb_payload_check_completion(const void *payload, size_t len,
+					   const stepbus_completion **out, stepbus_error *err)
 {
 	stepbus_status status = check_struct(&completion_shape, payload, len, err);
 
@@ -131,7 +137,9 @@ stepbus_status sb_payload_check_completion(const void *payload, size_t len, cons
 	return status;
 }
 
-/* Sums what a struct points at, a NUL behind each; false where that is more than memory could hold. */
+/*
+ * Sums what a struct points at, a NUL behind each; false where that is more than memory could hold.
+ */
 static bool add_tail_len(const shape *s, const void *base, size_t *total)
 {
 	for (size_t i = 0; i < s->pair_count; i++) {
@@ -191,10 +199,12 @@ static void *copy_step_event(const stepbus_host *host, const stepbus_step_event 
 	return copy;
 }
 
-static void *copy_completion(const stepbus_host *host, const stepbus_completion *completion, size_t len)
+static void *copy_completion(const stepbus_host *host, const stepbus_completion *completion,
+			     size_t len)
 {
 	size_t total = len;
-	void *copy = add_tail_len(&completion_shape, completion, &total) ? sb_alloc(host, total) : NULL;
+	void *copy =
+		add_tail_len(&completion_shape, completion, &total) ? sb_alloc(host, total) : NULL;
 
 	if (copy == NULL)
 		return NULL;
@@ -203,8 +213,8 @@ static void *copy_completion(const stepbus_host *host, const stepbus_completion 
 	return copy;
 }
 
-stepbus_status sb_payload_copy(const stepbus_host *host, sb_payload_kind kind, const void *payload, size_t len,
-			       void **out, stepbus_error *err)
+stepbus_status sb_payload_copy(const stepbus_host *host, sb_payload_kind kind, const void *payload,
+			       size_t len, void **out, stepbus_error *err)
 {
 	const stepbus_step_event *event = NULL;
 	const stepbus_completion *completion = NULL;
@@ -224,7 +234,8 @@ stepbus_status sb_payload_copy(const stepbus_host *host, sb_payload_kind kind, c
 		break;
 	case SB_PAYLOAD_BYTES:
 		if (payload == NULL && len > 0)
-			return sb_fail(err, STEPBUS_EINVAL, "the payload is NULL but has a length of %zu", len);
+			return sb_fail(err, STEPBUS_EINVAL,
+				       "the payload is NULL but has a length of %zu", len);
 		*out = sb_alloc_copy(host, payload, len);
 		break;
 	}

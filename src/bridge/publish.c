@@ -13,7 +13,8 @@ static bool is_worth_a_record(uint64_t count)
 static stepbus_status refuse_inactive(stepbus_bridge *bridge, uint32_t event_id, stepbus_error *err)
 {
 	const sb_event *event = sb_bridge_event_of(bridge, event_id);
-	uint64_t count = atomic_fetch_add_explicit(&bridge->refused_count, 1, memory_order_relaxed) + 1;
+	uint64_t count =
+		atomic_fetch_add_explicit(&bridge->refused_count, 1, memory_order_relaxed) + 1;
 
 	if (is_worth_a_record(count)) {
 		const sb_log_record record = {
@@ -27,12 +28,13 @@ static stepbus_status refuse_inactive(stepbus_bridge *bridge, uint32_t event_id,
 
 		sb_log(&bridge->host, &record);
 	}
-	return sb_fail(err, STEPBUS_EINACTIVE, "the bridge is not active: '%s' was refused; start the bridge first",
+	return sb_fail(err, STEPBUS_EINACTIVE,
+		       "the bridge is not active: '%s' was refused; start the bridge first",
 		       event != NULL ? event->name.data : "the event");
 }
 
-stepbus_status sb_publish_slowly(stepbus_bridge *bridge, uint32_t event_id, const void *payload, size_t len,
-				 stepbus_error *err)
+stepbus_status sb_publish_slowly(stepbus_bridge *bridge, uint32_t event_id, const void *payload,
+				 size_t len, stepbus_error *err)
 {
 	stepbus_status status = sb_bridge_check(bridge, err);
 	sb_guard_thread *thread;
@@ -40,7 +42,8 @@ stepbus_status sb_publish_slowly(stepbus_bridge *bridge, uint32_t event_id, cons
 	if (status != STEPBUS_OK)
 		return status;
 	if (sb_bridge_event_of(bridge, event_id) == NULL)
-		return sb_fail(err, STEPBUS_ENOTFOUND, "no event of this bridge has the id %u: ask stepbus_bridge_event",
+		return sb_fail(err, STEPBUS_ENOTFOUND,
+			       "no event of this bridge has the id %u: ask stepbus_bridge_event",
 			       event_id);
 	if (sb_bridge_mode(bridge) != SB_BRIDGE_ACTIVE)
 		return refuse_inactive(bridge, event_id, err);
@@ -49,32 +52,39 @@ stepbus_status sb_publish_slowly(stepbus_bridge *bridge, uint32_t event_id, cons
 		return sb_fail_memory(err, "publish");
 	if (sb_guard_depth(thread) >= SB_GUARD_NEST_MAX)
 		return sb_fail(err, STEPBUS_EREENTRANT,
-			       "cannot publish from %d callbacks deep: is a callback publishing what it subscribes to?",
+			       "cannot publish from %d callbacks deep: is a callback publishing "
+			       "what it subscribes to?",
 			       SB_GUARD_NEST_MAX);
 	return sb_publish(bridge, event_id, payload, len, err);
 }
 
-stepbus_status sb_publish_fail_delivery(const stepbus_bridge *bridge, uint32_t event_id, int32_t answer,
-					stepbus_error *err)
+stepbus_status sb_publish_fail_delivery(const stepbus_bridge *bridge, uint32_t event_id,
+					int32_t answer, stepbus_error *err)
 {
 	const sb_event *event = sb_bridge_event_of(bridge, event_id);
 
 	if (answer == STEPBUS_EFULL)
 		return sb_fail(err, STEPBUS_EFULL,
-			       "'%s' reached all subscribers but at least one whose queue is full: slow down, raise "
+			       "'%s' reached all subscribers but at least one whose queue is full: "
+			       "slow down, raise "
 			       "queue_count_max, or choose another overflow",
 			       event->name.data);
-	return sb_fail(err, STEPBUS_EDELIVERY, "'%s' reached all subscribers, and at least one answered with status %d",
+	return sb_fail(err, STEPBUS_EDELIVERY,
+		       "'%s' reached all subscribers, and at least one answered with status %d",
 		       event->name.data, answer);
 }
 
-void sb_publish_leave_retired(stepbus_bridge *bridge, sb_guard_thread *thread, sb_guard_frame *frame)
+void sb_publish_leave_retired(stepbus_bridge *bridge, sb_guard_thread *thread,
+			      sb_guard_frame *frame)
 {
 	bool is_mine_to_dispose;
 
 	sb_roster_settle(bridge);
 	is_mine_to_dispose = sb_bridge_is_mine_to_dispose(bridge);
-	/* Once out of the frame another thread may dispose of the bridge: nothing of it is touched after that. */
+	/*
+	 * Once out of the frame another thread may dispose of the bridge: nothing of it is touched
+	 * after that.
+	 */
 	sb_guard_pop(thread, frame);
 	if (is_mine_to_dispose)
 		sb_bridge_dispose(bridge);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Publishing. This is the one hot path that is inlined into the exported function: a call by id costs about
- * as much again as the indirect call it makes. It takes no lock, allocates nothing, and writes only to the
- * calling thread's own frame.
+ * Publishing. This is the one hot path that is inlined into the exported function: a call by id
+ * costs about as much again as the indirect call it makes. It takes no lock, allocates nothing, and
+ * writes only to the calling thread's own frame.
  */
 #ifndef SB_BRIDGE_PUBLISH_H
 #define SB_BRIDGE_PUBLISH_H
@@ -10,15 +10,19 @@
 #include "bridge/bridge.h"
 
 /* Everything but the straight way: the thread's first publish, and every refusal. */
-stepbus_status sb_publish_slowly(stepbus_bridge *bridge, uint32_t event_id, const void *payload, size_t len,
-				 stepbus_error *err);
+stepbus_status sb_publish_slowly(stepbus_bridge *bridge, uint32_t event_id, const void *payload,
+				 size_t len, stepbus_error *err);
 /* Says that a subscriber answered with a status of its own. */
-stepbus_status sb_publish_fail_delivery(const stepbus_bridge *bridge, uint32_t event_id, int32_t answer,
-					stepbus_error *err);
+stepbus_status sb_publish_fail_delivery(const stepbus_bridge *bridge, uint32_t event_id,
+					int32_t answer, stepbus_error *err);
 /* Leaves a list that was retired in the meantime, and tidies up. */
-void sb_publish_leave_retired(stepbus_bridge *bridge, sb_guard_thread *thread, sb_guard_frame *frame);
+void sb_publish_leave_retired(stepbus_bridge *bridge, sb_guard_thread *thread,
+			      sb_guard_frame *frame);
 
-/* Names the list in the frame; what is in the slot after that cannot be freed before the frame is closed. */
+/*
+ * Names the list in the frame; what is in the slot after that cannot be freed before the frame is
+ * closed.
+ */
 static inline sb_subscriber_list *sb_publish_enter(sb_guard_frame *frame, sb_event_slot *slot)
 {
 	sb_subscriber_list *list = atomic_load_explicit(&slot->list, memory_order_acquire);
@@ -33,8 +37,8 @@ static inline sb_subscriber_list *sb_publish_enter(sb_guard_frame *frame, sb_eve
 	}
 }
 
-static inline stepbus_status sb_publish(stepbus_bridge *bridge, uint32_t event_id, const void *payload, size_t len,
-					stepbus_error *err)
+static inline stepbus_status sb_publish(stepbus_bridge *bridge, uint32_t event_id,
+					const void *payload, size_t len, stepbus_error *err)
 {
 	sb_bridge_head *head = bridge->head;
 	sb_guard_thread *thread = sb_guard_self;
@@ -43,7 +47,8 @@ static inline stepbus_status sb_publish(stepbus_bridge *bridge, uint32_t event_i
 	sb_guard_frame *frame;
 	int32_t refusal = STEPBUS_OK;
 
-	if (sb_unlikely(atomic_load_explicit(&head->mode, memory_order_acquire) != SB_BRIDGE_ACTIVE ||
+	if (sb_unlikely(atomic_load_explicit(&head->mode, memory_order_acquire) !=
+				SB_BRIDGE_ACTIVE ||
 			event_id >= table->capacity || thread == NULL ||
 			thread->top >= thread->frames + SB_GUARD_NEST_MAX))
 		return sb_publish_slowly(bridge, event_id, payload, len, err);

@@ -12,7 +12,8 @@ struct sb_queue {
 	stepbus_host host;
 	pthread_mutex_t lock;
 	pthread_cond_t room;
-	sb_queue_item *ring; /* grows to count_max, so that a large bound costs nothing until it is used */
+	sb_queue_item *
+		ring; /* grows to count_max, so that a large bound costs nothing until it is used */
 	uint32_t ring_len;
 	uint32_t first;
 	uint32_t count;
@@ -26,8 +27,8 @@ struct sb_queue {
 	uint64_t dropped;
 };
 
-stepbus_status sb_queue_new(const stepbus_host *host, uint32_t count_max, int32_t overflow, sb_queue **out,
-			    stepbus_error *err)
+stepbus_status sb_queue_new(const stepbus_host *host, uint32_t count_max, int32_t overflow,
+			    sb_queue **out, stepbus_error *err)
 {
 	uint32_t ring_len = count_max < RING_LEN_MIN ? count_max : RING_LEN_MIN;
 	sb_queue *queue = sb_alloc(host, sizeof *queue);
@@ -74,7 +75,8 @@ static sb_queue_item pop_first(sb_queue *queue)
 
 static stepbus_status grow(sb_queue *queue)
 {
-	uint32_t ring_len = queue->ring_len > queue->count_max / 2 ? queue->count_max : queue->ring_len * 2;
+	uint32_t ring_len =
+		queue->ring_len > queue->count_max / 2 ? queue->count_max : queue->ring_len * 2;
 	sb_queue_item *ring = sb_alloc_array(&queue->host, ring_len, sizeof *ring);
 
 	if (ring == NULL)
@@ -108,14 +110,15 @@ static stepbus_status make_room(sb_queue *queue, bool may_wait)
 	return queue->count == queue->ring_len ? grow(queue) : STEPBUS_OK;
 }
 
-stepbus_status sb_queue_offer(sb_queue *queue, sb_payload_kind kind, const sb_queue_item *event, bool may_wait,
-			      bool *needs_turn)
+stepbus_status sb_queue_offer(sb_queue *queue, sb_payload_kind kind, const sb_queue_item *event,
+			      bool may_wait, bool *needs_turn)
 {
 	sb_queue_item item = *event;
 	stepbus_status status;
 
 	*needs_turn = false;
-	status = sb_payload_copy(&queue->host, kind, event->payload, event->len, &item.payload, NULL);
+	status = sb_payload_copy(&queue->host, kind, event->payload, event->len, &item.payload,
+				 NULL);
 	pthread_mutex_lock(&queue->lock);
 	/* Counted at once: who waits for room is waiting in the counters too. */
 	queue->offered++;

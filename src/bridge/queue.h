@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The waiting events of one queued subscription: a ring with a bound, an overflow policy, and counters that
- * always add up: offered = delivered + dropped + waiting. Publishers offer from any thread; the loop thread
- * takes. Payloads are copied in before the lock is taken; no host code runs under it.
+ * The waiting events of one queued subscription: a ring with a bound, an overflow policy, and
+ * counters that always add up: offered = delivered + dropped + waiting. Publishers offer from any
+ * thread; the loop thread takes. Payloads are copied in before the lock is taken; no host code runs
+ * under it.
  */
 #ifndef SB_BRIDGE_QUEUE_H
 #define SB_BRIDGE_QUEUE_H
@@ -27,18 +28,18 @@ typedef struct sb_queue_counts {
 	uint64_t waiting;
 } sb_queue_counts;
 
-stepbus_status sb_queue_new(const stepbus_host *host, uint32_t count_max, int32_t overflow, sb_queue **out,
-			    stepbus_error *err);
+stepbus_status sb_queue_new(const stepbus_host *host, uint32_t count_max, int32_t overflow,
+			    sb_queue **out, stepbus_error *err);
 /* Of a closed queue. */
 void sb_queue_free(sb_queue *queue);
 
 /*
- * Copies an event in. Full: EFULL, waits, or drops the oldest; may_wait false turns waiting into EFULL.
- * Closed: ESHUTDOWN. Everything but STEPBUS_OK counts as dropped. needs_turn: nobody was to take from this
- * queue so far, the caller must see that the loop does.
+ * Copies an event in. Full: EFULL, waits, or drops the oldest; may_wait false turns waiting into
+ * EFULL. Closed: ESHUTDOWN. Everything but STEPBUS_OK counts as dropped. needs_turn: nobody was to
+ * take from this queue so far, the caller must see that the loop does.
  */
-stepbus_status sb_queue_offer(sb_queue *queue, sb_payload_kind kind, const sb_queue_item *event, bool may_wait,
-			      bool *needs_turn);
+stepbus_status sb_queue_offer(sb_queue *queue, sb_payload_kind kind, const sb_queue_item *event,
+			      bool may_wait, bool *needs_turn);
 
 /* Takes the oldest item, which counts as waiting until sb_queue_done. False: none. */
 bool sb_queue_take(sb_queue *queue, sb_queue_item *item);
@@ -51,7 +52,9 @@ bool sb_queue_end_turn(sb_queue *queue);
 void sb_queue_close(sb_queue *queue);
 
 sb_queue_counts sb_queue_count(sb_queue *queue);
-/* How many of all offered events are over (delivered or dropped), and how many were ever offered. */
+/*
+ * How many of all offered events are over (delivered or dropped), and how many were ever offered.
+ */
 int32_t sb_queue_overflow(const sb_queue *queue);
 
 #endif

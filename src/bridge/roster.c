@@ -20,7 +20,8 @@ static void set_list(stepbus_bridge *bridge, uint32_t event_id, sb_subscriber_li
 {
 	for (sb_event_table *table = newest_table(bridge); table != NULL; table = table->previous)
 		if (event_id < table->capacity)
-			atomic_store_explicit(&table->slots[event_id].list, list, memory_order_seq_cst);
+			atomic_store_explicit(&table->slots[event_id].list, list,
+					      memory_order_seq_cst);
 }
 
 static void retire(stepbus_bridge *bridge, sb_subscriber_list *list)
@@ -79,7 +80,8 @@ static bool grow_table(stepbus_bridge *bridge)
 {
 	sb_event_table *before = newest_table(bridge);
 	uint32_t capacity = before != NULL ? before->capacity * 2 : TABLE_CAPACITY_MIN;
-	sb_event_table *table = sb_alloc(&bridge->host, sizeof *table + capacity * sizeof(sb_event_slot));
+	sb_event_table *table =
+		sb_alloc(&bridge->host, sizeof *table + capacity * sizeof(sb_event_slot));
 
 	if (table == NULL)
 		return false;
@@ -98,7 +100,8 @@ static sb_subscriber_list *list_for_name(stepbus_bridge *bridge, sb_slice name)
 {
 	sb_subscriber_list *list = bridge->empty;
 
-	for (sb_map_node *node = sb_map_first(&bridge->subscriptions); node != NULL; node = sb_map_next(node)) {
+	for (sb_map_node *node = sb_map_first(&bridge->subscriptions); node != NULL;
+	     node = sb_map_next(node)) {
 		sb_subscription *subscription = sb_subscription_of(node);
 		sb_subscriber_list *longer;
 
@@ -114,7 +117,8 @@ static sb_subscriber_list *list_for_name(stepbus_bridge *bridge, sb_slice name)
 	return list;
 }
 
-stepbus_status sb_roster_open(stepbus_bridge *bridge, uint32_t event_id, sb_slice name, stepbus_error *err)
+stepbus_status sb_roster_open(stepbus_bridge *bridge, uint32_t event_id, sb_slice name,
+			      stepbus_error *err)
 {
 	sb_event_table *table = newest_table(bridge);
 	sb_subscriber_list *list;
@@ -132,7 +136,8 @@ void sb_roster_name(stepbus_bridge *bridge, const sb_event *event)
 {
 	for (sb_event_table *table = newest_table(bridge); table != NULL; table = table->previous)
 		if (event->id < table->capacity)
-			atomic_store_explicit(&table->slots[event->id].event, event, memory_order_release);
+			atomic_store_explicit(&table->slots[event->id].event, event,
+					      memory_order_release);
 }
 
 void sb_roster_close(stepbus_bridge *bridge, uint32_t event_id)
@@ -144,18 +149,21 @@ void sb_roster_close(stepbus_bridge *bridge, uint32_t event_id)
 }
 
 /* New lists with the subscription for all events that its pattern matches, linked by next. */
-static stepbus_status build_chain(stepbus_bridge *bridge, sb_subscription *subscription, sb_subscriber_list **chain)
+static stepbus_status build_chain(stepbus_bridge *bridge, sb_subscription *subscription,
+				  sb_subscriber_list **chain)
 {
 	sb_event_table *table = newest_table(bridge);
 	sb_slice pattern = sb_subscription_pattern(subscription);
 
 	*chain = NULL;
-	for (const sb_event *event = sb_events_first(&bridge->events); event != NULL; event = sb_events_next(event)) {
+	for (const sb_event *event = sb_events_first(&bridge->events); event != NULL;
+	     event = sb_events_next(event)) {
 		sb_subscriber_list *list;
 
 		if (!sb_topic_is_match(pattern, event->name))
 			continue;
-		list = sb_subscriber_list_new(bridge, &bridge->host, list_at(table, event->id), subscription);
+		list = sb_subscriber_list_new(bridge, &bridge->host, list_at(table, event->id),
+					      subscription);
 		if (list == NULL) {
 			free_chain(bridge, *chain);
 			*chain = NULL;
@@ -171,17 +179,20 @@ static stepbus_status build_chain(stepbus_bridge *bridge, sb_subscription *subsc
 static stepbus_status check_subscribe(stepbus_bridge *bridge, sb_slice pattern, stepbus_error *err)
 {
 	if (sb_bridge_mode(bridge) == SB_BRIDGE_CLOSING)
-		return sb_fail(err, STEPBUS_ESHUTDOWN, "cannot subscribe: the bridge is being freed");
+		return sb_fail(err, STEPBUS_ESHUTDOWN,
+			       "cannot subscribe: the bridge is being freed");
 	if (sb_map_count(&bridge->subscriptions) >= bridge->subscription_count_max)
-		return sb_fail(err, STEPBUS_ELIMIT, "the bridge has %u subscriptions: raise subscription_count_max",
+		return sb_fail(err, STEPBUS_ELIMIT,
+			       "the bridge has %u subscriptions: raise subscription_count_max",
 			       bridge->subscription_count_max);
-	if (!sb_topic_is_pattern(pattern) && sb_map_find(&bridge->events.names, pattern.data, pattern.len) == NULL)
+	if (!sb_topic_is_pattern(pattern) &&
+	    sb_map_find(&bridge->events.names, pattern.data, pattern.len) == NULL)
 		return sb_events_fail_missing(&bridge->events, pattern, err);
 	return STEPBUS_OK;
 }
 
-static stepbus_status subscribe_locked(stepbus_bridge *bridge, sb_slice pattern, sb_subscription *subscription,
-				       stepbus_error *err)
+static stepbus_status subscribe_locked(stepbus_bridge *bridge, sb_slice pattern,
+				       sb_subscription *subscription, stepbus_error *err)
 {
 	stepbus_status status = check_subscribe(bridge, pattern, err);
 	sb_subscriber_list *chain;
@@ -193,7 +204,8 @@ static stepbus_status subscribe_locked(stepbus_bridge *bridge, sb_slice pattern,
 	subscription->id = bridge->last_subscription_id + 1;
 	if (build_chain(bridge, subscription, &chain) != STEPBUS_OK)
 		return sb_fail_memory(err, "subscribe");
-	if (!sb_map_add(&bridge->subscriptions, &subscription->node, &subscription->id, sizeof subscription->id)) {
+	if (!sb_map_add(&bridge->subscriptions, &subscription->node, &subscription->id,
+			sizeof subscription->id)) {
 		free_chain(bridge, chain);
 		return sb_fail_memory(err, "subscribe");
 	}
@@ -202,11 +214,13 @@ static stepbus_status subscribe_locked(stepbus_bridge *bridge, sb_slice pattern,
 	return STEPBUS_OK;
 }
 
-stepbus_status sb_roster_subscribe(stepbus_bridge *bridge, sb_slice pattern, const stepbus_subscription *spec,
-				   uint64_t *id, stepbus_error *err)
+stepbus_status sb_roster_subscribe(stepbus_bridge *bridge, sb_slice pattern,
+				   const stepbus_subscription *spec, uint64_t *id,
+				   stepbus_error *err)
 {
 	sb_subscription *subscription = NULL;
-	stepbus_status status = sb_subscription_new(bridge, &bridge->host, spec, pattern, &subscription, err);
+	stepbus_status status =
+		sb_subscription_new(bridge, &bridge->host, spec, pattern, &subscription, err);
 
 	if (status != STEPBUS_OK)
 		return status;
@@ -224,14 +238,15 @@ stepbus_status sb_roster_subscribe(stepbus_bridge *bridge, sb_slice pattern, con
 }
 
 /*
- * From here on nobody new calls it. Lists that cannot be rebuilt for want of memory keep it as one that
- * does nothing, until they are rebuilt for another reason.
+ * From here on nobody new calls it. Lists that cannot be rebuilt for want of memory keep it as one
+ * that does nothing, until they are rebuilt for another reason.
  */
 static void end_locked(stepbus_bridge *bridge, sb_subscription *subscription)
 {
 	sb_map_remove(&bridge->subscriptions, &subscription->node);
 	atomic_store_explicit(&subscription->is_removed, 1, memory_order_seq_cst);
-	atomic_store_explicit(&subscription->deliver, sb_subscription_deliver_nothing, memory_order_seq_cst);
+	atomic_store_explicit(&subscription->deliver, sb_subscription_deliver_nothing,
+			      memory_order_seq_cst);
 }
 
 static bool has_item(const sb_subscriber_list *list, const sb_subscription *subscription)
@@ -281,7 +296,10 @@ static void finish(stepbus_bridge *bridge, sb_subscription *subscription)
 	pthread_mutex_unlock(&bridge->lock);
 }
 
-/* Whether nothing runs it, nor will: off the loop's turn list, and in nobody's frame before and after that. */
+/*
+ * Whether nothing runs it, nor will: off the loop's turn list, and in nobody's frame before and
+ * after that.
+ */
 static bool is_over(stepbus_bridge *bridge, sb_subscription *subscription)
 {
 	if (sb_guard_is_held(subscription))
@@ -325,7 +343,8 @@ stepbus_status sb_roster_unsubscribe(stepbus_bridge *bridge, uint64_t id, stepbu
 	}
 	pthread_mutex_unlock(&bridge->lock);
 	if (subscription == NULL)
-		return sb_fail(err, STEPBUS_ENOTFOUND, "there is no subscription %llu: it has ended before, or never was",
+		return sb_fail(err, STEPBUS_ENOTFOUND,
+			       "there is no subscription %llu: it has ended before, or never was",
 			       (unsigned long long)id);
 	part_with(bridge, subscription);
 	sb_roster_settle(bridge);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The roster of a bridge: who subscribes to which event. The only file that installs and retires lists.
+ * The roster of a bridge: who subscribes to which event. The only file that installs and retires
+ * lists.
  */
 #ifndef SB_BRIDGE_ROSTER_H
 #define SB_BRIDGE_ROSTER_H
@@ -8,25 +9,30 @@
 #include "bridge/bridge.h"
 
 /*
- * Opens an event id that is about to be given out: makes room for it, and lets those subscribe whose
- * pattern matches its name. Under the bridge's lock, as the next two.
+ * Opens an event id that is about to be given out: makes room for it, and lets those subscribe
+ * whose pattern matches its name. Under the bridge's lock, as the next two.
  */
-stepbus_status sb_roster_open(stepbus_bridge *bridge, uint32_t event_id, sb_slice name, stepbus_error *err);
+stepbus_status sb_roster_open(stepbus_bridge *bridge, uint32_t event_id, sb_slice name,
+			      stepbus_error *err);
 /* Says which event has the id. */
 void sb_roster_name(stepbus_bridge *bridge, const sb_event *event);
 /* Takes the opening back. */
 void sb_roster_close(stepbus_bridge *bridge, uint32_t event_id);
 
 /* spec was checked and has its defaults. destroy is not called where this fails. */
-stepbus_status sb_roster_subscribe(stepbus_bridge *bridge, sb_slice pattern, const stepbus_subscription *spec,
-				   uint64_t *id, stepbus_error *err);
+stepbus_status sb_roster_subscribe(stepbus_bridge *bridge, sb_slice pattern,
+				   const stepbus_subscription *spec, uint64_t *id,
+				   stepbus_error *err);
 stepbus_status sb_roster_unsubscribe(stepbus_bridge *bridge, uint64_t id, stepbus_error *err);
 /* Whether a subscription has not ended. */
 bool sb_roster_has(stepbus_bridge *bridge, uint64_t id);
 /* Ends all subscriptions there are. */
 void sb_roster_clear(stepbus_bridge *bridge);
 
-/* Tidies up what nobody uses any more; from a publisher that walked a retired list, before it leaves it. */
+/*
+ * Tidies up what nobody uses any more; from a publisher that walked a retired list, before it
+ * leaves it.
+ */
 void sb_roster_settle(stepbus_bridge *bridge);
 /* Waits until no publisher walks a list of the bridge, and frees them all. */
 void sb_roster_free(stepbus_bridge *bridge);

@@ -15,7 +15,8 @@ struct stepbus_subscriber {
 	stepbus_bridge *bridge;
 	stepbus_host host;
 	_Atomic(uint32_t) ref_count;
-	pthread_mutex_t lock; /* one start at a time; stop takes none, since a callback may call it */
+	pthread_mutex_t
+		lock; /* one start at a time; stop takes none, since a callback may call it */
 	void *user_data;
 	void (*destroy)(void *user_data);
 	uint32_t route_count;
@@ -67,10 +68,12 @@ static stepbus_status check_pattern(stepbus_bridge *bridge, sb_slice pattern, st
 {
 	sb_event *event;
 
-	return sb_topic_is_pattern(pattern) ? STEPBUS_OK : sb_bridge_event(bridge, pattern, &event, err);
+	return sb_topic_is_pattern(pattern) ? STEPBUS_OK :
+					      sb_bridge_event(bridge, pattern, &event, err);
 }
 
-static stepbus_status copy_route(stepbus_subscriber *subscriber, const stepbus_route *given, stepbus_error *err)
+static stepbus_status copy_route(stepbus_subscriber *subscriber, const stepbus_route *given,
+				 stepbus_error *err)
 {
 	route *own = &subscriber->routes[subscriber->route_count];
 	sb_slice pattern = sb_slice_of(given->pattern, given->pattern_len);
@@ -96,7 +99,8 @@ stepbus_status sb_routes_new(stepbus_bridge *bridge, const stepbus_subscriber_op
 
 	if (status != STEPBUS_OK)
 		return status;
-	subscriber = sb_alloc(&bridge->host, sizeof *subscriber + options->route_count * sizeof(route));
+	subscriber =
+		sb_alloc(&bridge->host, sizeof *subscriber + options->route_count * sizeof(route));
 	if (subscriber == NULL)
 		return sb_fail_memory(err, "make a subscriber");
 	subscriber->bridge = bridge;
@@ -118,8 +122,11 @@ stepbus_status sb_routes_new(stepbus_bridge *bridge, const stepbus_subscriber_op
 static stepbus_status subscribe(stepbus_subscriber *subscriber, route *r, stepbus_error *err)
 {
 	link *l = sb_alloc(&subscriber->host, sizeof *l);
-	stepbus_subscription spec = { .size = sizeof spec, .priority = r->priority, .deliver = deliver,
-				      .user_data = l, .destroy = drop_link };
+	stepbus_subscription spec = { .size = sizeof spec,
+				      .priority = r->priority,
+				      .deliver = deliver,
+				      .user_data = l,
+				      .destroy = drop_link };
 	uint64_t id = 0;
 	stepbus_status status;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A subscriber object: one object's routes, subscribed and ended together. Each running subscription holds
- * a reference, so the object outlives its last callback, also when it is freed from inside one.
+ * A subscriber object: one object's routes, subscribed and ended together. Each running
+ * subscription holds a reference, so the object outlives its last callback, also when it is freed
+ * from inside one.
  */
 #ifndef SB_BRIDGE_ROUTES_H
 #define SB_BRIDGE_ROUTES_H

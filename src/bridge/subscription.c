@@ -2,10 +2,11 @@
 #include "bridge/subscription.h"
 
 #include "bridge/bridge.h"
-#include "bridge/roster.h"
 #include "bridge/delivery.h"
+#include "bridge/roster.h"
 
-int32_t sb_subscription_deliver_nothing(void *target, uint32_t event_id, const void *payload, size_t len)
+int32_t sb_subscription_deliver_nothing(void *target, uint32_t event_id, const void *payload,
+					size_t len)
 {
 	(void)target;
 	(void)event_id;
@@ -42,8 +43,8 @@ static void choose_delivery(sb_subscription *subscription)
 }
 
 stepbus_status sb_subscription_new(stepbus_bridge *bridge, const stepbus_host *host,
-				   const stepbus_subscription *spec, sb_slice pattern, sb_subscription **out,
-				   stepbus_error *err)
+				   const stepbus_subscription *spec, sb_slice pattern,
+				   sb_subscription **out, stepbus_error *err)
 {
 	sb_subscription *subscription = sb_alloc(host, sizeof *subscription + pattern.len + 1);
 	stepbus_status status = STEPBUS_OK;
@@ -59,7 +60,8 @@ stepbus_status sb_subscription_new(stepbus_bridge *bridge, const stepbus_host *h
 	subscription->user_data = spec->user_data;
 	subscription->destroy = spec->destroy;
 	if ((spec->flags & STEPBUS_SUBSCRIPTION_QUEUED) != 0)
-		status = sb_queue_new(host, spec->queue_count_max, spec->overflow, &subscription->queue, err);
+		status = sb_queue_new(host, spec->queue_count_max, spec->overflow,
+				      &subscription->queue, err);
 	if (status != STEPBUS_OK) {
 		sb_release(host, subscription);
 		return status;

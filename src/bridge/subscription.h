@@ -3,9 +3,9 @@
  * One subscription, and the immutable lists of subscriptions that publishers walk.
  *
  * Ending a subscription swaps its deliver for one that does nothing; a publisher that names the
- * subscription in a frame of the guard before it reads deliver is either seen there, or does nothing. The
- * memory lives as long as a list that holds it. All but deliver, is_removed and is_spent belongs to the
- * bridge's lock.
+ * subscription in a frame of the guard before it reads deliver is either seen there, or does
+ * nothing. The memory lives as long as a list that holds it. All but deliver, is_removed and
+ * is_spent belongs to the bridge's lock.
  */
 #ifndef SB_BRIDGE_SUBSCRIPTION_H
 #define SB_BRIDGE_SUBSCRIPTION_H
@@ -49,15 +49,20 @@ typedef struct sb_subscriber_list {
 	sb_subscription *items[];
 } sb_subscriber_list;
 
-/* spec and pattern were checked. Does not take over user_data: a subscription that is dropped is not finished. */
+/*
+ * spec and pattern were checked. Does not take over user_data: a subscription that is dropped is
+ * not finished.
+ */
 stepbus_status sb_subscription_new(stepbus_bridge *bridge, const stepbus_host *host,
-				   const stepbus_subscription *spec, sb_slice pattern, sb_subscription **out,
-				   stepbus_error *err);
+				   const stepbus_subscription *spec, sb_slice pattern,
+				   sb_subscription **out, stepbus_error *err);
 void sb_subscription_free(const stepbus_host *host, sb_subscription *subscription);
 
 static inline sb_subscription *sb_subscription_of(sb_map_node *node)
 {
-	return node != NULL ? (sb_subscription *)(void *)((char *)node - offsetof(sb_subscription, node)) : NULL;
+	return node != NULL ?
+		       (sb_subscription *)(void *)((char *)node - offsetof(sb_subscription, node)) :
+		       NULL;
 }
 
 static inline sb_slice sb_subscription_pattern(const sb_subscription *subscription)
@@ -66,10 +71,15 @@ static inline sb_slice sb_subscription_pattern(const sb_subscription *subscripti
 }
 
 /* Does nothing: what an ended subscription delivers to. */
-int32_t sb_subscription_deliver_nothing(void *target, uint32_t event_id, const void *payload, size_t len);
+int32_t sb_subscription_deliver_nothing(void *target, uint32_t event_id, const void *payload,
+					size_t len);
 
-/* A new list: that of before without what is removed, and with added (may be NULL) at its place. NULL: memory. */
+/*
+ * A new list: that of before without what is removed, and with added (may be NULL) at its place.
+ * NULL: memory.
+ */
 sb_subscriber_list *sb_subscriber_list_new(stepbus_bridge *bridge, const stepbus_host *host,
-					   const sb_subscriber_list *before, sb_subscription *added);
+					   const sb_subscriber_list *before,
+					   sb_subscription *added);
 
 #endif

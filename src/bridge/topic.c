@@ -6,7 +6,8 @@
 
 static bool is_name_byte(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '-';
 }
 
 /* The first segment; rest is what follows its dot, with data NULL where none does. */
@@ -34,7 +35,8 @@ static bool is_segment(sb_slice segment, bool is_star_allowed)
 	return segment.len > 0;
 }
 
-static stepbus_status check(sb_slice topic, bool is_star_allowed, const char *what, stepbus_error *err)
+static stepbus_status check(sb_slice topic, bool is_star_allowed, const char *what,
+			    stepbus_error *err)
 {
 	sb_slice rest = topic;
 	sb_shown shown;
@@ -42,15 +44,18 @@ static stepbus_status check(sb_slice topic, bool is_star_allowed, const char *wh
 	if (topic.data == NULL || topic.len == 0)
 		return sb_fail(err, STEPBUS_EINVAL, "the %s is empty", what);
 	if (topic.len > SB_TOPIC_LEN_MAX)
-		return sb_fail(err, STEPBUS_EINVAL, "the %s '%s' has %zu bytes: at most %d are allowed", what,
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "the %s '%s' has %zu bytes: at most %d are allowed", what,
 			       sb_show(&shown, topic.data, topic.len), topic.len, SB_TOPIC_LEN_MAX);
 	while (rest.data != NULL) {
 		sb_slice segment = first_segment(rest, &rest);
 
 		if (!is_segment(segment, is_star_allowed))
 			return sb_fail(err, STEPBUS_EINVAL,
-				       "the %s '%s' is not allowed: use segments of [A-Za-z0-9_-]%s joined by dots",
-				       what, sb_show(&shown, topic.data, topic.len), is_star_allowed ? " or '*'" : "");
+				       "the %s '%s' is not allowed: use segments of "
+				       "[A-Za-z0-9_-]%s joined by dots",
+				       what, sb_show(&shown, topic.data, topic.len),
+				       is_star_allowed ? " or '*'" : "");
 	}
 	return STEPBUS_OK;
 }

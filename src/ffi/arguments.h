@@ -7,7 +7,8 @@
 #include "base/structs.h"
 #include "base/text.h"
 
-static inline stepbus_status sb_argument_check(const void *pointer, const char *name, stepbus_error *err)
+static inline stepbus_status sb_argument_check(const void *pointer, const char *name,
+					       stepbus_error *err)
 {
 	if (sb_likely(pointer != NULL))
 		return STEPBUS_OK;
@@ -15,15 +16,16 @@ static inline stepbus_status sb_argument_check(const void *pointer, const char *
 }
 
 /* A text that may be left out. */
-static inline stepbus_status sb_argument_check_text(const void *data, size_t len, const char *name, stepbus_error *err)
+static inline stepbus_status sb_argument_check_text(const void *data, size_t len, const char *name,
+						    stepbus_error *err)
 {
 	if (sb_likely(data != NULL || len == 0))
 		return STEPBUS_OK;
 	return sb_fail(err, STEPBUS_EINVAL, "%s is NULL but has a length of %zu", name, len);
 }
 
-static inline stepbus_status sb_argument_check_flags(uint32_t flags, uint32_t known, const char *name,
-						     stepbus_error *err)
+static inline stepbus_status sb_argument_check_flags(uint32_t flags, uint32_t known,
+						     const char *name, stepbus_error *err)
 {
 	if ((flags & ~known) == 0)
 		return STEPBUS_OK;

@@ -14,18 +14,22 @@ typedef struct sink {
 static stepbus_status check(const stepbus_completion *completion, stepbus_error *err)
 {
 	const stepbus_completion *checked = NULL;
-	stepbus_status status = sb_payload_check_completion(completion, completion->size, &checked, err);
+	stepbus_status status =
+		sb_payload_check_completion(completion, completion->size, &checked, err);
 
 	if (status != STEPBUS_OK)
 		return status;
-	if (checked->outcome != STEPBUS_OUTCOME_SUCCESS && checked->outcome != STEPBUS_OUTCOME_FAILURE)
-		return sb_fail(err, STEPBUS_EINVAL, "the outcome is %d: use STEPBUS_OUTCOME_…", checked->outcome);
+	if (checked->outcome != STEPBUS_OUTCOME_SUCCESS &&
+	    checked->outcome != STEPBUS_OUTCOME_FAILURE)
+		return sb_fail(err, STEPBUS_EINVAL, "the outcome is %d: use STEPBUS_OUTCOME_…",
+			       checked->outcome);
 	if (checked->outcome == STEPBUS_OUTCOME_FAILURE && checked->error_type_len == 0)
 		return sb_fail(err, STEPBUS_EINVAL, "a failure needs an error_type");
 	return STEPBUS_OK;
 }
 
-static stepbus_status submit(void *context, const stepbus_completion *completion, stepbus_error *err)
+static stepbus_status submit(void *context, const stepbus_completion *completion,
+			     stepbus_error *err)
 {
 	const sink *s = context;
 	stepbus_status status = check(completion, err);
@@ -43,7 +47,8 @@ static void close_door(void *context)
 	sb_release(&host, s);
 }
 
-stepbus_status sb_completion_door_new(const stepbus_host *host, const stepbus_execution_options *options,
+stepbus_status sb_completion_door_new(const stepbus_host *host,
+				      const stepbus_execution_options *options,
 				      sb_completion_door *out, stepbus_error *err)
 {
 	sink *s = sb_alloc(host, sizeof *s);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The process-wide bridge and registry: the only writable data of the library that a host can reach without
- * holding an object. No lock, so that a forked child finds none held; of two threads that make one at once,
- * the later frees its own.
+ * The process-wide bridge and registry: the only writable data of the library that a host can reach
+ * without holding an object. No lock, so that a forked child finds none held; of two threads that
+ * make one at once, the later frees its own.
  */
 #include <stdatomic.h>
 

@@ -10,7 +10,8 @@ enum { WORKER_ID_LEN_MAX = 128 };
 
 static stepbus_status check_options(const stepbus_execution_options *options, stepbus_error *err)
 {
-	stepbus_status status = sb_argument_check_flags(options->flags, 0, "stepbus_execution_options", err);
+	stepbus_status status =
+		sb_argument_check_flags(options->flags, 0, "stepbus_execution_options", err);
 
 	if (status == STEPBUS_OK)
 		status = sb_argument_check(options->worker_id, "worker_id", err);
@@ -22,13 +23,14 @@ static stepbus_status check_options(const stepbus_execution_options *options, st
 	if (!sb_utf8_is_valid(options->worker_id, options->worker_id_len))
 		return sb_fail(err, STEPBUS_EINVAL, "worker_id is not UTF-8, or holds a NUL");
 	if (options->complete == NULL)
-		return sb_fail(err, STEPBUS_EINVAL, "complete is NULL: results need somewhere to go");
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "complete is NULL: results need somewhere to go");
 	return STEPBUS_OK;
 }
 
 static stepbus_status make(stepbus_bridge *bridge, stepbus_registry *registry,
-			   const stepbus_execution_options *options, stepbus_execution_subscriber **out,
-			   stepbus_error *err)
+			   const stepbus_execution_options *options,
+			   stepbus_execution_subscriber **out, stepbus_error *err)
 {
 	sb_completion_door door = { 0 };
 	stepbus_status status = check_options(options, err);
@@ -37,8 +39,9 @@ static stepbus_status make(stepbus_bridge *bridge, stepbus_registry *registry,
 		status = sb_completion_door_new(&bridge->host, options, &door, err);
 	if (status != STEPBUS_OK)
 		return status;
-	status = sb_execution_new(bridge, registry, sb_slice_of(options->worker_id, options->worker_id_len), &door, out,
-				  err);
+	status = sb_execution_new(bridge, registry,
+				  sb_slice_of(options->worker_id, options->worker_id_len), &door,
+				  out, err);
 	if (status != STEPBUS_OK)
 		sb_completion_door_abandon(&bridge->host, &door);
 	return status;
@@ -46,10 +49,12 @@ static stepbus_status make(stepbus_bridge *bridge, stepbus_registry *registry,
 
 stepbus_status stepbus_execution_subscriber_new(stepbus_bridge *bridge, stepbus_registry *registry,
 						const stepbus_execution_options *options,
-						stepbus_execution_subscriber **out, stepbus_error *err)
+						stepbus_execution_subscriber **out,
+						stepbus_error *err)
 {
 	stepbus_execution_options known;
-	stepbus_status status = sb_struct_take(&known, sizeof known, options, "stepbus_execution_options", err);
+	stepbus_status status =
+		sb_struct_take(&known, sizeof known, options, "stepbus_execution_options", err);
 
 	if (status != STEPBUS_OK)
 		return status;
@@ -65,14 +70,16 @@ stepbus_status stepbus_execution_subscriber_new(stepbus_bridge *bridge, stepbus_
 	return status;
 }
 
-stepbus_status stepbus_execution_subscriber_start(stepbus_execution_subscriber *subscriber, stepbus_error *err)
+stepbus_status stepbus_execution_subscriber_start(stepbus_execution_subscriber *subscriber,
+						  stepbus_error *err)
 {
 	stepbus_status status = sb_argument_check(subscriber, "subscriber", err);
 
 	return status == STEPBUS_OK ? sb_execution_start(subscriber, err) : status;
 }
 
-stepbus_status stepbus_execution_subscriber_stop(stepbus_execution_subscriber *subscriber, stepbus_error *err)
+stepbus_status stepbus_execution_subscriber_stop(stepbus_execution_subscriber *subscriber,
+						 stepbus_error *err)
 {
 	stepbus_status status = sb_argument_check(subscriber, "subscriber", err);
 

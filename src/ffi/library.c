@@ -52,14 +52,15 @@ stepbus_status stepbus_build_info(stepbus_text **out, stepbus_error *err)
 		return status;
 	json = sb_json_object_new();
 	dependencies = sb_json_object_new();
-	is_complete = sb_json_add_text(json, "name", sb_slice_z("stepbus")) &&
-		      sb_json_add_text(json, "version", sb_slice_z(STEPBUS_VERSION)) &&
-		      sb_json_add_int(json, "abi_version", STEPBUS_ABI_VERSION) &&
-		      sb_json_add_text(json, "compiler", sb_slice_z(__VERSION__)) &&
-		      sb_json_add_text(json, "discovery", sb_slice_z("compiled out")) &&
-		      sb_json_add_text(dependencies, "libevent", sb_slice_z(sb_loop_library_version())) &&
-		      sb_json_add_text(dependencies, "cjson", sb_slice_z(sb_json_library_version())) &&
-		      sb_json_add_text(dependencies, "uthash", sb_slice_z(SB_MAP_LIBRARY_VERSION));
+	is_complete =
+		sb_json_add_text(json, "name", sb_slice_z("stepbus")) &&
+		sb_json_add_text(json, "version", sb_slice_z(STEPBUS_VERSION)) &&
+		sb_json_add_int(json, "abi_version", STEPBUS_ABI_VERSION) &&
+		sb_json_add_text(json, "compiler", sb_slice_z(__VERSION__)) &&
+		sb_json_add_text(json, "discovery", sb_slice_z("compiled out")) &&
+		sb_json_add_text(dependencies, "libevent", sb_slice_z(sb_loop_library_version())) &&
+		sb_json_add_text(dependencies, "cjson", sb_slice_z(sb_json_library_version())) &&
+		sb_json_add_text(dependencies, "uthash", sb_slice_z(SB_MAP_LIBRARY_VERSION));
 	is_complete = sb_json_add_part_take(json, "dependencies", dependencies) && is_complete;
 	return sb_json_print_take(json, is_complete, &host, out, err);
 }
@@ -97,6 +98,7 @@ stepbus_status stepbus_id_parse(const char *text, size_t len, uint8_t *id, stepb
 	if (status == STEPBUS_OK)
 		status = sb_argument_check(id, "id", err);
 	if (status == STEPBUS_OK && !sb_id_parse(text, len, id))
-		return sb_fail(err, STEPBUS_EINVAL, "the text is no id: 8-4-4-4-12 hexadecimal digits are");
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "the text is no id: 8-4-4-4-12 hexadecimal digits are");
 	return status;
 }

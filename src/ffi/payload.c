@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The exported functions that look into payloads. */
+#include "bridge/payload.h"
 #include "base/host.h"
 #include "base/json.h"
-#include "bridge/payload.h"
 #include "ffi/arguments.h"
 
 typedef struct text_wish {
@@ -29,7 +29,8 @@ static stepbus_status use_int(void *context, const sb_json_field *field, stepbus
 	return STEPBUS_OK;
 }
 
-static stepbus_status check(const void *payload, size_t len, const char *field, const void *out, stepbus_error *err)
+static stepbus_status check(const void *payload, size_t len, const char *field, const void *out,
+			    stepbus_error *err)
 {
 	stepbus_status status = sb_argument_check_text(payload, len, "payload", err);
 
@@ -38,8 +39,8 @@ static stepbus_status check(const void *payload, size_t len, const char *field, 
 	return status == STEPBUS_OK ? sb_argument_check(out, "where the value goes", err) : status;
 }
 
-stepbus_status stepbus_payload_text(const void *payload, size_t len, const char *field, size_t field_len,
-				    stepbus_text **out, stepbus_error *err)
+stepbus_status stepbus_payload_text(const void *payload, size_t len, const char *field,
+				    size_t field_len, stepbus_text **out, stepbus_error *err)
 {
 	text_wish wish = { .out = out };
 	stepbus_status status = check(payload, len, field, out, err);
@@ -49,29 +50,31 @@ stepbus_status stepbus_payload_text(const void *payload, size_t len, const char 
 	if (status != STEPBUS_OK)
 		return status;
 	*out = NULL;
-	return sb_json_field_read(sb_slice_of(payload, len), sb_slice_of(field, field_len), use_text, &wish, err);
+	return sb_json_field_read(sb_slice_of(payload, len), sb_slice_of(field, field_len),
+				  use_text, &wish, err);
 }
 
-stepbus_status stepbus_payload_int(const void *payload, size_t len, const char *field, size_t field_len,
-				   int64_t *value, stepbus_error *err)
+stepbus_status stepbus_payload_int(const void *payload, size_t len, const char *field,
+				   size_t field_len, int64_t *value, stepbus_error *err)
 {
 	stepbus_status status = check(payload, len, field, value, err);
 
 	if (status != STEPBUS_OK)
 		return status;
-	return sb_json_field_read(sb_slice_of(payload, len), sb_slice_of(field, field_len), use_int, value, err);
+	return sb_json_field_read(sb_slice_of(payload, len), sb_slice_of(field, field_len), use_int,
+				  value, err);
 }
 
-stepbus_status stepbus_payload_step_event(const void *payload, size_t len, const stepbus_step_event **out,
-					  stepbus_error *err)
+stepbus_status stepbus_payload_step_event(const void *payload, size_t len,
+					  const stepbus_step_event **out, stepbus_error *err)
 {
 	stepbus_status status = sb_argument_check(out, "out", err);
 
 	return status == STEPBUS_OK ? sb_payload_check_step_event(payload, len, out, err) : status;
 }
 
-stepbus_status stepbus_payload_completion(const void *payload, size_t len, const stepbus_completion **out,
-					  stepbus_error *err)
+stepbus_status stepbus_payload_completion(const void *payload, size_t len,
+					  const stepbus_completion **out, stepbus_error *err)
 {
 	stepbus_status status = sb_argument_check(out, "out", err);
 

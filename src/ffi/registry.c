@@ -16,9 +16,11 @@ stepbus_status stepbus_registry_new(const stepbus_registry_options *options, ste
 	stepbus_status status = sb_argument_check(out, "out", err);
 
 	if (status == STEPBUS_OK && options != NULL)
-		status = sb_struct_take(&known, sizeof known, options, "stepbus_registry_options", err);
+		status = sb_struct_take(&known, sizeof known, options, "stepbus_registry_options",
+					err);
 	if (status == STEPBUS_OK)
-		status = sb_argument_check_flags(known.flags | known.reserved, 0, "stepbus_registry_options", err);
+		status = sb_argument_check_flags(known.flags | known.reserved, 0,
+						 "stepbus_registry_options", err);
 	if (status != STEPBUS_OK)
 		return status;
 	if (known.handler_count_max == 0)
@@ -36,27 +38,35 @@ void stepbus_registry_free(stepbus_registry *registry)
 
 static bool add_name(sb_json *json, const stepbus_handler_spec *spec)
 {
-	return sb_json_add_text(json, "namespace", sb_slice_of(spec->handler_namespace, spec->handler_namespace_len)) &&
+	return sb_json_add_text(
+		       json, "namespace",
+		       sb_slice_of(spec->handler_namespace, spec->handler_namespace_len)) &&
 	       sb_json_add_text(json, "name", sb_slice_of(spec->name, spec->name_len)) &&
 	       sb_json_add_text(json, "version", sb_slice_of(spec->version, spec->version_len)) &&
 	       sb_json_add_text(json, "domain", sb_slice_of(spec->domain, spec->domain_len));
 }
 
-/* The registry's observer: the change has been made, so a bridge that refuses the news changes nothing. */
+/*
+ * The registry's observer: the change has been made, so a bridge that refuses the news changes
+ * nothing.
+ */
 static void publish_change(void *user_data, const stepbus_handler_spec *spec, bool is_registered)
 {
 	stepbus_bridge *bridge = user_data;
-	const char *event = is_registered ? STEPBUS_EVENT_HANDLER_REGISTERED : STEPBUS_EVENT_HANDLER_UNREGISTERED;
+	const char *event = is_registered ? STEPBUS_EVENT_HANDLER_REGISTERED :
+					    STEPBUS_EVENT_HANDLER_UNREGISTERED;
 	stepbus_text *text = NULL;
 	sb_json *json = sb_json_object_new();
 	bool is_complete = add_name(json, spec);
 
 	if (sb_json_print_take(json, is_complete, &bridge->host, &text, NULL) == STEPBUS_OK)
-		stepbus_bridge_publish_name(bridge, event, strlen(event), sb_text_data(text), sb_text_len(text), NULL);
+		stepbus_bridge_publish_name(bridge, event, strlen(event), sb_text_data(text),
+					    sb_text_len(text), NULL);
 	sb_text_free(text);
 }
 
-stepbus_status stepbus_registry_attach(stepbus_registry *registry, stepbus_bridge *bridge, stepbus_error *err)
+stepbus_status stepbus_registry_attach(stepbus_registry *registry, stepbus_bridge *bridge,
+				       stepbus_error *err)
 {
 	const sb_registry_observer none = { NULL, NULL };
 	const sb_registry_observer observer = { publish_change, bridge };
@@ -71,7 +81,8 @@ stepbus_status stepbus_registry_attach(stepbus_registry *registry, stepbus_bridg
 	return status;
 }
 
-static stepbus_status read_spec(const stepbus_handler_spec *given, stepbus_handler_spec *spec, stepbus_error *err)
+static stepbus_status read_spec(const stepbus_handler_spec *given, stepbus_handler_spec *spec,
+				stepbus_error *err)
 {
 	return sb_struct_take(spec, sizeof *spec, given, "stepbus_handler_spec", err);
 }
@@ -85,8 +96,8 @@ static stepbus_status check_spec(stepbus_handler_spec *spec, stepbus_error *err)
 	return status;
 }
 
-stepbus_status stepbus_registry_register(stepbus_registry *registry, const stepbus_handler_spec *given,
-					 stepbus_error *err)
+stepbus_status stepbus_registry_register(stepbus_registry *registry,
+					 const stepbus_handler_spec *given, stepbus_error *err)
 {
 	stepbus_handler_spec spec;
 	stepbus_status status = read_spec(given, &spec, err);
@@ -104,27 +115,35 @@ stepbus_status stepbus_registry_register(stepbus_registry *registry, const stepb
 	return status;
 }
 
-/* The spec at an index of a host's array, whose elements have the size that the first one states. */
+/*
+ * The spec at an index of a host's array, whose elements have the size that the first one states.
+ */
 static const stepbus_handler_spec *spec_at(const stepbus_handler_spec *specs, size_t index)
 {
-	return (const stepbus_handler_spec *)(const void *)((const char *)specs + index * specs->size);
+	return (const stepbus_handler_spec *)(const void *)((const char *)specs +
+							    index * specs->size);
 }
 
-static stepbus_status read_domain_spec(const stepbus_handler_spec *specs, size_t index, sb_slice domain,
-				       stepbus_handler_spec *spec, stepbus_error *err)
+static stepbus_status read_domain_spec(const stepbus_handler_spec *specs, size_t index,
+				       sb_slice domain, stepbus_handler_spec *spec,
+				       stepbus_error *err)
 {
 	const stepbus_handler_spec *given = spec_at(specs, index);
 	stepbus_status status;
 
 	if (given->size != specs->size)
-		return sb_fail(err, STEPBUS_EINVAL, "handler %zu of the domain has size %u, the first one %u: set all to "
-						    "sizeof(stepbus_handler_spec)",
-			       index, given->size, specs->size);
+		return sb_fail(
+			err, STEPBUS_EINVAL,
+			"handler %zu of the domain has size %u, the first one %u: set all to "
+			"sizeof(stepbus_handler_spec)",
+			index, given->size, specs->size);
 	status = read_spec(given, spec, err);
 	if (status != STEPBUS_OK)
 		return status;
-	if (spec->domain_len > 0 && !sb_slice_is_equal(sb_slice_of(spec->domain, spec->domain_len), domain))
-		return sb_fail(err, STEPBUS_EINVAL, "handler %zu of the domain names another domain", index);
+	if (spec->domain_len > 0 &&
+	    !sb_slice_is_equal(sb_slice_of(spec->domain, spec->domain_len), domain))
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "handler %zu of the domain names another domain", index);
 	spec->domain = domain.data;
 	spec->domain_len = domain.len;
 	return STEPBUS_OK;
@@ -136,14 +155,15 @@ static void destroy_all(const stepbus_handler_spec *specs, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		stepbus_handler_spec spec;
 
-		if (spec_at(specs, i)->size == specs->size && read_spec(spec_at(specs, i), &spec, NULL) == STEPBUS_OK &&
-		    spec.destroy != NULL)
+		if (spec_at(specs, i)->size == specs->size &&
+		    read_spec(spec_at(specs, i), &spec, NULL) == STEPBUS_OK && spec.destroy != NULL)
 			spec.destroy(spec.user_data);
 	}
 }
 
-static stepbus_status register_domain(stepbus_registry *registry, sb_slice domain, const stepbus_handler_spec *specs,
-				      size_t count, stepbus_error *err)
+static stepbus_status register_domain(stepbus_registry *registry, sb_slice domain,
+				      const stepbus_handler_spec *specs, size_t count,
+				      stepbus_error *err)
 {
 	stepbus_status status = sb_definition_check_name(domain, "domain", err);
 	stepbus_handler_spec *known;
@@ -166,8 +186,10 @@ static stepbus_status register_domain(stepbus_registry *registry, sb_slice domai
 	return status;
 }
 
-stepbus_status stepbus_registry_register_domain(stepbus_registry *registry, const char *domain, size_t domain_len,
-						const stepbus_handler_spec *specs, size_t count, stepbus_error *err)
+stepbus_status stepbus_registry_register_domain(stepbus_registry *registry, const char *domain,
+						size_t domain_len,
+						const stepbus_handler_spec *specs, size_t count,
+						stepbus_error *err)
 {
 	stepbus_handler_spec first;
 	stepbus_status status = read_spec(specs, &first, err);
@@ -175,31 +197,37 @@ stepbus_status stepbus_registry_register_domain(stepbus_registry *registry, cons
 	if (status != STEPBUS_OK)
 		return status;
 	if (count == 0 || count > HANDLER_COUNT_MAX)
-		return sb_fail(err, STEPBUS_EINVAL, "count is %zu: 1 to %d is allowed", count, HANDLER_COUNT_MAX);
+		return sb_fail(err, STEPBUS_EINVAL, "count is %zu: 1 to %d is allowed", count,
+			       HANDLER_COUNT_MAX);
 	status = sb_argument_check(registry, "registry", err);
 	if (status == STEPBUS_OK)
-		status = register_domain(registry, sb_slice_of(domain, domain_len), specs, count, err);
+		status = register_domain(registry, sb_slice_of(domain, domain_len), specs, count,
+					 err);
 	if (status != STEPBUS_OK)
 		destroy_all(specs, count);
 	return status;
 }
 
-static stepbus_status read_key(const stepbus_handler_key *given, stepbus_handler_key *key, sb_handler_name *name,
-			       stepbus_error *err)
+static stepbus_status read_key(const stepbus_handler_key *given, stepbus_handler_key *key,
+			       sb_handler_name *name, stepbus_error *err)
 {
 	stepbus_status status;
 
-	/* The size that everyone has for now needs no copying byte by byte: resolving is a hot path. */
+	/*
+	 * The size that everyone has for now needs no copying byte by byte: resolving is a hot
+	 * path.
+	 */
 	if (sb_likely(given != NULL && given->size == sizeof *given))
 		*key = *given;
-	else if ((status = sb_struct_take(key, sizeof *key, given, "stepbus_handler_key", err)) != STEPBUS_OK)
+	else if ((status = sb_struct_take(key, sizeof *key, given, "stepbus_handler_key", err)) !=
+		 STEPBUS_OK)
 		return status;
 	status = sb_argument_check_flags(key->flags, STEPBUS_KEY_EXACT, "stepbus_handler_key", err);
 	return status == STEPBUS_OK ? sb_definition_read_key(key, name, err) : status;
 }
 
-stepbus_status stepbus_registry_unregister(stepbus_registry *registry, const stepbus_handler_key *key,
-					   stepbus_error *err)
+stepbus_status stepbus_registry_unregister(stepbus_registry *registry,
+					   const stepbus_handler_key *key, stepbus_error *err)
 {
 	stepbus_handler_key known;
 	sb_handler_name name;
@@ -217,8 +245,8 @@ stepbus_status stepbus_registry_clear(stepbus_registry *registry, stepbus_error 
 	return status == STEPBUS_OK ? sb_registry_clear(registry, err) : status;
 }
 
-static stepbus_status resolve(stepbus_registry *registry, const stepbus_handler_key *key, stepbus_handler **out,
-			      stepbus_error *err)
+static stepbus_status resolve(stepbus_registry *registry, const stepbus_handler_key *key,
+			      stepbus_handler **out, stepbus_error *err)
 {
 	stepbus_handler_key known;
 	sb_handler_name name;
@@ -230,7 +258,8 @@ static stepbus_status resolve(stepbus_registry *registry, const stepbus_handler_
 		status = sb_registry_check(registry, err);
 	if (status != STEPBUS_OK)
 		return status;
-	return sb_registry_resolve(registry, &name, (known.flags & STEPBUS_KEY_EXACT) != 0, out, err);
+	return sb_registry_resolve(registry, &name, (known.flags & STEPBUS_KEY_EXACT) != 0, out,
+				   err);
 }
 
 stepbus_status stepbus_registry_resolve(stepbus_registry *registry, const stepbus_handler_key *key,
@@ -263,7 +292,8 @@ int32_t stepbus_registry_is_registered(stepbus_registry *registry, const stepbus
 	sb_handler_name name;
 
 	return registry != NULL && read_key(key, &known, &name, NULL) == STEPBUS_OK &&
-	       sb_registry_check(registry, NULL) == STEPBUS_OK && sb_registry_is_registered(registry, &name);
+	       sb_registry_check(registry, NULL) == STEPBUS_OK &&
+	       sb_registry_is_registered(registry, &name);
 }
 
 size_t stepbus_registry_count(stepbus_registry *registry)
@@ -273,7 +303,7 @@ size_t stepbus_registry_count(stepbus_registry *registry)
 	if (registry == NULL || sb_registry_check(registry, NULL) != STEPBUS_OK)
 		return 0;
 	pthread_mutex_lock(&registry->lock);
-	count = sb_map_count(&registry->entries);
+	count = sb_map_count(&registry->table.entries);
 	pthread_mutex_unlock(&registry->lock);
 	return count;
 }
@@ -294,8 +324,9 @@ int32_t stepbus_registry_is_sealed(const stepbus_registry *registry)
 	return registry != NULL && sb_registry_is_sealed(registry);
 }
 
-stepbus_status stepbus_registry_list(stepbus_registry *registry, const stepbus_handler_filter *filter,
-				     stepbus_text **out, stepbus_error *err)
+stepbus_status stepbus_registry_list(stepbus_registry *registry,
+				     const stepbus_handler_filter *filter, stepbus_text **out,
+				     stepbus_error *err)
 {
 	stepbus_handler_filter known = { .size = sizeof known };
 	sb_handler_wish wish;
@@ -304,15 +335,18 @@ stepbus_status stepbus_registry_list(stepbus_registry *registry, const stepbus_h
 	if (status == STEPBUS_OK)
 		status = sb_argument_check(out, "out", err);
 	if (status == STEPBUS_OK && filter != NULL)
-		status = sb_struct_take(&known, sizeof known, filter, "stepbus_handler_filter", err);
+		status =
+			sb_struct_take(&known, sizeof known, filter, "stepbus_handler_filter", err);
 	if (status == STEPBUS_OK)
 		status = sb_argument_check_flags(known.flags, 0, "stepbus_handler_filter", err);
 	if (status == STEPBUS_OK)
-		status = sb_argument_check_text(known.handler_namespace, known.handler_namespace_len, "namespace", err);
+		status = sb_argument_check_text(known.handler_namespace,
+						known.handler_namespace_len, "namespace", err);
 	if (status == STEPBUS_OK)
 		status = sb_argument_check_text(known.domain, known.domain_len, "domain", err);
 	if (status == STEPBUS_OK)
-		status = sb_argument_check_text(known.capability, known.capability_len, "capability", err);
+		status = sb_argument_check_text(known.capability, known.capability_len,
+						"capability", err);
 	if (status != STEPBUS_OK)
 		return status;
 	wish = (sb_handler_wish){ sb_slice_of(known.handler_namespace, known.handler_namespace_len),
@@ -321,8 +355,8 @@ stepbus_status stepbus_registry_list(stepbus_registry *registry, const stepbus_h
 	return sb_introspect_list(registry, &wish, out, err);
 }
 
-stepbus_status stepbus_registry_info(stepbus_registry *registry, const stepbus_handler_key *key, stepbus_text **out,
-				     stepbus_error *err)
+stepbus_status stepbus_registry_info(stepbus_registry *registry, const stepbus_handler_key *key,
+				     stepbus_text **out, stepbus_error *err)
 {
 	stepbus_handler *handler = NULL;
 	stepbus_status status = sb_argument_check(out, "out", err);
@@ -335,8 +369,8 @@ stepbus_status stepbus_registry_info(stepbus_registry *registry, const stepbus_h
 	return status;
 }
 
-stepbus_status stepbus_registry_each(stepbus_registry *registry, stepbus_handler_each_fn visit, void *user_data,
-				     stepbus_error *err)
+stepbus_status stepbus_registry_each(stepbus_registry *registry, stepbus_handler_each_fn visit,
+				     void *user_data, stepbus_error *err)
 {
 	stepbus_status status = sb_argument_check(registry, "registry", err);
 
@@ -345,7 +379,8 @@ stepbus_status stepbus_registry_each(stepbus_registry *registry, stepbus_handler
 	return status == STEPBUS_OK ? sb_introspect_each(registry, visit, user_data, err) : status;
 }
 
-stepbus_status stepbus_registry_stats(stepbus_registry *registry, stepbus_text **out, stepbus_error *err)
+stepbus_status stepbus_registry_stats(stepbus_registry *registry, stepbus_text **out,
+				      stepbus_error *err)
 {
 	stepbus_status status = sb_argument_check(registry, "registry", err);
 
@@ -354,7 +389,8 @@ stepbus_status stepbus_registry_stats(stepbus_registry *registry, stepbus_text *
 	return status == STEPBUS_OK ? sb_introspect_stats(registry, out, err) : status;
 }
 
-stepbus_status stepbus_registry_health(stepbus_registry *registry, stepbus_text **out, stepbus_error *err)
+stepbus_status stepbus_registry_health(stepbus_registry *registry, stepbus_text **out,
+				       stepbus_error *err)
 {
 	stepbus_status status = sb_argument_check(registry, "registry", err);
 

@@ -12,8 +12,9 @@ const stepbus_step_event *stepbus_context_step(const stepbus_context *context)
 	return context != NULL ? context->step : NULL;
 }
 
-stepbus_status stepbus_context_dependency(const stepbus_context *context, const char *step_name, size_t len,
-					  const stepbus_dependency **out, stepbus_error *err)
+stepbus_status stepbus_context_dependency(const stepbus_context *context, const char *step_name,
+					  size_t len, const stepbus_dependency **out,
+					  stepbus_error *err)
 {
 	stepbus_status status = sb_argument_check(context, "context", err);
 
@@ -21,7 +22,9 @@ stepbus_status stepbus_context_dependency(const stepbus_context *context, const 
 		status = sb_argument_check(step_name, "step_name", err);
 	if (status == STEPBUS_OK)
 		status = sb_argument_check(out, "out", err);
-	return status == STEPBUS_OK ? sb_context_dependency(context, sb_slice_of(step_name, len), out, err) : status;
+	return status == STEPBUS_OK ?
+		       sb_context_dependency(context, sb_slice_of(step_name, len), out, err) :
+		       status;
 }
 
 int32_t stepbus_context_is_retry(const stepbus_context *context)
@@ -29,32 +32,40 @@ int32_t stepbus_context_is_retry(const stepbus_context *context)
 	return context != NULL && context->step->retry_count > 0;
 }
 
-stepbus_status stepbus_result_success(stepbus_result *result, const void *bytes, size_t len, stepbus_error *err)
+stepbus_status stepbus_result_success(stepbus_result *result, const void *bytes, size_t len,
+				      stepbus_error *err)
 {
 	stepbus_status status = sb_argument_check(result, "result", err);
 
 	if (status == STEPBUS_OK)
 		status = sb_argument_check_text(bytes, len, "bytes", err);
-	return status == STEPBUS_OK ? sb_result_succeed(result, sb_slice_of(bytes, len), err) : status;
+	return status == STEPBUS_OK ? sb_result_succeed(result, sb_slice_of(bytes, len), err) :
+				      status;
 }
 
 static stepbus_status check_failure(const stepbus_failure *failure, stepbus_error *err)
 {
-	stepbus_status status = sb_argument_check_text(failure->message, failure->message_len, "message", err);
+	stepbus_status status =
+		sb_argument_check_text(failure->message, failure->message_len, "message", err);
 
 	if (status == STEPBUS_OK)
-		status = sb_argument_check_text(failure->error_type, failure->error_type_len, "error_type", err);
+		status = sb_argument_check_text(failure->error_type, failure->error_type_len,
+						"error_type", err);
 	if (status == STEPBUS_OK)
-		status = sb_argument_check_text(failure->error_code, failure->error_code_len, "error_code", err);
+		status = sb_argument_check_text(failure->error_code, failure->error_code_len,
+						"error_code", err);
 	if (status == STEPBUS_OK && failure->is_retryable > 1)
-		return sb_fail(err, STEPBUS_EINVAL, "is_retryable is %u: 0 or 1 is allowed", failure->is_retryable);
-	if (status == STEPBUS_OK && (failure->retry_after_ms < -1 || failure->retry_after_ms > retry_after_ms_max))
+		return sb_fail(err, STEPBUS_EINVAL, "is_retryable is %u: 0 or 1 is allowed",
+			       failure->is_retryable);
+	if (status == STEPBUS_OK &&
+	    (failure->retry_after_ms < -1 || failure->retry_after_ms > retry_after_ms_max))
 		return sb_fail(err, STEPBUS_EINVAL, "retry_after_ms is %lld: -1 to %lld is allowed",
 			       (long long)failure->retry_after_ms, (long long)retry_after_ms_max);
 	return status;
 }
 
-stepbus_status stepbus_result_failure(stepbus_result *result, const stepbus_failure *failure, stepbus_error *err)
+stepbus_status stepbus_result_failure(stepbus_result *result, const stepbus_failure *failure,
+				      stepbus_error *err)
 {
 	stepbus_failure known;
 	stepbus_status status = sb_argument_check(result, "result", err);
@@ -66,8 +77,8 @@ stepbus_status stepbus_result_failure(stepbus_result *result, const stepbus_fail
 	return status == STEPBUS_OK ? sb_result_fail(result, &known, err) : status;
 }
 
-stepbus_status stepbus_result_set_content_type(stepbus_result *result, const char *content_type, size_t len,
-					       stepbus_error *err)
+stepbus_status stepbus_result_set_content_type(stepbus_result *result, const char *content_type,
+					       size_t len, stepbus_error *err)
 {
 	enum { CONTENT_TYPE_LEN_MAX = 128 };
 	stepbus_status status = sb_argument_check(result, "result", err);
@@ -75,7 +86,8 @@ stepbus_status stepbus_result_set_content_type(stepbus_result *result, const cha
 	if (status == STEPBUS_OK)
 		status = sb_argument_check(content_type, "content_type", err);
 	if (status == STEPBUS_OK && len > CONTENT_TYPE_LEN_MAX)
-		return sb_fail(err, STEPBUS_EINVAL, "content_type has %zu bytes: at most %d are allowed", len,
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "content_type has %zu bytes: at most %d are allowed", len,
 			       CONTENT_TYPE_LEN_MAX);
 	for (size_t i = 0; status == STEPBUS_OK && i < len; i++)
 		if (content_type[i] < 0x20 || content_type[i] > 0x7E)
@@ -94,5 +106,7 @@ stepbus_status stepbus_result_set_metadata(stepbus_result *result, const char *m
 		status = sb_argument_check(metadata, "metadata", err);
 	if (status == STEPBUS_OK)
 		status = sb_json_check(sb_slice_of(metadata, len), true, "metadata", err);
-	return status == STEPBUS_OK ? sb_result_set(result, SB_RESULT_METADATA, sb_slice_of(metadata, len), err) : status;
+	return status == STEPBUS_OK ?
+		       sb_result_set(result, SB_RESULT_METADATA, sb_slice_of(metadata, len), err) :
+		       status;
 }

@@ -32,12 +32,14 @@ stepbus_status sb_context_dependency(const stepbus_context *context, sb_slice st
 	for (size_t i = 0; i < step->dependency_count; i++) {
 		const stepbus_dependency *dependency = &step->dependencies[i];
 
-		if (sb_slice_is_equal(step_name, sb_slice_of(dependency->step_name, dependency->step_name_len))) {
+		if (sb_slice_is_equal(step_name, sb_slice_of(dependency->step_name,
+							     dependency->step_name_len))) {
 			*out = dependency;
 			return STEPBUS_OK;
 		}
 	}
 	write_names(step, names);
-	return sb_fail(err, STEPBUS_ENOTFOUND, "the step does not depend on '%s': it depends on [%s]",
+	return sb_fail(err, STEPBUS_ENOTFOUND,
+		       "the step does not depend on '%s': it depends on [%s]",
 		       sb_show(&shown, step_name.data, step_name.len), names);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a running handler may ask about its step. Lives on the stack of the subscriber that runs it. */
+/*
+ * What a running handler may ask about its step. Lives on the stack of the subscriber that runs it.
+ */
 #ifndef SB_HANDLERS_CONTEXT_H
 #define SB_HANDLERS_CONTEXT_H
 

@@ -22,7 +22,7 @@ struct stepbus_execution_subscriber {
 	sb_slice worker_id;
 	_Atomic(uint32_t) ref_count;
 	_Atomic(uint64_t) subscription_id; /* 0: not started */
-	pthread_mutex_t lock;		   /* one start at a time; stop takes none, a handler may call it */
+	pthread_mutex_t lock; /* one start at a time; stop takes none, a handler may call it */
 };
 
 /* One step on its way. */
@@ -54,17 +54,20 @@ static void unref(stepbus_execution_subscriber *subscriber)
 }
 
 /* Where the step's version may stand in its input: only a version that is registered counts. */
-static stepbus_status use_input_version(void *context, const sb_json_field *field, stepbus_error *err)
+static stepbus_status use_input_version(void *context, const sb_json_field *field,
+					stepbus_error *err)
 {
 	run *r = context;
 	sb_handler_name name = sb_handler_name_of(r->handler);
 	stepbus_handler *versioned = NULL;
 
 	(void)err;
-	if (field->kind != SB_JSON_TEXT || field->text.len == 0 || field->text.len > SB_VERSION_LEN_MAX)
+	if (field->kind != SB_JSON_TEXT || field->text.len == 0 ||
+	    field->text.len > SB_VERSION_LEN_MAX)
 		return STEPBUS_OK;
 	name.version = field->text;
-	if (sb_registry_resolve(r->subscriber->registry, &name, true, &versioned, NULL) != STEPBUS_OK)
+	if (sb_registry_resolve(r->subscriber->registry, &name, true, &versioned, NULL) !=
+	    STEPBUS_OK)
 		return STEPBUS_OK;
 	sb_handler_unref(r->handler);
 	r->handler = versioned;
@@ -87,7 +90,8 @@ static stepbus_status resolve(run *r, stepbus_error *err)
 	stepbus_status status = sb_definition_read_key(&key, &name, err);
 
 	if (status == STEPBUS_OK)
-		status = sb_registry_resolve(r->subscriber->registry, &name, false, &r->handler, err);
+		status = sb_registry_resolve(r->subscriber->registry, &name, false, &r->handler,
+					     err);
 	if (status != STEPBUS_OK || name.version.len > 0 ||
 	    (r->handler->spec.flags & STEPBUS_HANDLER_VERSION_FROM_INPUT) == 0)
 		return status;
@@ -105,13 +109,15 @@ static void call_handler(run *r, void *instance)
 	if (r->has_host_failed && r->result.outcome != STEPBUS_OUTCOME_FAILURE) {
 		stepbus_error message = STEPBUS_ERROR_INIT;
 
-		sb_fail(&message, STEPBUS_EHANDLER, "handler '%s' failed with status %d", r->handler->spec.name, answer);
+		sb_fail(&message, STEPBUS_EHANDLER, "handler '%s' failed with status %d",
+			r->handler->spec.name, answer);
 		sb_result_fail_plainly(&r->result, "handler_error", message.message, true);
 	} else if (r->result.outcome == 0) {
 		stepbus_error message = STEPBUS_ERROR_INIT;
 
 		sb_fail(&message, STEPBUS_EHANDLER,
-			"handler '%s' returned without a result: call stepbus_result_success or _failure",
+			"handler '%s' returned without a result: call stepbus_result_success or "
+			"_failure",
 			r->handler->spec.name);
 		sb_result_fail_plainly(&r->result, "handler_error", message.message, false);
 	}
@@ -127,8 +133,9 @@ static void execute(run *r)
 		/* Out of memory says nothing about the handler: another attempt may find it. */
 		bool is_missing = status != STEPBUS_ENOMEM;
 
-		sb_result_fail_plainly(&r->result, is_missing ? "handler_not_found" : "handler_error", err.message,
-				       !is_missing);
+		sb_result_fail_plainly(&r->result,
+				       is_missing ? "handler_not_found" : "handler_error",
+				       err.message, !is_missing);
 		return;
 	}
 	status = sb_instances_acquire(&r->subscriber->instances, r->handler, &instance, &err);
@@ -193,7 +200,10 @@ static bool add_id(sb_json *json, const char *name, const uint8_t id[SB_ID_LEN])
 	return sb_json_add_text(json, name, sb_slice_z(text));
 }
 
-/* Nobody waits for this event: where it cannot be made or is refused, the step's own result still says it. */
+/*
+ * Nobody waits for this event: where it cannot be made or is refused, the step's own result still
+ * says it.
+ */
 static void publish_error(const run *r)
 {
 	const stepbus_step_event *step = r->step;
@@ -205,16 +215,18 @@ static void publish_error(const run *r)
 
 	/* As text, since a token may pass what a JSON number holds exactly. */
 	sb_fail(&token, STEPBUS_OK, "%llu", (unsigned long long)step->token);
-	is_complete = add_id(json, "step_id", step->step_id) && add_id(json, "task_id", step->task_id) &&
-		      sb_json_add_text(json, "token", sb_slice_z(token.message)) &&
-		      sb_json_add_foreign(json, "correlation_id",
-					  sb_slice_of(step->correlation_id, step->correlation_id_len)) &&
-		      sb_json_add_foreign(json, "handler", sb_slice_of(step->handler_name, step->handler_name_len)) &&
-		      sb_json_add_foreign(json, "error_type", parts[SB_RESULT_ERROR_TYPE]) &&
-		      sb_json_add_foreign(json, "message", parts[SB_RESULT_ERROR_MESSAGE]);
+	is_complete =
+		add_id(json, "step_id", step->step_id) && add_id(json, "task_id", step->task_id) &&
+		sb_json_add_text(json, "token", sb_slice_z(token.message)) &&
+		sb_json_add_foreign(json, "correlation_id",
+				    sb_slice_of(step->correlation_id, step->correlation_id_len)) &&
+		sb_json_add_foreign(json, "handler",
+				    sb_slice_of(step->handler_name, step->handler_name_len)) &&
+		sb_json_add_foreign(json, "error_type", parts[SB_RESULT_ERROR_TYPE]) &&
+		sb_json_add_foreign(json, "message", parts[SB_RESULT_ERROR_MESSAGE]);
 	if (sb_json_print_take(json, is_complete, &r->subscriber->host, &text, NULL) == STEPBUS_OK)
-		sb_publish(r->subscriber->bridge, r->subscriber->error_event_id, sb_text_data(text), sb_text_len(text),
-			   NULL);
+		sb_publish(r->subscriber->bridge, r->subscriber->error_event_id, sb_text_data(text),
+			   sb_text_len(text), NULL);
 	sb_text_free(text);
 }
 
@@ -228,16 +240,21 @@ static stepbus_status submit(const run *r)
 	fill_completion(r, &completion);
 	status = subscriber->door.submit(subscriber->door.context, &completion, &err);
 	if (status == STEPBUS_OK) {
-		/* The result is kept: that a subscriber of the news refuses it changes nothing about that. */
-		sb_publish(subscriber->bridge, subscriber->completion_event_id, &completion, sizeof completion, NULL);
+		/*
+		 * The result is kept: that a subscriber of the news refuses it changes nothing
+		 * about that.
+		 */
+		sb_publish(subscriber->bridge, subscriber->completion_event_id, &completion,
+			   sizeof completion, NULL);
 		return STEPBUS_OK;
 	}
-	sb_log(&subscriber->host, &(sb_log_record){ .level = STEPBUS_LOG_ERROR,
-						    .component = "execution_subscriber",
-						    .message = "the completion function refused a result",
-						    .event_type = "completion_refused",
-						    .entity_type = "worker",
-						    .entity_id = subscriber->worker_id });
+	sb_log(&subscriber->host,
+	       &(sb_log_record){ .level = STEPBUS_LOG_ERROR,
+				 .component = "execution_subscriber",
+				 .message = "the completion function refused a result",
+				 .event_type = "completion_refused",
+				 .entity_type = "worker",
+				 .entity_id = subscriber->worker_id });
 	return status;
 }
 
@@ -257,7 +274,8 @@ static stepbus_status on_step(void *user_data, uint32_t event_id, const void *pa
 	execute(&r);
 	r.duration_us = (sb_clock_elapsed_ns(&subscriber->host) - started_ns) / 1000;
 	if (r.handler != NULL)
-		sb_handler_count_run(r.handler, r.result.outcome == STEPBUS_OUTCOME_SUCCESS, r.duration_us);
+		sb_handler_count_run(r.handler, r.result.outcome == STEPBUS_OUTCOME_SUCCESS,
+				     r.duration_us);
 	if (r.has_host_failed)
 		publish_error(&r);
 	status = submit(&r);
@@ -266,7 +284,8 @@ static stepbus_status on_step(void *user_data, uint32_t event_id, const void *pa
 	return status;
 }
 
-static stepbus_status find_event(stepbus_bridge *bridge, const char *name, uint32_t *event_id, stepbus_error *err)
+static stepbus_status find_event(stepbus_bridge *bridge, const char *name, uint32_t *event_id,
+				 stepbus_error *err)
 {
 	sb_event *event = NULL;
 	stepbus_status status = sb_bridge_event(bridge, sb_slice_z(name), &event, err);
@@ -276,7 +295,8 @@ static stepbus_status find_event(stepbus_bridge *bridge, const char *name, uint3
 	return status;
 }
 
-static stepbus_status set_up(stepbus_execution_subscriber *subscriber, sb_slice worker_id, stepbus_error *err)
+static stepbus_status set_up(stepbus_execution_subscriber *subscriber, sb_slice worker_id,
+			     stepbus_error *err)
 {
 	stepbus_status status = sb_instances_init(&subscriber->instances, &subscriber->host, err);
 
@@ -284,17 +304,21 @@ static stepbus_status set_up(stepbus_execution_subscriber *subscriber, sb_slice 
 		status = find_event(subscriber->bridge, STEPBUS_EVENT_STEP_COMPLETION_SENT,
 				    &subscriber->completion_event_id, err);
 	if (status == STEPBUS_OK)
-		status = find_event(subscriber->bridge, STEPBUS_EVENT_HANDLER_ERROR, &subscriber->error_event_id, err);
+		status = find_event(subscriber->bridge, STEPBUS_EVENT_HANDLER_ERROR,
+				    &subscriber->error_event_id, err);
 	if (status != STEPBUS_OK)
 		return status;
-	subscriber->worker_id.data = sb_alloc_copy(&subscriber->host, worker_id.data, worker_id.len);
+	subscriber->worker_id.data =
+		sb_alloc_copy(&subscriber->host, worker_id.data, worker_id.len);
 	subscriber->worker_id.len = worker_id.len;
-	return subscriber->worker_id.data != NULL ? STEPBUS_OK : sb_fail_memory(err, "make an execution subscriber");
+	return subscriber->worker_id.data != NULL ?
+		       STEPBUS_OK :
+		       sb_fail_memory(err, "make an execution subscriber");
 }
 
-stepbus_status sb_execution_new(stepbus_bridge *bridge, stepbus_registry *registry, sb_slice worker_id,
-				const sb_completion_door *door, stepbus_execution_subscriber **out,
-				stepbus_error *err)
+stepbus_status sb_execution_new(stepbus_bridge *bridge, stepbus_registry *registry,
+				sb_slice worker_id, const sb_completion_door *door,
+				stepbus_execution_subscriber **out, stepbus_error *err)
 {
 	stepbus_status status = sb_bridge_check(bridge, err);
 	stepbus_execution_subscriber *subscriber;
@@ -336,7 +360,8 @@ static stepbus_status subscribe(stepbus_execution_subscriber *subscriber, stepbu
 	stepbus_status status;
 
 	atomic_fetch_add_explicit(&subscriber->ref_count, 1, memory_order_relaxed);
-	status = sb_roster_subscribe(subscriber->bridge, sb_slice_z(STEPBUS_EVENT_STEP_EXECUTION_RECEIVED), &spec, &id,
+	status = sb_roster_subscribe(subscriber->bridge,
+				     sb_slice_z(STEPBUS_EVENT_STEP_EXECUTION_RECEIVED), &spec, &id,
 				     err);
 	if (status == STEPBUS_OK)
 		atomic_store(&subscriber->subscription_id, id);

@@ -11,7 +11,8 @@ typedef struct sb_shared_instance {
 	struct sb_shared_instance *next;
 } sb_shared_instance;
 
-stepbus_status sb_instances_init(sb_instances *instances, const stepbus_host *host, stepbus_error *err)
+stepbus_status sb_instances_init(sb_instances *instances, const stepbus_host *host,
+				 stepbus_error *err)
 {
 	instances->host = *host;
 	sb_assert(pthread_mutex_init(&instances->lock, NULL) == 0);
@@ -55,13 +56,15 @@ static stepbus_status create(const stepbus_handler *handler, void **object, step
 	if (handler->spec.create(handler->spec.user_data, object, &cause) == STEPBUS_OK)
 		return STEPBUS_OK;
 	cause.message[sizeof cause.message - 1] = '\0';
-	return sb_fail(err, STEPBUS_EHANDLER, "the factory of handler '%s' failed: %s", handler->spec.name,
+	return sb_fail(err, STEPBUS_EHANDLER, "the factory of handler '%s' failed: %s",
+		       handler->spec.name,
 		       cause.message[0] != '\0' ? cause.message : "it did not say why");
 }
 
 static sb_shared_instance *find(const sb_instances *instances, stepbus_handler *handler)
 {
-	return (sb_shared_instance *)(void *)sb_map_find(&instances->by_handler, &handler, sizeof(void *));
+	return (sb_shared_instance *)(void *)sb_map_find(&instances->by_handler, &handler,
+							 sizeof(void *));
 }
 
 /* Uses what is in the table. */
@@ -77,14 +80,18 @@ static sb_shared_instance *share(sb_instances *instances, stepbus_handler *handl
 	return shared;
 }
 
-/* Puts a new one into the table, or uses the one that another thread put there first. NULL: out of memory. */
+/*
+ * Puts a new one into the table, or uses the one that another thread put there first. NULL: out of
+ * memory.
+ */
 static sb_shared_instance *put_in(sb_instances *instances, sb_shared_instance *made)
 {
 	sb_shared_instance *shared;
 
 	pthread_mutex_lock(&instances->lock);
 	shared = find(instances, made->handler);
-	if (shared == NULL && sb_map_add(&instances->by_handler, &made->node, &made->handler, sizeof(void *)))
+	if (shared == NULL &&
+	    sb_map_add(&instances->by_handler, &made->node, &made->handler, sizeof(void *)))
 		shared = made;
 	if (shared != NULL)
 		shared->use_count++;
@@ -92,8 +99,8 @@ static sb_shared_instance *put_in(sb_instances *instances, sb_shared_instance *m
 	return shared;
 }
 
-static stepbus_status acquire_shared(sb_instances *instances, stepbus_handler *handler, sb_shared_instance **out,
-				     stepbus_error *err)
+static stepbus_status acquire_shared(sb_instances *instances, stepbus_handler *handler,
+				     sb_shared_instance **out, stepbus_error *err)
 {
 	sb_shared_instance *made;
 	stepbus_status status;
@@ -117,8 +124,8 @@ static stepbus_status acquire_shared(sb_instances *instances, stepbus_handler *h
 	return *out != NULL ? STEPBUS_OK : sb_fail_memory(err, "make an instance");
 }
 
-stepbus_status sb_instances_acquire(sb_instances *instances, stepbus_handler *handler, sb_instance *out,
-				    stepbus_error *err)
+stepbus_status sb_instances_acquire(sb_instances *instances, stepbus_handler *handler,
+				    sb_instance *out, stepbus_error *err)
 {
 	stepbus_status status;
 
@@ -161,7 +168,8 @@ static sb_shared_instance *take_out(sb_instances *instances, bool is_all)
 		sb_shared_instance *shared = (sb_shared_instance *)(void *)node;
 
 		node = sb_map_next(node);
-		if (!is_all && atomic_load_explicit(&shared->handler->is_removed, memory_order_acquire) == 0)
+		if (!is_all &&
+		    atomic_load_explicit(&shared->handler->is_removed, memory_order_acquire) == 0)
 			continue;
 		sb_map_remove(&instances->by_handler, &shared->node);
 		shared->is_doomed = true;
@@ -187,7 +195,8 @@ void sb_instances_sweep(sb_instances *instances, const stepbus_registry *registr
 {
 	uint64_t count = atomic_load_explicit(&registry->removal_count, memory_order_acquire);
 
-	if (sb_likely(atomic_load_explicit(&instances->seen_removal_count, memory_order_relaxed) == count))
+	if (sb_likely(atomic_load_explicit(&instances->seen_removal_count, memory_order_relaxed) ==
+		      count))
 		return;
 	atomic_store_explicit(&instances->seen_removal_count, count, memory_order_relaxed);
 	discard_unused(instances, false);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What factories made: an instance for each step, or one for each worker that its threads share. Factories
- * run with nothing locked; of two threads that make the same instance at once, one discards its own.
+ * What factories made: an instance for each step, or one for each worker that its threads share.
+ * Factories run with nothing locked; of two threads that make the same instance at once, one
+ * discards its own.
  */
 #ifndef SB_HANDLERS_INSTANCES_H
 #define SB_HANDLERS_INSTANCES_H
@@ -24,13 +25,14 @@ typedef struct sb_instance {
 	struct sb_shared_instance *shared; /* NULL: made for this step alone */
 } sb_instance;
 
-stepbus_status sb_instances_init(sb_instances *instances, const stepbus_host *host, stepbus_error *err);
+stepbus_status sb_instances_init(sb_instances *instances, const stepbus_host *host,
+				 stepbus_error *err);
 /* Nobody holds one any more. */
 void sb_instances_free(sb_instances *instances);
 
 /* STEPBUS_EHANDLER, with what the factory said, where it fails. */
-stepbus_status sb_instances_acquire(sb_instances *instances, stepbus_handler *handler, sb_instance *out,
-				    stepbus_error *err);
+stepbus_status sb_instances_acquire(sb_instances *instances, stepbus_handler *handler,
+				    sb_instance *out, stepbus_error *err);
 void sb_instances_release(sb_instances *instances, stepbus_handler *handler, sb_instance *instance);
 
 /* Discards the instances of handlers that left the registry, as soon as no step runs with them. */

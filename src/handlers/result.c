@@ -43,7 +43,8 @@ static bool keep(stepbus_result *result, sb_result_part part, sb_slice text)
 	return true;
 }
 
-void sb_result_fail_plainly(stepbus_result *result, const char *error_type, const char *message, bool is_retryable)
+void sb_result_fail_plainly(stepbus_result *result, const char *error_type, const char *message,
+			    bool is_retryable)
 {
 	drop(result, SB_RESULT_BYTES);
 	drop(result, SB_RESULT_ERROR_TYPE);
@@ -54,13 +55,15 @@ void sb_result_fail_plainly(stepbus_result *result, const char *error_type, cons
 	result->parts[SB_RESULT_ERROR_TYPE] = sb_slice_z(error_type);
 	if (!keep(result, SB_RESULT_ERROR_MESSAGE, sb_slice_z(message))) {
 		drop(result, SB_RESULT_ERROR_MESSAGE);
-		result->parts[SB_RESULT_ERROR_MESSAGE] = sb_slice_z("out of memory for the message");
+		result->parts[SB_RESULT_ERROR_MESSAGE] =
+			sb_slice_z("out of memory for the message");
 	}
 }
 
 static stepbus_status fail_memory(stepbus_result *result, stepbus_error *err)
 {
-	sb_result_fail_plainly(result, "handler_error", "out of memory for the result of the handler", true);
+	sb_result_fail_plainly(result, "handler_error",
+			       "out of memory for the result of the handler", true);
 	return sb_fail_memory(err, "keep the result of a handler");
 }
 
@@ -77,7 +80,10 @@ stepbus_status sb_result_succeed(stepbus_result *result, sb_slice bytes, stepbus
 	return STEPBUS_OK;
 }
 
-/* A failure must be recorded whatever a handler writes into it: too long is cut, bad bytes are mended. */
+/*
+ * A failure must be recorded whatever a handler writes into it: too long is cut, bad bytes are
+ * mended.
+ */
 static bool keep_clean(stepbus_result *result, sb_result_part part, sb_slice text, size_t len_max)
 {
 	if (text.len > len_max)
@@ -89,15 +95,18 @@ static bool keep_clean(stepbus_result *result, sb_result_part part, sb_slice tex
 	return true;
 }
 
-stepbus_status sb_result_fail(stepbus_result *result, const stepbus_failure *failure, stepbus_error *err)
+stepbus_status sb_result_fail(stepbus_result *result, const stepbus_failure *failure,
+			      stepbus_error *err)
 {
 	sb_slice type = sb_slice_of(failure->error_type, failure->error_type_len);
 
-	if (!keep_clean(result, SB_RESULT_ERROR_TYPE, type.len > 0 ? type : sb_slice_z("handler_error"),
-			ERROR_TYPE_LEN_MAX) ||
-	    !keep_clean(result, SB_RESULT_ERROR_MESSAGE, sb_slice_of(failure->message, failure->message_len),
+	if (!keep_clean(result, SB_RESULT_ERROR_TYPE,
+			type.len > 0 ? type : sb_slice_z("handler_error"), ERROR_TYPE_LEN_MAX) ||
+	    !keep_clean(result, SB_RESULT_ERROR_MESSAGE,
+			sb_slice_of(failure->message, failure->message_len),
 			ERROR_MESSAGE_LEN_MAX) ||
-	    !keep_clean(result, SB_RESULT_ERROR_CODE, sb_slice_of(failure->error_code, failure->error_code_len),
+	    !keep_clean(result, SB_RESULT_ERROR_CODE,
+			sb_slice_of(failure->error_code, failure->error_code_len),
 			ERROR_TYPE_LEN_MAX))
 		return fail_memory(result, err);
 	drop(result, SB_RESULT_BYTES);
@@ -107,7 +116,9 @@ stepbus_status sb_result_fail(stepbus_result *result, const stepbus_failure *fai
 	return STEPBUS_OK;
 }
 
-stepbus_status sb_result_set(stepbus_result *result, sb_result_part part, sb_slice text, stepbus_error *err)
+stepbus_status sb_result_set(stepbus_result *result, sb_result_part part, sb_slice text,
+			     stepbus_error *err)
 {
-	return keep(result, part, text) ? STEPBUS_OK : sb_fail_memory(err, "keep the result of a handler");
+	return keep(result, part, text) ? STEPBUS_OK :
+					  sb_fail_memory(err, "keep the result of a handler");
 }

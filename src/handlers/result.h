@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a handler says of its step: the texts are copies, so that the handler may free its own. Lives on the
- * stack of the subscriber that runs the handler; only an outcome that says something allocates.
+ * What a handler says of its step: the texts are copies, so that the handler may free its own.
+ * Lives on the stack of the subscriber that runs the handler; only an outcome that says something
+ * allocates.
  */
 #ifndef SB_HANDLERS_RESULT_H
 #define SB_HANDLERS_RESULT_H
@@ -25,19 +26,28 @@ struct stepbus_result {
 	bool is_retryable;
 	int64_t retry_after_ms; /* -1: not said */
 	sb_slice parts[SB_RESULT_PART_COUNT];
-	char *kept[SB_RESULT_PART_COUNT]; /* the copy behind a part; NULL where the part is a literal */
+	/* The copy behind a part; NULL where the part is a literal. */
+	char *kept[SB_RESULT_PART_COUNT];
 };
 
 void sb_result_init(stepbus_result *result, const stepbus_host *host);
 void sb_result_free(stepbus_result *result);
 
-/* What the host says. Running out of memory turns the outcome into a failure that may be retried. */
+/*
+ * What the host says. Running out of memory turns the outcome into a failure that may be retried.
+ */
 stepbus_status sb_result_succeed(stepbus_result *result, sb_slice bytes, stepbus_error *err);
 /* failure was checked. */
-stepbus_status sb_result_fail(stepbus_result *result, const stepbus_failure *failure, stepbus_error *err);
-stepbus_status sb_result_set(stepbus_result *result, sb_result_part part, sb_slice text, stepbus_error *err);
+stepbus_status sb_result_fail(stepbus_result *result, const stepbus_failure *failure,
+			      stepbus_error *err);
+stepbus_status sb_result_set(stepbus_result *result, sb_result_part part, sb_slice text,
+			     stepbus_error *err);
 
-/* What we say ourselves: needs no memory. error_type is a literal; the message is copied where it can be. */
-void sb_result_fail_plainly(stepbus_result *result, const char *error_type, const char *message, bool is_retryable);
+/*
+ * What we say ourselves: needs no memory. error_type is a literal; the message is copied where it
+ * can be.
+ */
+void sb_result_fail_plainly(stepbus_result *result, const char *error_type, const char *message,
+			    bool is_retryable);
 
 #endif

@@ -18,17 +18,21 @@ static bool is_alphanumeric(char c)
 static bool is_made_of(sb_slice text, const char *others)
 {
 	for (size_t i = 0; i < text.len; i++)
-		if (!is_alphanumeric(text.data[i]) && (text.data[i] == '\0' || strchr(others, text.data[i]) == NULL))
+		if (!is_alphanumeric(text.data[i]) &&
+		    (text.data[i] == '\0' || strchr(others, text.data[i]) == NULL))
 			return false;
 	return true;
 }
 
-static stepbus_status check_text(sb_slice text, size_t len_max, const char *what, stepbus_error *err)
+static stepbus_status check_text(sb_slice text, size_t len_max, const char *what,
+				 stepbus_error *err)
 {
 	if (text.data == NULL && text.len > 0)
-		return sb_fail(err, STEPBUS_EINVAL, "%s is NULL but has a length of %zu", what, text.len);
+		return sb_fail(err, STEPBUS_EINVAL, "%s is NULL but has a length of %zu", what,
+			       text.len);
 	if (text.len > len_max)
-		return sb_fail(err, STEPBUS_EINVAL, "%s has %zu bytes: at most %zu are allowed", what, text.len, len_max);
+		return sb_fail(err, STEPBUS_EINVAL, "%s has %zu bytes: at most %zu are allowed",
+			       what, text.len, len_max);
 	if (!sb_utf8_is_valid(text.data, text.len))
 		return sb_fail(err, STEPBUS_EINVAL, "%s is not UTF-8, or holds a NUL", what);
 	return STEPBUS_OK;
@@ -41,18 +45,20 @@ stepbus_status sb_definition_check_name(sb_slice name, const char *what, stepbus
 	if (name.data == NULL || name.len == 0)
 		return sb_fail(err, STEPBUS_EINVAL, "%s cannot be empty", what);
 	if (name.len > SB_NAME_LEN_MAX)
-		return sb_fail(err, STEPBUS_EINVAL, "%s '%s' has %zu bytes: at most %d are allowed", what,
-			       sb_show(&shown, name.data, name.len), name.len, SB_NAME_LEN_MAX);
+		return sb_fail(err, STEPBUS_EINVAL, "%s '%s' has %zu bytes: at most %d are allowed",
+			       what, sb_show(&shown, name.data, name.len), name.len,
+			       SB_NAME_LEN_MAX);
 	if (!is_made_of(name, "_.:/-"))
-		return sb_fail(err, STEPBUS_EINVAL, "%s '%s' is not allowed: use [A-Za-z0-9_.:/-]", what,
-			       sb_show(&shown, name.data, name.len));
+		return sb_fail(err, STEPBUS_EINVAL, "%s '%s' is not allowed: use [A-Za-z0-9_.:/-]",
+			       what, sb_show(&shown, name.data, name.len));
 	return STEPBUS_OK;
 }
 
 static stepbus_status check_optional_name(sb_slice name, const char *what, stepbus_error *err)
 {
 	if (name.data == NULL && name.len > 0)
-		return sb_fail(err, STEPBUS_EINVAL, "%s is NULL but has a length of %zu", what, name.len);
+		return sb_fail(err, STEPBUS_EINVAL, "%s is NULL but has a length of %zu", what,
+			       name.len);
 	return name.len > 0 ? sb_definition_check_name(name, what, err) : STEPBUS_OK;
 }
 
@@ -61,9 +67,11 @@ static stepbus_status check_version(sb_slice version, stepbus_error *err)
 	sb_shown shown;
 
 	if (version.data == NULL && version.len > 0)
-		return sb_fail(err, STEPBUS_EINVAL, "version is NULL but has a length of %zu", version.len);
+		return sb_fail(err, STEPBUS_EINVAL, "version is NULL but has a length of %zu",
+			       version.len);
 	if (version.len > SB_VERSION_LEN_MAX || !is_made_of(version, "_.+-"))
-		return sb_fail(err, STEPBUS_EINVAL, "version '%s' is not allowed: use at most %d of [A-Za-z0-9_.+-]",
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "version '%s' is not allowed: use at most %d of [A-Za-z0-9_.+-]",
 			       sb_show(&shown, version.data, version.len), SB_VERSION_LEN_MAX);
 	return STEPBUS_OK;
 }
@@ -76,7 +84,8 @@ static stepbus_status check_words(sb_slice words, const char *what, stepbus_erro
 
 	while (status == STEPBUS_OK && words.len > 0 && sb_words_next(&words, &word)) {
 		if (++count > WORD_COUNT_MAX)
-			return sb_fail(err, STEPBUS_EINVAL, "%s has more than %d words", what, WORD_COUNT_MAX);
+			return sb_fail(err, STEPBUS_EINVAL, "%s has more than %d words", what,
+				       WORD_COUNT_MAX);
 		status = sb_definition_check_name(word, what, err);
 		/* A word is all that may stand behind the last comma. */
 		if (words.data != NULL && words.len == 0)
@@ -85,11 +94,12 @@ static stepbus_status check_words(sb_slice words, const char *what, stepbus_erro
 	return status;
 }
 
-static stepbus_status check_number(int64_t value, int64_t value_max, const char *what, stepbus_error *err)
+static stepbus_status check_number(int64_t value, int64_t value_max, const char *what,
+				   stepbus_error *err)
 {
 	if (value < 0 || value > value_max)
-		return sb_fail(err, STEPBUS_EINVAL, "%s is %lld: 0 to %lld is allowed", what, (long long)value,
-			       (long long)value_max);
+		return sb_fail(err, STEPBUS_EINVAL, "%s is %lld: 0 to %lld is allowed", what,
+			       (long long)value, (long long)value_max);
 	return STEPBUS_OK;
 }
 
@@ -122,55 +132,69 @@ static stepbus_status check_numbers(const stepbus_handler_spec *spec, stepbus_er
 /* What seed systems find out at run time: that a handler lacks what it must have. */
 static stepbus_status check_functions(const stepbus_handler_spec *spec, stepbus_error *err)
 {
-	const uint32_t flags = STEPBUS_HANDLER_OVERRIDE | STEPBUS_HANDLER_DEFAULT | STEPBUS_HANDLER_VERSION_FROM_INPUT;
+	const uint32_t flags = STEPBUS_HANDLER_OVERRIDE | STEPBUS_HANDLER_DEFAULT |
+			       STEPBUS_HANDLER_VERSION_FROM_INPUT;
 	sb_shown shown;
 	const char *name = sb_show(&shown, spec->name, spec->name_len);
 
 	if ((spec->flags & ~flags) != 0)
-		return sb_fail(err, STEPBUS_EINVAL, "handler '%s' has unknown flags 0x%x", name, spec->flags & ~flags);
+		return sb_fail(err, STEPBUS_EINVAL, "handler '%s' has unknown flags 0x%x", name,
+			       spec->flags & ~flags);
 	if (spec->call == NULL)
-		return sb_fail(err, STEPBUS_EINVAL,
-			       "handler '%s' has no call: set call to the function that runs its steps", name);
+		return sb_fail(
+			err, STEPBUS_EINVAL,
+			"handler '%s' has no call: set call to the function that runs its steps",
+			name);
 	if (spec->create == NULL && spec->discard != NULL)
 		return sb_fail(err, STEPBUS_EINVAL,
-			       "handler '%s' has discard but no create: a factory needs create, a plain handler neither",
+			       "handler '%s' has discard but no create: a factory needs create, a "
+			       "plain handler neither",
 			       name);
 	if (spec->create == NULL && spec->instance_scope != STEPBUS_SCOPE_STEP)
-		return sb_fail(err, STEPBUS_EINVAL, "handler '%s' has an instance_scope but no create", name);
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "handler '%s' has an instance_scope but no create", name);
 	return STEPBUS_OK;
 }
 
 static stepbus_status check_schema(sb_slice schema, stepbus_error *err)
 {
 	if (schema.data == NULL && schema.len > 0)
-		return sb_fail(err, STEPBUS_EINVAL, "config_schema is NULL but has a length of %zu", schema.len);
+		return sb_fail(err, STEPBUS_EINVAL, "config_schema is NULL but has a length of %zu",
+			       schema.len);
 	return schema.len > 0 ? sb_json_check(schema, true, "config_schema", err) : STEPBUS_OK;
 }
 
 stepbus_status sb_definition_check(const stepbus_handler_spec *spec, stepbus_error *err)
 {
-	stepbus_status status = sb_definition_check_name(sb_slice_of(spec->name, spec->name_len), "handler name", err);
+	stepbus_status status = sb_definition_check_name(sb_slice_of(spec->name, spec->name_len),
+							 "handler name", err);
 
 	if (status == STEPBUS_OK)
-		status = check_optional_name(sb_slice_of(spec->handler_namespace, spec->handler_namespace_len),
-					     "namespace", err);
+		status = check_optional_name(
+			sb_slice_of(spec->handler_namespace, spec->handler_namespace_len),
+			"namespace", err);
 	if (status == STEPBUS_OK)
 		status = check_version(sb_slice_of(spec->version, spec->version_len), err);
 	if (status == STEPBUS_OK)
-		status = check_optional_name(sb_slice_of(spec->domain, spec->domain_len), "domain", err);
+		status = check_optional_name(sb_slice_of(spec->domain, spec->domain_len), "domain",
+					     err);
 	if (status == STEPBUS_OK)
-		status = check_text(sb_slice_of(spec->description, spec->description_len), DESCRIPTION_LEN_MAX,
-				    "description", err);
+		status = check_text(sb_slice_of(spec->description, spec->description_len),
+				    DESCRIPTION_LEN_MAX, "description", err);
 	if (status == STEPBUS_OK)
-		status = check_words(sb_slice_of(spec->capabilities, spec->capabilities_len), "capabilities", err);
+		status = check_words(sb_slice_of(spec->capabilities, spec->capabilities_len),
+				     "capabilities", err);
 	if (status == STEPBUS_OK)
-		status = check_schema(sb_slice_of(spec->config_schema, spec->config_schema_len), err);
+		status = check_schema(sb_slice_of(spec->config_schema, spec->config_schema_len),
+				      err);
 	if (status == STEPBUS_OK)
-		status = check_words(sb_slice_of(spec->permitted_queues, spec->permitted_queues_len),
-				     "permitted_queues", err);
+		status =
+			check_words(sb_slice_of(spec->permitted_queues, spec->permitted_queues_len),
+				    "permitted_queues", err);
 	if (status == STEPBUS_OK)
-		status = check_words(sb_slice_of(spec->permitted_callers, spec->permitted_callers_len),
-				     "permitted_callers", err);
+		status = check_words(
+			sb_slice_of(spec->permitted_callers, spec->permitted_callers_len),
+			"permitted_callers", err);
 	if (status == STEPBUS_OK)
 		status = check_numbers(spec, err);
 	return status == STEPBUS_OK ? check_functions(spec, err) : status;
@@ -194,22 +218,29 @@ void sb_definition_fill(stepbus_handler_spec *spec)
 /* Looking up is the hot path: a name that could not be registered is simply not found. */
 static bool is_readable(const stepbus_handler_key *key)
 {
-	return key->name != NULL && key->name_len - 1 < SB_NAME_LEN_MAX && key->handler_namespace_len <= SB_NAME_LEN_MAX &&
-	       key->version_len <= SB_VERSION_LEN_MAX && (key->handler_namespace != NULL || key->handler_namespace_len == 0) &&
+	return key->name != NULL && key->name_len - 1 < SB_NAME_LEN_MAX &&
+	       key->handler_namespace_len <= SB_NAME_LEN_MAX &&
+	       key->version_len <= SB_VERSION_LEN_MAX &&
+	       (key->handler_namespace != NULL || key->handler_namespace_len == 0) &&
 	       (key->version != NULL || key->version_len == 0);
 }
 
 static stepbus_status fail_key(const stepbus_handler_key *key, stepbus_error *err)
 {
-	stepbus_status status = sb_definition_check_name(sb_slice_of(key->name, key->name_len), "handler name", err);
+	stepbus_status status = sb_definition_check_name(sb_slice_of(key->name, key->name_len),
+							 "handler name", err);
 
 	if (status == STEPBUS_OK)
-		status = check_optional_name(sb_slice_of(key->handler_namespace, key->handler_namespace_len),
-					     "namespace", err);
-	return status == STEPBUS_OK ? check_version(sb_slice_of(key->version, key->version_len), err) : status;
+		status = check_optional_name(
+			sb_slice_of(key->handler_namespace, key->handler_namespace_len),
+			"namespace", err);
+	return status == STEPBUS_OK ?
+		       check_version(sb_slice_of(key->version, key->version_len), err) :
+		       status;
 }
 
-stepbus_status sb_definition_read_key(const stepbus_handler_key *key, sb_handler_name *out, stepbus_error *err)
+stepbus_status sb_definition_read_key(const stepbus_handler_key *key, sb_handler_name *out,
+				      stepbus_error *err)
 {
 	static const char default_namespace[] = SB_NAMESPACE_DEFAULT;
 
@@ -218,7 +249,8 @@ stepbus_status sb_definition_read_key(const stepbus_handler_key *key, sb_handler
 	out->name = sb_slice_of(key->name, key->name_len);
 	out->handler_namespace = sb_slice_of(key->handler_namespace, key->handler_namespace_len);
 	if (key->handler_namespace_len == 0)
-		out->handler_namespace = sb_slice_of(default_namespace, sizeof default_namespace - 1);
+		out->handler_namespace =
+			sb_slice_of(default_namespace, sizeof default_namespace - 1);
 	out->version = sb_slice_of(key->version, key->version_len);
 	return STEPBUS_OK;
 }

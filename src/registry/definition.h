@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a host says of a handler: checked at registration, so that nothing of it can fail at run time. Pure. */
+/*
+ * What a host says of a handler: checked at registration, so that nothing of it can fail at run
+ * time. Pure.
+ */
 #ifndef SB_REGISTRY_DEFINITION_H
 #define SB_REGISTRY_DEFINITION_H
 
@@ -21,8 +24,12 @@ stepbus_status sb_definition_check(const stepbus_handler_spec *spec, stepbus_err
 /* Fills in what was not said. */
 void sb_definition_fill(stepbus_handler_spec *spec);
 
-/* Reads a key and fills in the namespace; what it names need not be allowed, but is not too long to look up. */
-stepbus_status sb_definition_read_key(const stepbus_handler_key *key, sb_handler_name *out, stepbus_error *err);
+/*
+ * Reads a key and fills in the namespace; what it names need not be allowed, but is not too long to
+ * look up.
+ */
+stepbus_status sb_definition_read_key(const stepbus_handler_key *key, sb_handler_name *out,
+				      stepbus_error *err);
 /* A name of a namespace, handler, domain, capability, queue or caller. what names the field. */
 stepbus_status sb_definition_check_name(sb_slice name, const char *what, stepbus_error *err);
 

@@ -10,14 +10,14 @@ typedef struct text_field {
 	size_t len_offset;
 } text_field;
 
-#define TEXT_FIELD(field)                                                                       \
-	{                                                                                       \
+#define TEXT_FIELD(field)                                                                          \
+	{                                                                                          \
 		offsetof(stepbus_handler_spec, field), offsetof(stepbus_handler_spec, field##_len) \
 	}
 
 static const text_field text_fields[] = {
-	TEXT_FIELD(name),	  TEXT_FIELD(handler_namespace), TEXT_FIELD(version),
-	TEXT_FIELD(domain),	  TEXT_FIELD(description),	 TEXT_FIELD(capabilities),
+	TEXT_FIELD(name),          TEXT_FIELD(handler_namespace), TEXT_FIELD(version),
+	TEXT_FIELD(domain),        TEXT_FIELD(description),       TEXT_FIELD(capabilities),
 	TEXT_FIELD(config_schema), TEXT_FIELD(permitted_queues),  TEXT_FIELD(permitted_callers),
 };
 
@@ -78,7 +78,8 @@ void sb_handler_abandon(stepbus_handler *handler)
 
 void sb_handler_unref(stepbus_handler *handler)
 {
-	if (handler == NULL || atomic_fetch_sub_explicit(&handler->ref_count, 1, memory_order_acq_rel) != 1)
+	if (handler == NULL ||
+	    atomic_fetch_sub_explicit(&handler->ref_count, 1, memory_order_acq_rel) != 1)
 		return;
 	if (handler->spec.destroy != NULL)
 		handler->spec.destroy(handler->spec.user_data);

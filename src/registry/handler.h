@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One registered handler: its definition, its references, and what it has done. The registry holds one
- * reference while it is registered, everyone who resolved it one more; the last to let go destroys it, on
- * its own thread and under no lock.
+ * One registered handler: its definition, its references, and what it has done. The registry holds
+ * one reference while it is registered, everyone who resolved it one more; the last to let go
+ * destroys it, on its own thread and under no lock.
  */
 #ifndef SB_REGISTRY_HANDLER_H
 #define SB_REGISTRY_HANDLER_H
@@ -25,7 +25,10 @@ struct stepbus_handler {
 	char texts[];
 };
 
-/* Copies a definition that was checked and filled. One reference, the caller's. NULL: out of memory. */
+/*
+ * Copies a definition that was checked and filled. One reference, the caller's. NULL: out of
+ * memory.
+ */
 stepbus_handler *sb_handler_new(const stepbus_host *host, const stepbus_handler_spec *spec);
 /* Frees a handler that was never registered, without its destroy. */
 void sb_handler_abandon(stepbus_handler *handler);

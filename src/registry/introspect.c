@@ -46,15 +46,18 @@ static bool is_wanted(const stepbus_handler_spec *spec, const sb_handler_wish *w
 	    !sb_slice_is_equal(wish->handler_namespace,
 			       sb_slice_of(spec->handler_namespace, spec->handler_namespace_len)))
 		return false;
-	if (wish->domain.len > 0 && !sb_slice_is_equal(wish->domain, sb_slice_of(spec->domain, spec->domain_len)))
+	if (wish->domain.len > 0 &&
+	    !sb_slice_is_equal(wish->domain, sb_slice_of(spec->domain, spec->domain_len)))
 		return false;
 	return wish->capability.len == 0 ||
-	       sb_words_has(sb_slice_of(spec->capabilities, spec->capabilities_len), wish->capability);
+	       sb_words_has(sb_slice_of(spec->capabilities, spec->capabilities_len),
+			    wish->capability);
 }
 
 static const char *retry_name(uint32_t retry_kind)
 {
-	static const char *const names[] = { "default", "none", "fixed", "linear", "exponential", "fibonacci" };
+	static const char *const names[] = { "default", "none",        "fixed",
+					     "linear",  "exponential", "fibonacci" };
 
 	return names[retry_kind];
 }
@@ -64,16 +67,17 @@ static bool add_policy(sb_json *json, const stepbus_handler_spec *spec)
 	sb_json *timeouts = sb_json_object_new();
 	sb_json *retry = sb_json_object_new();
 	sb_json *limits = sb_json_object_new();
-	bool is_complete = sb_json_add_int(timeouts, "wait_ms", spec->wait_timeout_ms) &&
-			   sb_json_add_int(timeouts, "attempt_ms", spec->attempt_timeout_ms) &&
-			   sb_json_add_int(timeouts, "total_ms", spec->total_timeout_ms) &&
-			   sb_json_add_text(retry, "kind", sb_slice_z(retry_name(spec->retry_kind))) &&
-			   sb_json_add_int(retry, "attempt_count_max", spec->attempt_count_max) &&
-			   sb_json_add_int(retry, "base_ms", spec->retry_base_ms) &&
-			   sb_json_add_int(retry, "cap_ms", spec->retry_cap_ms) &&
-			   sb_json_add_int(retry, "jitter_percent", spec->jitter_percent) &&
-			   sb_json_add_int(limits, "concurrency_max", spec->concurrency_max) &&
-			   sb_json_add_int(limits, "rate_per_minute", spec->rate_per_minute);
+	bool is_complete =
+		sb_json_add_int(timeouts, "wait_ms", spec->wait_timeout_ms) &&
+		sb_json_add_int(timeouts, "attempt_ms", spec->attempt_timeout_ms) &&
+		sb_json_add_int(timeouts, "total_ms", spec->total_timeout_ms) &&
+		sb_json_add_text(retry, "kind", sb_slice_z(retry_name(spec->retry_kind))) &&
+		sb_json_add_int(retry, "attempt_count_max", spec->attempt_count_max) &&
+		sb_json_add_int(retry, "base_ms", spec->retry_base_ms) &&
+		sb_json_add_int(retry, "cap_ms", spec->retry_cap_ms) &&
+		sb_json_add_int(retry, "jitter_percent", spec->jitter_percent) &&
+		sb_json_add_int(limits, "concurrency_max", spec->concurrency_max) &&
+		sb_json_add_int(limits, "rate_per_minute", spec->rate_per_minute);
 
 	is_complete = sb_json_add_part_take(json, "timeouts", timeouts) && is_complete;
 	is_complete = sb_json_add_part_take(json, "retry", retry) && is_complete;
@@ -83,9 +87,12 @@ static bool add_policy(sb_json *json, const stepbus_handler_spec *spec)
 static bool add_permissions(sb_json *json, const stepbus_handler_spec *spec)
 {
 	sb_json *part = sb_json_object_new();
-	bool is_complete =
-		sb_json_add_words(part, "queues", sb_slice_of(spec->permitted_queues, spec->permitted_queues_len)) &&
-		sb_json_add_words(part, "callers", sb_slice_of(spec->permitted_callers, spec->permitted_callers_len));
+	bool is_complete = sb_json_add_words(part, "queues",
+					     sb_slice_of(spec->permitted_queues,
+							 spec->permitted_queues_len)) &&
+			   sb_json_add_words(part, "callers",
+					     sb_slice_of(spec->permitted_callers,
+							 spec->permitted_callers_len));
 
 	return sb_json_add_part_take(json, "permissions", part) && is_complete;
 }
@@ -98,7 +105,8 @@ static bool add_runs(sb_json *json, const stepbus_handler *handler)
 	bool is_complete =
 		sb_json_add_int(part, "runs", runs) &&
 		sb_json_add_int(part, "failures",
-				(int64_t)atomic_load_explicit(&handler->failure_count, memory_order_relaxed)) &&
+				(int64_t)atomic_load_explicit(&handler->failure_count,
+							      memory_order_relaxed)) &&
 		sb_json_add_int(part, "total_us", total_us) &&
 		sb_json_add_int(part, "mean_us", runs > 0 ? total_us / runs : 0) &&
 		sb_json_add_int(part, "longest_us",
@@ -110,7 +118,9 @@ static bool add_runs(sb_json *json, const stepbus_handler *handler)
 static bool add_identity(sb_json *json, const stepbus_handler_spec *spec)
 {
 	return sb_json_add_text(json, "name", sb_slice_of(spec->name, spec->name_len)) &&
-	       sb_json_add_text(json, "namespace", sb_slice_of(spec->handler_namespace, spec->handler_namespace_len)) &&
+	       sb_json_add_text(
+		       json, "namespace",
+		       sb_slice_of(spec->handler_namespace, spec->handler_namespace_len)) &&
 	       sb_json_add_text(json, "version", sb_slice_of(spec->version, spec->version_len));
 }
 
@@ -122,21 +132,28 @@ static sb_json *handler_json(const stepbus_handler *handler, bool *is_complete)
 	sb_json *json = sb_json_object_new();
 
 	*is_complete =
-		add_identity(json, spec) && sb_json_add_text(json, "domain", sb_slice_of(spec->domain, spec->domain_len)) &&
-		sb_json_add_text(json, "description", sb_slice_of(spec->description, spec->description_len)) &&
-		sb_json_add_words(json, "capabilities", sb_slice_of(spec->capabilities, spec->capabilities_len)) &&
-		sb_json_add_raw(json, "config_schema", sb_slice_of(spec->config_schema, spec->config_schema_len)) &&
+		add_identity(json, spec) &&
+		sb_json_add_text(json, "domain", sb_slice_of(spec->domain, spec->domain_len)) &&
+		sb_json_add_text(json, "description",
+				 sb_slice_of(spec->description, spec->description_len)) &&
+		sb_json_add_words(json, "capabilities",
+				  sb_slice_of(spec->capabilities, spec->capabilities_len)) &&
+		sb_json_add_raw(json, "config_schema",
+				sb_slice_of(spec->config_schema, spec->config_schema_len)) &&
 		sb_json_add_text(json, "kind", sb_slice_z(is_factory ? "factory" : "function")) &&
-		sb_json_add_text(json, "instance_scope", sb_slice_z(is_per_worker ? "worker" : "step")) &&
-		sb_json_add_bool(json, "is_default", (spec->flags & STEPBUS_HANDLER_DEFAULT) != 0) &&
-		sb_json_add_bool(json, "has_health", spec->health != NULL) && add_permissions(json, spec) &&
-		add_policy(json, spec) && sb_json_add_time(json, "registered_at", handler->registered_at_us) &&
+		sb_json_add_text(json, "instance_scope",
+				 sb_slice_z(is_per_worker ? "worker" : "step")) &&
+		sb_json_add_bool(json, "is_default",
+				 (spec->flags & STEPBUS_HANDLER_DEFAULT) != 0) &&
+		sb_json_add_bool(json, "has_health", spec->health != NULL) &&
+		add_permissions(json, spec) && add_policy(json, spec) &&
+		sb_json_add_time(json, "registered_at", handler->registered_at_us) &&
 		add_runs(json, handler) && *is_complete;
 	return json;
 }
 
-stepbus_status sb_introspect_list(stepbus_registry *registry, const sb_handler_wish *wish, stepbus_text **out,
-				  stepbus_error *err)
+stepbus_status sb_introspect_list(stepbus_registry *registry, const sb_handler_wish *wish,
+				  stepbus_text **out, stepbus_error *err)
 {
 	stepbus_handler **handlers = NULL;
 	size_t count = 0;
@@ -159,8 +176,8 @@ stepbus_status sb_introspect_list(stepbus_registry *registry, const sb_handler_w
 	return sb_json_print_take(json, is_complete, &registry->host, out, err);
 }
 
-stepbus_status sb_introspect_info(stepbus_registry *registry, const stepbus_handler *handler, stepbus_text **out,
-				  stepbus_error *err)
+stepbus_status sb_introspect_info(stepbus_registry *registry, const stepbus_handler *handler,
+				  stepbus_text **out, stepbus_error *err)
 {
 	bool is_complete = true;
 	sb_json *json = handler_json(handler, &is_complete);
@@ -168,8 +185,8 @@ stepbus_status sb_introspect_info(stepbus_registry *registry, const stepbus_hand
 	return sb_json_print_take(json, is_complete, &registry->host, out, err);
 }
 
-stepbus_status sb_introspect_each(stepbus_registry *registry, stepbus_handler_each_fn visit, void *user_data,
-				  stepbus_error *err)
+stepbus_status sb_introspect_each(stepbus_registry *registry, stepbus_handler_each_fn visit,
+				  void *user_data, stepbus_error *err)
 {
 	stepbus_handler **handlers = NULL;
 	size_t count = 0;
@@ -181,10 +198,15 @@ stepbus_status sb_introspect_each(stepbus_registry *registry, stepbus_handler_ea
 	for (size_t i = 0; i < count && answer == 0; i++)
 		answer = visit(user_data, &handlers[i]->spec);
 	sb_registry_release_all(registry, handlers, count);
-	return answer == 0 ? STEPBUS_OK : sb_fail(err, answer, "the walk was ended by its visitor with %d", answer);
+	return answer == 0 ?
+		       STEPBUS_OK :
+		       sb_fail(err, answer, "the walk was ended by its visitor with %d", answer);
 }
 
-/* Adds a word to a sorted array once; equal ones come one after the other where the handlers are sorted by it. */
+/*
+ * Adds a word to a sorted array once; equal ones come one after the other where the handlers are
+ * sorted by it.
+ */
 static bool add_distinct(sb_json *list, const char **last, const char *word)
 {
 	if (word == NULL || (*last != NULL && strcmp(*last, word) == 0))
@@ -242,13 +264,16 @@ static bool add_sums(sb_json *json, stepbus_handler **handlers, size_t count)
 	int64_t runs = 0, failures = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		runs += (int64_t)atomic_load_explicit(&handlers[i]->run_count, memory_order_relaxed);
-		failures += (int64_t)atomic_load_explicit(&handlers[i]->failure_count, memory_order_relaxed);
+		runs += (int64_t)atomic_load_explicit(&handlers[i]->run_count,
+						      memory_order_relaxed);
+		failures += (int64_t)atomic_load_explicit(&handlers[i]->failure_count,
+							  memory_order_relaxed);
 	}
 	return sb_json_add_int(json, "runs", runs) && sb_json_add_int(json, "failures", failures);
 }
 
-stepbus_status sb_introspect_stats(stepbus_registry *registry, stepbus_text **out, stepbus_error *err)
+stepbus_status sb_introspect_stats(stepbus_registry *registry, stepbus_text **out,
+				   stepbus_error *err)
 {
 	stepbus_handler **handlers = NULL;
 	size_t count = 0;
@@ -274,8 +299,9 @@ stepbus_status sb_introspect_stats(stepbus_registry *registry, stepbus_text **ou
 		      sb_json_add_bool(json, "sealed", sb_registry_is_sealed(registry)) &&
 		      sb_json_add_bool(json, "thread_safe", true) &&
 		      sb_json_add_time(json, "created_at", registry->created_at_us) &&
-		      (last_us != 0 ? sb_json_add_time(json, "last_registration", last_us) :
-				      sb_json_add_text(json, "last_registration", sb_slice_of(NULL, 0))) &&
+		      (last_us != 0 ?
+			       sb_json_add_time(json, "last_registration", last_us) :
+			       sb_json_add_text(json, "last_registration", sb_slice_of(NULL, 0))) &&
 		      add_sums(json, handlers, count);
 	sb_registry_release_all(registry, handlers, count);
 	return sb_json_print_take(json, is_complete, &registry->host, out, err);
@@ -290,15 +316,19 @@ static bool add_health(sb_json *list, const stepbus_handler *handler, bool *is_h
 
 	/* A host may have filled the message to its last byte, with anything. */
 	err.message[sizeof err.message - 1] = '\0';
-	err.message[sb_utf8_is_valid(err.message, strlen(err.message)) ? strlen(err.message) : 0] = '\0';
-	is_complete = add_identity(json, &handler->spec) &&
-		      sb_json_add_text(json, "status", sb_slice_z(is_well ? "healthy" : "unhealthy")) &&
-		      sb_json_add_text(json, "message", is_well ? sb_slice_of(NULL, 0) : sb_slice_z(err.message));
+	err.message[sb_utf8_is_valid(err.message, strlen(err.message)) ? strlen(err.message) : 0] =
+		'\0';
+	is_complete =
+		add_identity(json, &handler->spec) &&
+		sb_json_add_text(json, "status", sb_slice_z(is_well ? "healthy" : "unhealthy")) &&
+		sb_json_add_text(json, "message",
+				 is_well ? sb_slice_of(NULL, 0) : sb_slice_z(err.message));
 	*is_healthy = *is_healthy && is_well;
 	return sb_json_add_part_take(list, NULL, json) && is_complete;
 }
 
-stepbus_status sb_introspect_health(stepbus_registry *registry, stepbus_text **out, stepbus_error *err)
+stepbus_status sb_introspect_health(stepbus_registry *registry, stepbus_text **out,
+				    stepbus_error *err)
 {
 	stepbus_handler **handlers = NULL;
 	size_t count = 0;
@@ -313,7 +343,8 @@ stepbus_status sb_introspect_health(stepbus_registry *registry, stepbus_text **o
 	for (size_t i = 0; i < count; i++)
 		if (handlers[i]->spec.health != NULL)
 			is_complete = add_health(list, handlers[i], &is_healthy) && is_complete;
-	is_complete = sb_json_add_text(json, "status", sb_slice_z(is_healthy ? "healthy" : "unhealthy")) &&
+	is_complete = sb_json_add_text(json, "status",
+				       sb_slice_z(is_healthy ? "healthy" : "unhealthy")) &&
 		      sb_json_add_int(json, "registry_size", (int64_t)count) && is_complete;
 	is_complete = sb_json_add_part_take(json, "handlers", list) && is_complete;
 	sb_registry_release_all(registry, handlers, count);

@@ -12,14 +12,16 @@ typedef struct sb_handler_wish {
 	sb_slice capability;
 } sb_handler_wish;
 
-stepbus_status sb_introspect_list(stepbus_registry *registry, const sb_handler_wish *wish, stepbus_text **out,
-				  stepbus_error *err);
-stepbus_status sb_introspect_info(stepbus_registry *registry, const stepbus_handler *handler, stepbus_text **out,
-				  stepbus_error *err);
-stepbus_status sb_introspect_each(stepbus_registry *registry, stepbus_handler_each_fn visit, void *user_data,
-				  stepbus_error *err);
-stepbus_status sb_introspect_stats(stepbus_registry *registry, stepbus_text **out, stepbus_error *err);
+stepbus_status sb_introspect_list(stepbus_registry *registry, const sb_handler_wish *wish,
+				  stepbus_text **out, stepbus_error *err);
+stepbus_status sb_introspect_info(stepbus_registry *registry, const stepbus_handler *handler,
+				  stepbus_text **out, stepbus_error *err);
+stepbus_status sb_introspect_each(stepbus_registry *registry, stepbus_handler_each_fn visit,
+				  void *user_data, stepbus_error *err);
+stepbus_status sb_introspect_stats(stepbus_registry *registry, stepbus_text **out,
+				   stepbus_error *err);
 /* Calls the health functions of the host, with nothing locked. */
-stepbus_status sb_introspect_health(stepbus_registry *registry, stepbus_text **out, stepbus_error *err);
+stepbus_status sb_introspect_health(stepbus_registry *registry, stepbus_text **out,
+				    stepbus_error *err);
 
 #endif

@@ -56,20 +56,23 @@ static void write_versions(const sb_family *family, char text[LIST_LEN])
 	size_t len = 0;
 
 	text[0] = '\0';
-	for (const sb_entry *entry = family->versions; entry != NULL && len < LIST_LEN; entry = entry->lower)
+	for (const sb_entry *entry = family->versions; entry != NULL && len < LIST_LEN;
+	     entry = entry->lower)
 		len += (size_t)snprintf(text + len, LIST_LEN - len, "%s'%s'", len > 0 ? ", " : "",
 					entry->handler->spec.version);
 }
 
 /* The name is there, in other versions. */
-static stepbus_status fail_version(const sb_family *family, const sb_handler_name *name, stepbus_error *err)
+static stepbus_status fail_version(const sb_family *family, const sb_handler_name *name,
+				   stepbus_error *err)
 {
 	char versions[LIST_LEN];
 	sb_shown shown_name, shown_version;
 
 	write_versions(family, versions);
 	return sb_fail(err, STEPBUS_ENOTFOUND,
-		       "no version '%s' of handler '%s' is available. Registered versions: [%s]. Register it, or mark "
+		       "no version '%s' of handler '%s' is available. Registered versions: [%s]. "
+		       "Register it, or mark "
 		       "one of these as the default",
 		       sb_show(&shown_version, name->version.data, name->version.len),
 		       sb_show(&shown_name, name->name.data, name->name.len), versions);
@@ -86,11 +89,13 @@ static bool is_of(const sb_family *family, const sb_handler_name *name)
 	sb_slice own_name = name_of(family);
 
 	return sb_slice_is_equal(own_name, name->name) &&
-	       sb_slice_is_equal(sb_slice_of(family->key + own_name.len + 1, family->key_len - own_name.len - 1),
+	       sb_slice_is_equal(sb_slice_of(family->key + own_name.len + 1,
+					     family->key_len - own_name.len - 1),
 				 name->handler_namespace);
 }
 
-stepbus_status sb_missing_fail(const sb_map *families, const sb_handler_name *name, stepbus_error *err)
+stepbus_status sb_missing_fail(const sb_map *families, const sb_handler_name *name,
+			       stepbus_error *err)
 {
 	sb_nearest nearest = sb_nearest_to(name->name);
 	listing l = { .count = 0 };
@@ -109,10 +114,13 @@ stepbus_status sb_missing_fail(const sb_map *families, const sb_handler_name *na
 	}
 	write_list(&l, sb_map_count(families), list);
 	return sb_fail(err, STEPBUS_ENOTFOUND,
-		       "no handler registered for '%s' in namespace '%s'%s%.*s%s. Registered handlers: [%s]. Register it "
+		       "no handler registered for '%s' in namespace '%s'%s%.*s%s. Registered "
+		       "handlers: [%s]. Register it "
 		       "before its steps run",
 		       sb_show(&shown_name, name->name.data, name->name.len),
-		       sb_show(&shown_namespace, name->handler_namespace.data, name->handler_namespace.len),
+		       sb_show(&shown_namespace, name->handler_namespace.data,
+			       name->handler_namespace.len),
 		       nearest.best.len > 0 ? " (did you mean '" : "", (int)nearest.best.len,
-		       nearest.best.len > 0 ? nearest.best.data : "", nearest.best.len > 0 ? "'?)" : "", list);
+		       nearest.best.len > 0 ? nearest.best.data : "",
+		       nearest.best.len > 0 ? "'?)" : "", list);
 }

@@ -7,6 +7,7 @@
 #include "registry/definition.h"
 
 /* STEPBUS_ENOTFOUND with a message. families is the registry's, under its lock. */
-stepbus_status sb_missing_fail(const sb_map *families, const sb_handler_name *name, stepbus_error *err);
+stepbus_status sb_missing_fail(const sb_map *families, const sb_handler_name *name,
+			       stepbus_error *err);
 
 #endif

@@ -5,49 +5,13 @@
 #include "base/forkpage.h"
 #include "base/log.h"
 #include "registry/missing.h"
-#include "registry/version.h"
-
-enum { KEY_LEN_MAX = 2 * SB_NAME_LEN_MAX + SB_VERSION_LEN_MAX + 2 };
-
-/* name NUL namespace, and for one version another NUL and the version. */
-static size_t write_family_key(const sb_handler_name *name, char key[KEY_LEN_MAX])
-{
-	memcpy(key, name->name.data, name->name.len);
-	key[name->name.len] = '\0';
-	memcpy(key + name->name.len + 1, name->handler_namespace.data, name->handler_namespace.len);
-	return name->name.len + 1 + name->handler_namespace.len;
-}
-
-static size_t write_entry_key(const sb_handler_name *name, char key[KEY_LEN_MAX])
-{
-	size_t len = write_family_key(name, key);
-
-	key[len] = '\0';
-	memcpy(key + len + 1, name->version.data, name->version.len);
-	return len + 1 + name->version.len;
-}
-
-static sb_entry *find_entry(const stepbus_registry *registry, const sb_handler_name *name)
-{
-	char key[KEY_LEN_MAX];
-	size_t len = write_entry_key(name, key);
-
-	return (sb_entry *)(void *)sb_map_find(&registry->entries, key, len);
-}
-
-static sb_family *find_family(const stepbus_registry *registry, const sb_handler_name *name)
-{
-	char key[KEY_LEN_MAX];
-	size_t len = write_family_key(name, key);
-
-	return (sb_family *)(void *)sb_map_find(&registry->families, key, len);
-}
 
 stepbus_status sb_registry_check(const stepbus_registry *registry, stepbus_error *err)
 {
 	if (atomic_load_explicit(&registry->head->mode, memory_order_acquire) == SB_REGISTRY_FORKED)
 		return sb_fail(err, STEPBUS_EFORKED,
-			       "the registry belongs to the parent of this process: make a new one after fork");
+			       "the registry belongs to the parent of this process: make a new one "
+			       "after fork");
 	return STEPBUS_OK;
 }
 
@@ -61,7 +25,8 @@ static void dispose(stepbus_registry *registry)
 	sb_release(&host, registry);
 }
 
-stepbus_status sb_registry_new(const stepbus_registry_options *options, stepbus_registry **out, stepbus_error *err)
+stepbus_status sb_registry_new(const stepbus_registry_options *options, stepbus_registry **out,
+			       stepbus_error *err)
 {
 	stepbus_host host;
 	stepbus_registry *registry;
@@ -74,6 +39,7 @@ stepbus_status sb_registry_new(const stepbus_registry_options *options, stepbus_
 	if (registry == NULL)
 		return sb_fail_memory(err, "make a registry");
 	registry->host = host;
+	registry->table.host = &registry->host;
 	registry->handler_count_max = options->handler_count_max;
 	registry->created_at_us = sb_clock_now_us(&host);
 	sb_gate_init(&registry->gate);
@@ -81,9 +47,9 @@ stepbus_status sb_registry_new(const stepbus_registry_options *options, stepbus_
 	status = sb_forkpage_new(sizeof *registry->head, &head, err);
 	registry->head = head;
 	if (status == STEPBUS_OK)
-		status = sb_map_init(&registry->entries, &registry->host, err);
+		status = sb_map_init(&registry->table.entries, &registry->host, err);
 	if (status == STEPBUS_OK)
-		status = sb_map_init(&registry->families, &registry->host, err);
+		status = sb_map_init(&registry->table.families, &registry->host, err);
 	if (status != STEPBUS_OK) {
 		dispose(registry);
 		return status;
@@ -105,7 +71,7 @@ static void announce(stepbus_registry *registry, const sb_registry_observer *obs
 		     const stepbus_handler *handler, bool is_registered)
 {
 	const sb_handler_name name = sb_handler_name_of(handler);
-	char entity_id[KEY_LEN_MAX];
+	char entity_id[SB_TABLE_KEY_LEN_MAX];
 	size_t len = name.handler_namespace.len;
 
 	memcpy(entity_id, name.handler_namespace.data, len);
@@ -118,7 +84,8 @@ static void announce(stepbus_registry *registry, const sb_registry_observer *obs
 	sb_log(&registry->host,
 	       &(sb_log_record){ .level = STEPBUS_LOG_INFO,
 				 .component = "registry",
-				 .message = is_registered ? "a handler was registered" : "a handler was unregistered",
+				 .message = is_registered ? "a handler was registered" :
+							    "a handler was unregistered",
 				 .event_type = is_registered ? "registered" : "unregistered",
 				 .entity_type = "handler",
 				 .entity_id = sb_slice_of(entity_id, len + name.version.len) });
@@ -127,8 +94,8 @@ static void announce(stepbus_registry *registry, const sb_registry_observer *obs
 }
 
 /* Lets go of handlers that were taken out, and tells of each. handlers is an array of count. */
-static void part_with(stepbus_registry *registry, const sb_registry_observer *observer, stepbus_handler **handlers,
-		      size_t count)
+static void part_with(stepbus_registry *registry, const sb_registry_observer *observer,
+		      stepbus_handler **handlers, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (handlers[i] == NULL)
@@ -143,89 +110,16 @@ static stepbus_status check_change(const stepbus_registry *registry, stepbus_err
 	stepbus_status status = sb_registry_check(registry, err);
 
 	if (status == STEPBUS_OK && sb_registry_is_sealed(registry))
-		return sb_fail(err, STEPBUS_ESEALED, "the registry is sealed: register handlers before sealing it");
+		return sb_fail(err, STEPBUS_ESEALED,
+			       "the registry is sealed: register handlers before sealing it");
 	return status;
-}
-
-/* The family of a name, made where there is none. Under the lock, the gate closed. */
-static sb_family *ensure_family(stepbus_registry *registry, const sb_handler_name *name)
-{
-	sb_family *family = find_family(registry, name);
-	char key[KEY_LEN_MAX];
-	size_t len;
-
-	if (family != NULL)
-		return family;
-	len = write_family_key(name, key);
-	family = sb_alloc(&registry->host, sizeof *family + len);
-	if (family == NULL)
-		return NULL;
-	memcpy(family->key, key, len);
-	family->key_len = len;
-	if (sb_map_add(&registry->families, &family->node, family->key, len))
-		return family;
-	sb_release(&registry->host, family);
-	return NULL;
-}
-
-static void drop_family_if_empty(stepbus_registry *registry, sb_family *family)
-{
-	if (family->versions != NULL)
-		return;
-	sb_map_remove(&registry->families, &family->node);
-	sb_release(&registry->host, family);
-}
-
-static void link_version(sb_family *family, sb_entry *entry)
-{
-	sb_entry **place = &family->versions;
-	sb_slice version = sb_handler_name_of(entry->handler).version;
-
-	while (*place != NULL && sb_version_compare(sb_handler_name_of((*place)->handler).version, version) > 0)
-		place = &(*place)->lower;
-	entry->family = family;
-	entry->lower = *place;
-	*place = entry;
-}
-
-/* Under the lock, the gate closed. */
-static sb_entry *add_entry(stepbus_registry *registry, stepbus_handler *handler)
-{
-	const sb_handler_name name = sb_handler_name_of(handler);
-	sb_family *family = ensure_family(registry, &name);
-	sb_entry *entry = NULL;
-	char key[KEY_LEN_MAX];
-	size_t len = write_entry_key(&name, key);
-
-	if (family == NULL)
-		return NULL;
-	entry = sb_alloc(&registry->host, sizeof *entry + len);
-	if (entry != NULL) {
-		memcpy(entry->key, key, len);
-		entry->key_len = len;
-		entry->handler = handler;
-	}
-	if (entry == NULL || !sb_map_add(&registry->entries, &entry->node, entry->key, len)) {
-		sb_release(&registry->host, entry);
-		drop_family_if_empty(registry, family);
-		return NULL;
-	}
-	link_version(family, entry);
-	return entry;
 }
 
 /* Under the lock, the gate closed. The caller gets the entry's reference to its handler. */
 static stepbus_handler *remove_entry(stepbus_registry *registry, sb_entry *entry)
 {
-	stepbus_handler *handler = entry->handler;
-	sb_entry **place = &entry->family->versions;
+	stepbus_handler *handler = sb_table_remove(&registry->table, entry);
 
-	while (*place != entry)
-		place = &(*place)->lower;
-	*place = entry->lower;
-	sb_map_remove(&registry->entries, &entry->node);
-	drop_family_if_empty(registry, entry->family);
-	sb_release(&registry->host, entry);
 	atomic_store_explicit(&handler->is_removed, 1, memory_order_release);
 	atomic_fetch_add_explicit(&registry->removal_count, 1, memory_order_release);
 	return handler;
@@ -251,8 +145,8 @@ static void abandon_group(stepbus_registry *registry, group *g)
 	free_group(registry, g);
 }
 
-static stepbus_status new_group(stepbus_registry *registry, const stepbus_handler_spec *specs, size_t count,
-				group *g, stepbus_error *err)
+static stepbus_status new_group(stepbus_registry *registry, const stepbus_handler_spec *specs,
+				size_t count, group *g, stepbus_error *err)
 {
 	bool is_complete;
 
@@ -285,7 +179,7 @@ static stepbus_status put_in(stepbus_registry *registry, group *g, size_t i, ste
 {
 	stepbus_handler *handler = g->added[i];
 	const sb_handler_name name = sb_handler_name_of(handler);
-	sb_entry *entry = find_entry(registry, &name);
+	sb_entry *entry = sb_table_find(&registry->table, &name);
 
 	if (entry != NULL && (handler->spec.flags & STEPBUS_HANDLER_OVERRIDE) == 0)
 		return fail_existing(handler, err);
@@ -294,18 +188,24 @@ static stepbus_status put_in(stepbus_registry *registry, group *g, size_t i, ste
 		entry->handler = handler;
 		return STEPBUS_OK;
 	}
-	if (sb_map_count(&registry->entries) >= registry->handler_count_max)
-		return sb_fail(err, STEPBUS_ELIMIT, "the registry has %u handlers: raise handler_count_max",
+	if (sb_map_count(&registry->table.entries) >= registry->handler_count_max)
+		return sb_fail(err, STEPBUS_ELIMIT,
+			       "the registry has %u handlers: raise handler_count_max",
 			       registry->handler_count_max);
-	return add_entry(registry, handler) != NULL ? STEPBUS_OK : sb_fail_memory(err, "register a handler");
+	return sb_table_add(&registry->table, handler) != NULL ?
+		       STEPBUS_OK :
+		       sb_fail_memory(err, "register a handler");
 }
 
-/* Under the lock, the gate closed. Last in, first out, so that one that replaced its own sibling is undone too. */
+/*
+ * Under the lock, the gate closed. Last in, first out, so that one that replaced its own sibling is
+ * undone too.
+ */
 static void take_back(stepbus_registry *registry, group *g, size_t count)
 {
 	while (count-- > 0) {
 		const sb_handler_name name = sb_handler_name_of(g->added[count]);
-		sb_entry *entry = find_entry(registry, &name);
+		sb_entry *entry = sb_table_find(&registry->table, &name);
 
 		if (g->replaced[count] != NULL)
 			entry->handler = g->replaced[count];
@@ -333,14 +233,15 @@ static stepbus_status put_all_in(stepbus_registry *registry, group *g, stepbus_e
 		sb_handler_ref(g->added[i]);
 		if (g->replaced[i] != NULL) {
 			atomic_store_explicit(&g->replaced[i]->is_removed, 1, memory_order_release);
-			atomic_fetch_add_explicit(&registry->removal_count, 1, memory_order_release);
+			atomic_fetch_add_explicit(&registry->removal_count, 1,
+						  memory_order_release);
 		}
 	}
 	return STEPBUS_OK;
 }
 
-stepbus_status sb_registry_register(stepbus_registry *registry, const stepbus_handler_spec *specs, size_t count,
-				    stepbus_error *err)
+stepbus_status sb_registry_register(stepbus_registry *registry, const stepbus_handler_spec *specs,
+				    size_t count, stepbus_error *err)
 {
 	sb_registry_observer observer;
 	group g = { 0 };
@@ -374,21 +275,22 @@ static size_t count_versions(const sb_family *family)
 {
 	size_t count = 0;
 
-	for (const sb_entry *entry = family != NULL ? family->versions : NULL; entry != NULL; entry = entry->lower)
+	for (const sb_entry *entry = family != NULL ? family->versions : NULL; entry != NULL;
+	     entry = entry->lower)
 		count++;
 	return count;
 }
 
 /* Takes out one version, or all where none is said. Under the lock. */
-static stepbus_status take_out(stepbus_registry *registry, const sb_handler_name *name, stepbus_handler ***out,
-			       size_t *count, stepbus_error *err)
+static stepbus_status take_out(stepbus_registry *registry, const sb_handler_name *name,
+			       stepbus_handler ***out, size_t *count, stepbus_error *err)
 {
-	sb_family *family = find_family(registry, name);
-	sb_entry *one = name->version.len > 0 ? find_entry(registry, name) : NULL;
+	sb_family *family = sb_table_find_family(&registry->table, name);
+	sb_entry *one = name->version.len > 0 ? sb_table_find(&registry->table, name) : NULL;
 	stepbus_handler **handlers;
 
 	if (family == NULL || (name->version.len > 0 && one == NULL))
-		return sb_missing_fail(&registry->families, name, err);
+		return sb_missing_fail(&registry->table.families, name, err);
 	*count = one != NULL ? 1 : count_versions(family);
 	handlers = sb_alloc_array(&registry->host, *count, sizeof *handlers);
 	if (handlers == NULL)
@@ -404,7 +306,8 @@ static stepbus_status take_out(stepbus_registry *registry, const sb_handler_name
 	return STEPBUS_OK;
 }
 
-stepbus_status sb_registry_unregister(stepbus_registry *registry, const sb_handler_name *name, stepbus_error *err)
+stepbus_status sb_registry_unregister(stepbus_registry *registry, const sb_handler_name *name,
+				      stepbus_error *err)
 {
 	sb_registry_observer observer;
 	stepbus_handler **handlers = NULL;
@@ -429,16 +332,16 @@ static sb_entry *empty_locked(stepbus_registry *registry)
 	sb_map_node *node;
 
 	sb_gate_close(&registry->gate);
-	while ((node = sb_map_first(&registry->entries)) != NULL) {
+	while ((node = sb_map_first(&registry->table.entries)) != NULL) {
 		sb_entry *entry = (sb_entry *)(void *)node;
 
-		sb_map_remove(&registry->entries, node);
+		sb_map_remove(&registry->table.entries, node);
 		atomic_store_explicit(&entry->handler->is_removed, 1, memory_order_release);
 		entry->next_new = chain;
 		chain = entry;
 	}
-	while ((node = sb_map_first(&registry->families)) != NULL) {
-		sb_map_remove(&registry->families, node);
+	while ((node = sb_map_first(&registry->table.families)) != NULL) {
+		sb_map_remove(&registry->table.families, node);
 		sb_release(&registry->host, node);
 	}
 	atomic_fetch_add_explicit(&registry->removal_count, 1, memory_order_release);
@@ -491,34 +394,12 @@ void sb_registry_seal(stepbus_registry *registry)
 
 bool sb_registry_is_sealed(const stepbus_registry *registry)
 {
-	return atomic_load_explicit(&registry->head->mode, memory_order_acquire) == SB_REGISTRY_SEALED;
+	return atomic_load_explicit(&registry->head->mode, memory_order_acquire) ==
+	       SB_REGISTRY_SEALED;
 }
 
-static sb_entry *find_default(const sb_family *family)
-{
-	sb_entry *entry = family->versions;
-
-	while (entry != NULL && (entry->handler->spec.flags & STEPBUS_HANDLER_DEFAULT) == 0)
-		entry = entry->lower;
-	return entry;
-}
-
-/* The way to a version that is not there, or was not asked for. Inside the gate. */
-static sb_entry *fall_back(const stepbus_registry *registry, const sb_handler_name *name)
-{
-	const sb_family *family = find_family(registry, name);
-	sb_entry *entry = family != NULL ? family->versions : NULL;
-	sb_entry *marked = family != NULL ? find_default(family) : NULL;
-
-	if (name->version.len == 0)
-		return marked != NULL ? marked : entry;
-	while (entry != NULL && sb_version_compare(sb_handler_name_of(entry->handler).version, name->version) > 0)
-		entry = entry->lower;
-	return entry != NULL ? entry : marked;
-}
-
-stepbus_status sb_registry_resolve(stepbus_registry *registry, const sb_handler_name *name, bool is_exact,
-				   stepbus_handler **out, stepbus_error *err)
+stepbus_status sb_registry_resolve(stepbus_registry *registry, const sb_handler_name *name,
+				   bool is_exact, stepbus_handler **out, stepbus_error *err)
 {
 	sb_guard_thread *thread = sb_guard_thread_get();
 	sb_guard_frame *frame;
@@ -528,9 +409,9 @@ stepbus_status sb_registry_resolve(stepbus_registry *registry, const sb_handler_
 		return sb_fail_memory(err, "resolve a handler");
 	frame = sb_gate_enter(&registry->gate, thread);
 	if (name->version.len > 0)
-		entry = find_entry(registry, name);
+		entry = sb_table_find(&registry->table, name);
 	if (entry == NULL && !is_exact)
-		entry = fall_back(registry, name);
+		entry = sb_table_fall_back(&registry->table, name);
 	/* Inside the gate, where nobody can let go of the last reference. */
 	if (entry != NULL)
 		sb_handler_ref(*out = entry->handler);
@@ -538,7 +419,7 @@ stepbus_status sb_registry_resolve(stepbus_registry *registry, const sb_handler_
 	if (sb_likely(entry != NULL))
 		return STEPBUS_OK;
 	pthread_mutex_lock(&registry->lock);
-	sb_missing_fail(&registry->families, name, err);
+	sb_missing_fail(&registry->table.families, name, err);
 	pthread_mutex_unlock(&registry->lock);
 	return STEPBUS_ENOTFOUND;
 }
@@ -552,21 +433,23 @@ bool sb_registry_is_registered(stepbus_registry *registry, const sb_handler_name
 	if (thread == NULL)
 		return false;
 	frame = sb_gate_enter(&registry->gate, thread);
-	is_there = name->version.len > 0 ? find_entry(registry, name) != NULL : find_family(registry, name) != NULL;
+	is_there = name->version.len > 0 ? sb_table_find(&registry->table, name) != NULL :
+					   sb_table_find_family(&registry->table, name) != NULL;
 	sb_gate_leave(thread, frame);
 	return is_there;
 }
 
-stepbus_status sb_registry_hold_all(stepbus_registry *registry, stepbus_handler ***out, size_t *count,
-				    stepbus_error *err)
+stepbus_status sb_registry_hold_all(stepbus_registry *registry, stepbus_handler ***out,
+				    size_t *count, stepbus_error *err)
 {
 	stepbus_handler **handlers;
 
 	*count = 0;
 	pthread_mutex_lock(&registry->lock);
-	handlers = sb_alloc_array(&registry->host, sb_map_count(&registry->entries), sizeof *handlers);
-	for (sb_map_node *node = sb_map_first(&registry->entries); handlers != NULL && node != NULL;
-	     node = sb_map_next(node)) {
+	handlers = sb_alloc_array(&registry->host, sb_map_count(&registry->table.entries),
+				  sizeof *handlers);
+	for (sb_map_node *node = sb_map_first(&registry->table.entries);
+	     handlers != NULL && node != NULL; node = sb_map_next(node)) {
 		stepbus_handler *handler = ((sb_entry *)(void *)node)->handler;
 
 		sb_handler_ref(handler);

@@ -10,7 +10,9 @@ static sb_slice skip(sb_slice text, size_t count)
 
 static sb_slice without_v(sb_slice version)
 {
-	return version.len > 1 && (version.data[0] == 'v' || version.data[0] == 'V') ? skip(version, 1) : version;
+	return version.len > 1 && (version.data[0] == 'v' || version.data[0] == 'V') ?
+		       skip(version, 1) :
+		       version;
 }
 
 /* Takes the digits off the front; more than fit count as the greatest number. */

@@ -133,13 +133,16 @@ static bool run_failing(const test_scenario *scenario, size_t n, bool is_sticky)
 	failed_count = t.failed_count;
 	t.fail_at = 0;
 	if (failed_count == 0 && status != STEPBUS_OK)
-		fail_msg("%s: failed with %d though memory was there: %s", scenario->name, status, err.message);
+		fail_msg("%s: failed with %d though memory was there: %s", scenario->name, status,
+			 err.message);
 	if (failed_count > 0 && !scenario->is_any_status && status != STEPBUS_ENOMEM)
-		fail_msg("%s: allocation %zu failed, and the status is %d: %s", scenario->name, n, status, err.message);
+		fail_msg("%s: allocation %zu failed, and the status is %d: %s", scenario->name, n,
+			 status, err.message);
 	if (status != STEPBUS_OK && err.message[0] == '\0')
 		fail_msg("%s: allocation %zu failed, and no message says so", scenario->name, n);
 	if (t.live_count != 0)
-		fail_msg("%s: allocation %zu failed, and %zu blocks leaked", scenario->name, n, t.live_count);
+		fail_msg("%s: allocation %zu failed, and %zu blocks leaked", scenario->name, n,
+			 t.live_count);
 	test_host_end(&t);
 	return failed_count > 0;
 }

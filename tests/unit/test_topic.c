@@ -33,13 +33,16 @@ static void a_pattern_matches_as_the_table_says(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (sb_topic_is_match(sb_slice_z(rows[i].pattern), sb_slice_z(rows[i].name)) != rows[i].is_match)
-			fail_msg("'%s' against '%s' should be %d", rows[i].pattern, rows[i].name, rows[i].is_match);
+		if (sb_topic_is_match(sb_slice_z(rows[i].pattern), sb_slice_z(rows[i].name)) !=
+		    rows[i].is_match)
+			fail_msg("'%s' against '%s' should be %d", rows[i].pattern, rows[i].name,
+				 rows[i].is_match);
 }
 
 static void names_that_are_not_allowed_are_refused(void **state)
 {
-	static const char *const names[] = { "", ".", "a.", ".a", "a..b", "a b", "a*", "*", "a.*", "\xff", "a\xc3\xa4" };
+	static const char *const names[] = { "",   ".", "a.",  ".a",   "a..b",     "a b",
+					     "a*", "*", "a.*", "\xff", "a\xc3\xa4" };
 	stepbus_error err = STEPBUS_ERROR_INIT;
 
 	(void)state;
