@@ -12,7 +12,7 @@
 #include <time.h>
 
 enum {
-	ROUND_COUNT_DEFAULT = 31,
+	ROUND_COUNT_DEFAULT = 51,
 	SLICE_NS = 8 * 1000 * 1000,
 	CALIBRATION_NS = 2 * 1000 * 1000,
 	/*

@@ -492,7 +492,8 @@ STEPBUS_API stepbus_status stepbus_bridge_publish_name(stepbus_bridge *bridge, c
  *
  * timeout_ms  at most this long; -1 waits without limit.
  * threads     any but the loop thread (STEPBUS_EREENTRANT).
- * errors      STEPBUS_EINVAL, STEPBUS_ETIMEDOUT, STEPBUS_EREENTRANT, STEPBUS_EFORKED.
+ * errors      STEPBUS_EINVAL, STEPBUS_ETIMEDOUT, STEPBUS_EREENTRANT, STEPBUS_ENOMEM,
+ *             STEPBUS_EFORKED.
  * since       0.1
  */
 STEPBUS_API stepbus_status stepbus_bridge_flush(stepbus_bridge *bridge, int64_t timeout_ms,
@@ -700,8 +701,8 @@ STEPBUS_API void stepbus_subscriber_free(stepbus_subscriber *subscriber);
  *
  * out      the caller frees it with stepbus_text_free.
  * threads  any.
- * errors   STEPBUS_ENOTFOUND (no JSON object, no such field, or no text), STEPBUS_EINVAL,
- *          STEPBUS_ENOMEM.
+ * errors   STEPBUS_ENOTFOUND (no JSON object of at most 1 MiB, no such field, or no text),
+ *          STEPBUS_EINVAL, STEPBUS_ENOMEM.
  * since    0.1
  */
 STEPBUS_API stepbus_status stepbus_payload_text(const void *payload, size_t len, const char *field,
@@ -710,11 +711,11 @@ STEPBUS_API stepbus_status stepbus_payload_text(const void *payload, size_t len,
 
 /**
  * Reads an integer field at the top of a JSON payload. value is written only when the field is
- * there and is an integer between -2^53 and 2^53: set it to your fallback before the call.
+ * there and is an integer above -2^53 and below 2^53: set it to your fallback before the call.
  *
  * threads  any.
- * errors   STEPBUS_ENOTFOUND (no JSON object, no such field, or no such integer), STEPBUS_EINVAL,
- *          STEPBUS_ENOMEM.
+ * errors   STEPBUS_ENOTFOUND (no JSON object of at most 1 MiB, no such field, or no such integer),
+ *          STEPBUS_EINVAL, STEPBUS_ENOMEM.
  * since    0.1
  */
 STEPBUS_API stepbus_status stepbus_payload_int(const void *payload, size_t len, const char *field,
@@ -1168,11 +1169,13 @@ enum {
 
 /**
  * Unregisters one version of a handler or, without a version, all of them. Steps that run it go on
- * to their end; its destroy runs when the last of them has ended, at once when none runs.
+ * to their end; its destroy runs when the last of them has ended, at once when none runs. An
+ * instance of STEPBUS_SCOPE_WORKER holds its handler until the next step, or the stop, of its
+ * execution subscriber.
  *
  * threads  any, also from inside that handler.
  * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND (with what is registered), STEPBUS_ESEALED,
- *          STEPBUS_EFORKED.
+ *          STEPBUS_ENOMEM, STEPBUS_EFORKED.
  * since    0.1
  */
 STEPBUS_API stepbus_status stepbus_registry_unregister(stepbus_registry *registry,
@@ -1196,7 +1199,7 @@ STEPBUS_API stepbus_status stepbus_registry_clear(stepbus_registry *registry, st
  * out      the caller gives it back with stepbus_handler_unref.
  * threads  any.
  * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND (the message lists what is registered and suggests the
- *          nearest name), STEPBUS_ENOMEM, STEPBUS_EREENTRANT (nested too deep), STEPBUS_EFORKED.
+ *          nearest name), STEPBUS_ENOMEM, STEPBUS_EFORKED.
  * since    0.1
  */
 STEPBUS_API stepbus_status stepbus_registry_resolve(stepbus_registry *registry,

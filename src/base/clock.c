@@ -43,9 +43,10 @@ static int64_t clamp(int64_t value, int64_t lowest, int64_t highest)
 
 void sb_clock_format(int64_t time_us, char text[SB_CLOCK_TEXT_LEN])
 {
-	const int64_t year_1 = -62135596800, year_9999 = 253402300799;
-	int64_t micros = ((time_us % 1000000) + 1000000) % 1000000;
-	int64_t seconds = clamp((time_us - micros) / 1000000, year_1, year_9999);
+	const int64_t first_us = INT64_C(-62135596800000000), last_us = INT64_C(253402300799999999);
+	int64_t time = clamp(time_us, first_us, last_us);
+	int64_t micros = ((time % 1000000) + 1000000) % 1000000;
+	int64_t seconds = (time - micros) / 1000000;
 	int64_t second = ((seconds % SECONDS_PER_DAY) + SECONDS_PER_DAY) % SECONDS_PER_DAY;
 	/*
 	 * Days since 1 March of year 0, so that a leap day ends its year (no time zone, no libc
@@ -64,8 +65,8 @@ void sb_clock_format(int64_t time_us, char text[SB_CLOCK_TEXT_LEN])
 	int64_t year = year_of_era + era * YEARS_PER_ERA + (month <= 2 ? 1 : 0);
 
 	/* The moduli tell the compiler what the arithmetic guarantees: that the text fits. */
-	snprintf(text, SB_CLOCK_TEXT_LEN, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ",
-		 (unsigned)(year % 10000), (unsigned)(month % 100), (unsigned)(day % 100),
-		 (unsigned)(second / 3600 % 100), (unsigned)(second / 60 % 60),
-		 (unsigned)(second % 60), (unsigned)(micros % 1000000));
+	(void)snprintf(text, SB_CLOCK_TEXT_LEN, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ",
+		       (unsigned)(year % 10000), (unsigned)(month % 100), (unsigned)(day % 100),
+		       (unsigned)(second / 3600 % 100), (unsigned)(second / 60 % 60),
+		       (unsigned)(second % 60), (unsigned)(micros % 1000000));
 }

@@ -27,26 +27,21 @@ void sb_gate_open(sb_gate *gate);
 /* Waits for the writer. For sb_gate_enter. */
 void sb_gate_wait(sb_gate *gate);
 
-/*
- * Goes in, with a frame of the calling thread; there is room for it in every frame of a callback.
- */
-static inline sb_guard_frame *sb_gate_enter(sb_gate *gate, sb_guard_thread *thread)
+/* Goes in. Nobody who is inside goes through another door. */
+static inline void sb_gate_enter(sb_gate *gate, sb_guard_thread *thread)
 {
-	sb_guard_frame *frame = sb_guard_push(thread);
-
 	for (;;) {
-		sb_guard_hold(&frame->item, gate);
+		sb_guard_hold(&thread->gate, gate);
 		if (sb_likely(atomic_load_explicit(&gate->is_closed, memory_order_acquire) == 0))
-			return frame;
-		atomic_store_explicit(&frame->item, NULL, memory_order_release);
+			return;
+		atomic_store_explicit(&thread->gate, NULL, memory_order_release);
 		sb_gate_wait(gate);
 	}
 }
 
-static inline void sb_gate_leave(sb_guard_thread *thread, sb_guard_frame *frame)
+static inline void sb_gate_leave(sb_guard_thread *thread)
 {
-	atomic_store_explicit(&frame->item, NULL, memory_order_release);
-	thread->top = frame;
+	atomic_store_explicit(&thread->gate, NULL, memory_order_release);
 }
 
 #endif

@@ -11,7 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-_Thread_local sb_guard_thread *sb_guard_self;
+const sb_guard_thread sb_guard_nobody = { .frames[0].group = &sb_guard_nobody };
+/* Nobody writes through it: who finds it gets a block of its own first. */
+_Thread_local sb_guard_thread *sb_guard_self = (sb_guard_thread *)(uintptr_t)&sb_guard_nobody;
 bool sb_guard_is_fenced;
 
 static _Atomic(sb_guard_thread *) threads;
@@ -30,7 +32,7 @@ static void give_back(void *block)
 {
 	sb_guard_thread *thread = block;
 
-	sb_guard_self = NULL;
+	sb_guard_self = (sb_guard_thread *)(uintptr_t)&sb_guard_nobody;
 	atomic_store_explicit(&thread->is_taken, 0, memory_order_release);
 }
 
@@ -38,6 +40,12 @@ static void set_up(void)
 {
 	sb_guard_is_fenced = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) != 0;
 	has_exit_key = pthread_key_create(&exit_key, give_back) == 0;
+}
+
+bool sb_guard_needs_fences(void)
+{
+	pthread_once(&setup_once, set_up);
+	return sb_guard_is_fenced;
 }
 
 static sb_guard_thread *reuse(void)
@@ -63,7 +71,7 @@ static sb_guard_thread *make(void)
 	if (thread == NULL)
 		return NULL;
 	memset(thread, 0, len);
-	thread->top = thread->frames;
+	thread->top = thread->frames + 1;
 	atomic_store_explicit(&thread->is_taken, 1, memory_order_relaxed);
 	thread->next = atomic_load_explicit(&threads, memory_order_relaxed);
 	while (!atomic_compare_exchange_weak_explicit(&threads, &thread->next, thread,
@@ -111,11 +119,14 @@ void sb_guard_barrier(void)
 
 static bool is_named_by(const sb_guard_thread *thread, const void *object)
 {
+	if (atomic_load_explicit(&thread->gate, memory_order_acquire) == object)
+		return true;
 	for (size_t i = 0; i < SB_GUARD_FRAME_COUNT; i++) {
 		const sb_guard_frame *frame = &thread->frames[i];
+		const void *group = atomic_load_explicit(&frame->group, memory_order_acquire);
 
 		if (atomic_load_explicit(&frame->item, memory_order_acquire) == object ||
-		    atomic_load_explicit(&frame->group, memory_order_acquire) == object)
+		    sb_guard_group(group) == object)
 			return true;
 	}
 	return false;
@@ -131,9 +142,21 @@ bool sb_guard_is_held(const void *object)
 	return false;
 }
 
+bool sb_guard_is_walked(const void *group)
+{
+	const sb_guard_thread *thread = atomic_load_explicit(&threads, memory_order_acquire);
+
+	for (; thread != NULL; thread = thread->next)
+		for (size_t i = 0; i < SB_GUARD_FRAME_COUNT; i++)
+			if (atomic_load_explicit(&thread->frames[i].group, memory_order_acquire) ==
+			    group)
+				return true;
+	return false;
+}
+
 bool sb_guard_is_held_here(const void *object)
 {
-	return sb_guard_self != NULL && is_named_by(sb_guard_self, object);
+	return sb_guard_self != &sb_guard_nobody && is_named_by(sb_guard_self, object);
 }
 
 void sb_guard_backoff(uint32_t *round)

@@ -24,8 +24,8 @@
 #include "base/error.h"
 
 /*
- * The frames of a thread; host callbacks may nest to SB_GUARD_NEST_MAX, the rest is for what we do
- * in them.
+ * How deep callbacks of hosts may nest, and how many frames there are: the rest is for what the
+ * library does of its own accord in the innermost one.
  */
 enum { SB_GUARD_NEST_MAX = 32, SB_GUARD_FRAME_COUNT = 40 };
 
@@ -34,35 +34,50 @@ typedef struct sb_guard_frame {
 	_Atomic(const void *) item;  /* the object in use */
 } sb_guard_frame;
 
+/*
+ * frames[0] belongs to the outermost use and needs no stack: it is free where its group is NULL.
+ * The others are a stack up to top. gate is the door that the thread has gone through; there is no
+ * host code behind a door, so one is enough.
+ */
 typedef struct sb_guard_thread {
+	sb_guard_frame frames[SB_GUARD_FRAME_COUNT];
+	_Atomic(const void *) gate;
 	sb_guard_frame *top; /* the next free frame; only its own thread reads it */
 	struct sb_guard_thread *next;
 	_Atomic(uint32_t) is_taken;
-	sb_guard_frame frames[SB_GUARD_FRAME_COUNT];
 } sb_guard_thread;
 
 /*
- * initial-exec: one instruction instead of a call; a pointer is small enough for any dlopen'ed
- * library.
+ * The calling thread's block; before its first use the block of nobody, whose frames[0] is never
+ * free. initial-exec: one instruction instead of a call, and a pointer is small enough for any
+ * dlopen'ed library.
  */
 extern _Thread_local sb_guard_thread *sb_guard_self __attribute__((tls_model("initial-exec")));
-/* Written before the first frame is used, then constant. */
+extern const sb_guard_thread sb_guard_nobody;
+/* Written before the first frame is used, then constant: ask sb_guard_needs_fences before. */
 extern bool sb_guard_is_fenced;
+
+bool sb_guard_needs_fences(void);
 
 /* The calling thread's block, made now; NULL: out of memory. */
 sb_guard_thread *sb_guard_attach(void);
 
 static inline sb_guard_thread *sb_guard_thread_get(void)
 {
-	return sb_likely(sb_guard_self != NULL) ? sb_guard_self : sb_guard_attach();
+	return sb_likely(sb_guard_self != &sb_guard_nobody) ? sb_guard_self : sb_guard_attach();
 }
 
-static inline uint32_t sb_guard_depth(const sb_guard_thread *thread)
+static inline bool sb_guard_is_full(const sb_guard_thread *thread)
 {
-	return (uint32_t)(thread->top - thread->frames);
+	return thread->top == thread->frames + SB_GUARD_FRAME_COUNT;
 }
 
-/* Opens a frame. The caller has seen that the depth is below SB_GUARD_FRAME_COUNT. */
+static inline bool sb_guard_is_too_deep(const sb_guard_thread *thread)
+{
+	return thread->top >= thread->frames + SB_GUARD_NEST_MAX;
+}
+
+/* Opens a frame of the stack, which is not full. */
 static inline sb_guard_frame *sb_guard_push(sb_guard_thread *thread)
 {
 	return thread->top++;
@@ -76,10 +91,23 @@ static inline void sb_guard_hold(_Atomic(const void *) *place, const void *objec
 {
 	if (sb_unlikely(sb_guard_is_fenced)) {
 		atomic_exchange_explicit(place, object, memory_order_seq_cst);
+		__sync_synchronize();
 		return;
 	}
 	atomic_store_explicit(place, object, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* A group in a frame that has been walked to its end: nothing in it will be used any more. */
+static inline const void *sb_guard_leaving(const void *group)
+{
+	return (const char *)group + 1;
+}
+
+/* The group behind either. */
+static inline const void *sb_guard_group(const void *named)
+{
+	return (const char *)named - ((uintptr_t)named & 1);
 }
 
 /* Closes the frame: all that was done with the objects happens before anyone sees them free. */
@@ -87,14 +115,16 @@ static inline void sb_guard_pop(sb_guard_thread *thread, sb_guard_frame *frame)
 {
 	atomic_store_explicit(&frame->item, NULL, memory_order_release);
 	atomic_store_explicit(&frame->group, NULL, memory_order_release);
-	thread->top = frame;
-	atomic_signal_fence(memory_order_seq_cst);
+	if (frame != thread->frames)
+		thread->top = frame;
 }
 
 /* Orders the marking of an object before the reading of all frames. */
 void sb_guard_barrier(void);
-/* Whether any frame names the object, in either place. After sb_guard_barrier. */
+/* Whether any frame names the object, in whichever place. After sb_guard_barrier. */
 bool sb_guard_is_held(const void *object);
+/* Whether any frame names it as a group that has not been walked to its end. Likewise. */
+bool sb_guard_is_walked(const void *group);
 /* Whether one of the calling thread's own frames names the object. */
 bool sb_guard_is_held_here(const void *object);
 /* Waits until no frame names the object. Not from a thread that holds it. Costs a barrier. */

@@ -11,9 +11,10 @@
 #include "base/utf8.h"
 #include "base/words.h"
 
-enum { WORD_LEN_MAX = 256, NUMBER_LEN = 24, FOREIGN_LEN_MAX = 1024 };
+enum { NUMBER_LEN = 24, FOREIGN_LEN_MAX = 1024 };
 
-static const int64_t exact_int_max = INT64_C(1) << 53;
+/* From here on a double stands for more than one integer. */
+static const int64_t exact_int_limit = INT64_C(1) << 53;
 
 sb_json *sb_json_object_new(void)
 {
@@ -44,18 +45,9 @@ bool sb_json_add_part_take(sb_json *parent, const char *name, sb_json *part)
 
 bool sb_json_add_text(sb_json *parent, const char *name, sb_slice value)
 {
-	if (value.data == NULL)
-		return sb_json_add_part_take(parent, name, cJSON_CreateNull());
-	/* cJSON wants a terminator: what we keep ourselves has one, short words get one here. */
-	if (value.data[value.len] != '\0') {
-		char word[WORD_LEN_MAX];
-
-		sb_assert(value.len < sizeof word);
-		memcpy(word, value.data, value.len);
-		word[value.len] = '\0';
-		return sb_json_add_part_take(parent, name, cJSON_CreateString(word));
-	}
-	return sb_json_add_part_take(parent, name, cJSON_CreateString(value.data));
+	return sb_json_add_part_take(parent, name,
+				     value.data != NULL ? cJSON_CreateString(value.data) :
+							  cJSON_CreateNull());
 }
 
 bool sb_json_add_foreign(sb_json *parent, const char *name, sb_slice value)
@@ -78,7 +70,7 @@ bool sb_json_add_int(sb_json *parent, const char *name, int64_t value)
 	char number[NUMBER_LEN];
 
 	/* Raw, since cJSON's own numbers are doubles. */
-	snprintf(number, sizeof number, "%" PRId64, value);
+	(void)snprintf(number, sizeof number, "%" PRId64, value);
 	return sb_json_add_part_take(parent, name, cJSON_CreateRaw(number));
 }
 
@@ -109,7 +101,7 @@ bool sb_json_add_words(sb_json *parent, const char *name, sb_slice words)
 	sb_slice word;
 
 	while (words.len > 0 && sb_words_next(&words, &word))
-		is_complete = sb_json_add_text(list, NULL, word) && is_complete;
+		is_complete = sb_json_add_foreign(list, NULL, word) && is_complete;
 	return sb_json_add_part_take(parent, name, list) && is_complete;
 }
 
@@ -154,8 +146,8 @@ static sb_json_field field_of(const sb_json *item)
 	if (cJSON_IsString(item)) {
 		field.kind = SB_JSON_TEXT;
 		field.text = sb_slice_z(item->valuestring);
-	} else if (cJSON_IsNumber(item) && item->valuedouble >= -(double)exact_int_max &&
-		   item->valuedouble <= (double)exact_int_max) {
+	} else if (cJSON_IsNumber(item) && item->valuedouble > -(double)exact_int_limit &&
+		   item->valuedouble < (double)exact_int_limit) {
 		field.number = (int64_t)item->valuedouble;
 		/* A fraction does not survive the way to an integer and back. */
 		if ((double)field.number - item->valuedouble == 0.0)

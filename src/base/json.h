@@ -22,9 +22,8 @@ void sb_json_free(sb_json *document);
 
 /*
  * Add to an object under a name that is a literal, or to an array with name NULL. false: out of
- * memory, or parent is NULL. Text without a value becomes null; it must be UTF-8 without NUL, and
- * it must be ours: the byte behind it is read. Text of others goes in by sb_json_add_foreign, which
- * mends it and cuts it short.
+ * memory, or parent is NULL. Text without a value becomes null; it must be UTF-8 and end in NUL, as
+ * our own does. Text of others goes in by sb_json_add_foreign, which mends it and cuts it short.
  */
 bool sb_json_add_text(sb_json *parent, const char *name, sb_slice value);
 bool sb_json_add_foreign(sb_json *parent, const char *name, sb_slice value);

@@ -211,10 +211,12 @@ static bool take_document(reader *r)
 
 bool sb_syntax_is_json(const char *text, size_t len, size_t *fault_offset)
 {
-	reader r = { text, text + len, 0, 0 };
-	bool is_json = text != NULL && sb_utf8_is_valid(text, len) && take_document(&r);
+	/* Past the last byte that is UTF-8 there is nothing to read. */
+	size_t valid_len = text != NULL ? sb_utf8_valid_len(text, len) : 0;
+	reader r = { text, text != NULL ? text + valid_len : NULL, 0, 0 };
+	bool is_json = text != NULL && take_document(&r) && valid_len == len;
 
 	if (fault_offset != NULL)
-		*fault_offset = (size_t)(r.next - text);
+		*fault_offset = text != NULL ? (size_t)(r.next - text) : 0;
 	return is_json;
 }

@@ -50,18 +50,24 @@ static size_t valid_len(const uint8_t *bytes, size_t len)
 	return width;
 }
 
-bool sb_utf8_is_valid(const char *text, size_t len)
+size_t sb_utf8_valid_len(const char *text, size_t len)
 {
 	const uint8_t *bytes = (const uint8_t *)text;
+	size_t i = 0;
 
-	for (size_t i = 0; i < len;) {
+	while (i < len) {
 		size_t width = valid_len(bytes + i, len - i);
 
 		if (width == 0)
-			return false;
+			break;
 		i += width;
 	}
-	return true;
+	return i;
+}
+
+bool sb_utf8_is_valid(const char *text, size_t len)
+{
+	return sb_utf8_valid_len(text, len) == len;
 }
 
 void sb_utf8_repair(char *text, size_t len)

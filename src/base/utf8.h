@@ -8,6 +8,8 @@
 
 /* Whether the bytes are UTF-8 without NUL, overlong forms, surrogates or anything past U+10FFFF. */
 bool sb_utf8_is_valid(const char *text, size_t len);
+/* How many bytes at the front are valid. */
+size_t sb_utf8_valid_len(const char *text, size_t len);
 /* The greatest length <= len at which text does not end inside a character. */
 size_t sb_utf8_cut(const char *text, size_t len);
 

@@ -16,20 +16,27 @@ stepbus_status sb_bridge_check(const stepbus_bridge *bridge, stepbus_error *err)
 	return STEPBUS_OK;
 }
 
-/*
- * The frames in which the calling thread walks lists of the bridge, and so the callbacks it is
- * inside of.
- */
-static uint32_t inside_depth(const stepbus_bridge *bridge)
+void sb_bridge_set_mode(stepbus_bridge *bridge, uint32_t mode)
+{
+	const sb_event_table *table = atomic_load_explicit(&bridge->table, memory_order_relaxed);
+	bool is_open = mode == SB_BRIDGE_ACTIVE && !sb_guard_needs_fences();
+
+	atomic_store_explicit(&bridge->mode, mode, memory_order_seq_cst);
+	atomic_store_explicit(&bridge->open_count, is_open ? table->capacity : 0,
+			      memory_order_seq_cst);
+}
+
+/* How many frames of the calling thread are in lists of the bridge; visits count where is_any. */
+static uint32_t inside_depth(const stepbus_bridge *bridge, bool is_any)
 {
 	const sb_guard_thread *thread = sb_guard_self;
 	uint32_t depth = 0;
 
-	for (uint32_t i = 0; thread != NULL && i < sb_guard_depth(thread); i++) {
-		const sb_subscriber_list *list =
-			atomic_load_explicit(&thread->frames[i].group, memory_order_relaxed);
+	for (uint32_t i = 0; thread != &sb_guard_nobody && i < SB_GUARD_FRAME_COUNT; i++) {
+		const sb_subscriber_list *list = sb_guard_group(
+			atomic_load_explicit(&thread->frames[i].group, memory_order_relaxed));
 
-		if (list != NULL && list->bridge == bridge)
+		if (list != NULL && list->bridge == bridge && (is_any || list != bridge->visit))
 			depth++;
 	}
 	return depth;
@@ -37,24 +44,48 @@ static uint32_t inside_depth(const stepbus_bridge *bridge)
 
 bool sb_bridge_is_inside(const stepbus_bridge *bridge)
 {
-	return inside_depth(bridge) > 0;
+	return inside_depth(bridge, false) > 0;
 }
 
-/* Under the bridge's lock. */
+sb_guard_frame *sb_bridge_visit(stepbus_bridge *bridge)
+{
+	sb_guard_thread *thread = sb_guard_thread_get();
+	sb_guard_frame *frame;
+
+	if (thread == NULL || sb_guard_is_full(thread))
+		return NULL;
+	frame = sb_guard_push(thread);
+	sb_guard_hold(&frame->group, bridge->visit);
+	return frame;
+}
+
+void sb_bridge_leave(stepbus_bridge *bridge, sb_guard_frame *frame)
+{
+	bool is_mine_to_dispose;
+
+	if (frame == NULL)
+		return;
+	is_mine_to_dispose = sb_bridge_is_mine_to_dispose(bridge);
+	sb_guard_pop(sb_guard_self, frame);
+	if (is_mine_to_dispose)
+		sb_bridge_dispose(bridge);
+}
+
+/* Under the bridge's lock. In this order: what can fail first, then what others can see. */
 static stepbus_status add_event(stepbus_bridge *bridge, const stepbus_event_info *info,
 				sb_payload_kind kind, sb_event **out, stepbus_error *err)
 {
-	uint32_t event_id = bridge->events.count;
-	stepbus_status status =
-		sb_roster_open(bridge, event_id, sb_slice_of(info->name, info->name_len), err);
+	sb_slice name = sb_slice_of(info->name, info->name_len);
+	sb_subscriber_list *list = NULL;
+	stepbus_status status = sb_roster_prepare(bridge, name, &list, err);
 
 	if (status != STEPBUS_OK)
 		return status;
 	status = sb_events_add(&bridge->events, info, kind, out, err);
 	if (status == STEPBUS_OK)
-		sb_roster_name(bridge, *out);
+		sb_roster_open(bridge, *out, list);
 	else
-		sb_roster_close(bridge, event_id);
+		sb_roster_abandon(bridge, list);
 	return status;
 }
 
@@ -81,28 +112,34 @@ static stepbus_status declare_standard(stepbus_bridge *bridge, const sb_standard
 	return add_event(bridge, &info, standard->kind, &event, err);
 }
 
+static sb_subscriber_list *new_marker(stepbus_bridge *bridge)
+{
+	sb_subscriber_list *list = sb_alloc(&bridge->host, sizeof *list);
+
+	if (list != NULL)
+		list->bridge = bridge;
+	return list;
+}
+
 static stepbus_status set_up(stepbus_bridge *bridge, const stepbus_bridge_options *options,
 			     stepbus_error *err)
 {
-	void *head = NULL;
-	stepbus_status status = sb_forkpage_new(sizeof *bridge->head, &head, err);
+	stepbus_status status =
+		sb_events_init(&bridge->events, &bridge->host, options->event_count_max, err);
 
-	bridge->head = head;
-	if (status == STEPBUS_OK)
-		status = sb_events_init(&bridge->events, &bridge->host, options->event_count_max,
-					err);
 	if (status == STEPBUS_OK)
 		status = sb_map_init(&bridge->subscriptions, &bridge->host, err);
 	if (status != STEPBUS_OK)
 		return status;
-	bridge->empty = sb_alloc(&bridge->host, sizeof *bridge->empty);
-	if (bridge->empty == NULL)
+	bridge->empty = new_marker(bridge);
+	bridge->undeclared = new_marker(bridge);
+	bridge->visit = new_marker(bridge);
+	if (bridge->empty == NULL || bridge->undeclared == NULL || bridge->visit == NULL)
 		return sb_fail_memory(err, "make a bridge");
-	bridge->empty->bridge = bridge;
 	for (size_t i = 0; status == STEPBUS_OK && i < sb_catalog_standard_count; i++)
 		status = declare_standard(bridge, &sb_catalog_standard[i], err);
 	if (status == STEPBUS_OK)
-		atomic_store(&bridge->head->mode, SB_BRIDGE_STOPPED);
+		sb_bridge_set_mode(bridge, SB_BRIDGE_STOPPED);
 	return status;
 }
 
@@ -111,13 +148,14 @@ stepbus_status sb_bridge_new(const stepbus_bridge_options *options, stepbus_brid
 {
 	stepbus_host host;
 	stepbus_bridge *bridge;
+	void *page;
 	stepbus_status status = sb_host_fill(options->host, &host, err);
 
+	if (status == STEPBUS_OK)
+		status = sb_forkpage_new(sizeof *bridge, &page, err);
 	if (status != STEPBUS_OK)
 		return status;
-	bridge = sb_alloc(&host, sizeof *bridge);
-	if (bridge == NULL)
-		return sb_fail_memory(err, "make a bridge");
+	bridge = page;
 	bridge->host = host;
 	bridge->flags = options->flags;
 	bridge->subscription_count_max = options->subscription_count_max;
@@ -134,16 +172,12 @@ stepbus_status sb_bridge_new(const stepbus_bridge_options *options, stepbus_brid
 
 void sb_bridge_dispose(stepbus_bridge *bridge)
 {
-	stepbus_host host = bridge->host;
-
 	sb_loop_free(atomic_exchange(&bridge->delivery.loop, NULL));
-	if (bridge->head != NULL)
-		sb_roster_free(bridge);
+	sb_roster_free(bridge);
 	sb_events_free(&bridge->events);
 	sb_delivery_free(&bridge->delivery);
 	pthread_mutex_destroy(&bridge->lock);
-	sb_forkpage_free(bridge->head);
-	sb_release(&host, bridge);
+	sb_forkpage_free(bridge);
 }
 
 void sb_bridge_free(stepbus_bridge *bridge)
@@ -152,11 +186,11 @@ void sb_bridge_free(stepbus_bridge *bridge)
 		return;
 	sb_bridge_stop(bridge, NULL);
 	pthread_mutex_lock(&bridge->lock);
-	atomic_store(&bridge->head->mode, SB_BRIDGE_CLOSING);
+	sb_bridge_set_mode(bridge, SB_BRIDGE_CLOSING);
 	pthread_mutex_unlock(&bridge->lock);
 	/* What was subscribed since. */
 	sb_roster_clear(bridge);
-	if (!sb_bridge_is_inside(bridge)) {
+	if (inside_depth(bridge, true) == 0) {
 		sb_bridge_dispose(bridge);
 		return;
 	}
@@ -168,7 +202,7 @@ bool sb_bridge_is_mine_to_dispose(const stepbus_bridge *bridge)
 {
 	return atomic_load_explicit(&bridge->is_freeing, memory_order_acquire) != 0 &&
 	       pthread_equal(bridge->freeing_thread, pthread_self()) != 0 &&
-	       inside_depth(bridge) == 1;
+	       inside_depth(bridge, true) == 1;
 }
 
 stepbus_status sb_bridge_start(stepbus_bridge *bridge, stepbus_error *err)
@@ -181,7 +215,7 @@ stepbus_status sb_bridge_start(stepbus_bridge *bridge, stepbus_error *err)
 	if (sb_bridge_mode(bridge) == SB_BRIDGE_CLOSING)
 		status = STEPBUS_ESHUTDOWN;
 	else
-		atomic_store(&bridge->head->mode, SB_BRIDGE_ACTIVE);
+		sb_bridge_set_mode(bridge, SB_BRIDGE_ACTIVE);
 	pthread_mutex_unlock(&bridge->lock);
 	return status == STEPBUS_OK ?
 		       status :
@@ -190,29 +224,35 @@ stepbus_status sb_bridge_start(stepbus_bridge *bridge, stepbus_error *err)
 
 stepbus_status sb_bridge_stop(stepbus_bridge *bridge, stepbus_error *err)
 {
+	sb_guard_frame *frame;
 	stepbus_status status = sb_bridge_check(bridge, err);
-	uint32_t expected = SB_BRIDGE_ACTIVE;
 
 	if (status != STEPBUS_OK)
 		return status;
-	atomic_compare_exchange_strong(&bridge->head->mode, &expected, SB_BRIDGE_STOPPED);
+	pthread_mutex_lock(&bridge->lock);
+	if (sb_bridge_mode(bridge) == SB_BRIDGE_ACTIVE)
+		sb_bridge_set_mode(bridge, SB_BRIDGE_STOPPED);
+	pthread_mutex_unlock(&bridge->lock);
+	frame = sb_bridge_visit(bridge);
 	/*
 	 * What was accepted is delivered, unless waiting for that would be waiting for ourselves.
 	 */
 	if (!sb_bridge_is_inside(bridge))
-		sb_delivery_flush(bridge, -1, NULL);
+		sb_delivery_drain(bridge);
 	sb_roster_clear(bridge);
+	if (!sb_bridge_is_inside(bridge))
+		sb_roster_wait(bridge);
+	sb_bridge_leave(bridge, frame);
 	return STEPBUS_OK;
 }
 
 const sb_event *sb_bridge_event_of(const stepbus_bridge *bridge, uint32_t event_id)
 {
-	const sb_event_table *table =
-		atomic_load_explicit(&bridge->head->table, memory_order_acquire);
+	const sb_event_table *table = atomic_load_explicit(&bridge->table, memory_order_acquire);
 
 	if (event_id >= table->capacity)
 		return NULL;
-	return atomic_load_explicit(&table->slots[event_id].event, memory_order_acquire);
+	return atomic_load_explicit(&table->events[event_id], memory_order_acquire);
 }
 
 static stepbus_status declare_locked(stepbus_bridge *bridge, const stepbus_event_info *info,
@@ -279,7 +319,11 @@ stepbus_status sb_bridge_event(stepbus_bridge *bridge, sb_slice name, sb_event *
 	*out = NULL;
 	if (status == STEPBUS_OK && name.len <= SB_TOPIC_LEN_MAX && name.data != NULL)
 		status = sb_events_find(&bridge->events, name, out, err);
-	if (status == STEPBUS_OK && *out == NULL)
+	/*
+	 * One that is just being declared can be found before it can be published: wait for that.
+	 */
+	if (status == STEPBUS_OK &&
+	    (*out == NULL || sb_bridge_event_of(bridge, (*out)->id) == NULL))
 		status = event_missing(bridge, name, out, err);
 	return status;
 }

@@ -201,10 +201,12 @@ static size_t collect_goals(stepbus_bridge *bridge, goal *goals)
 	for (sb_map_node *node = sb_map_first(&bridge->subscriptions); node != NULL;
 	     node = sb_map_next(node)) {
 		sb_subscription *subscription = sb_subscription_of(node);
+		uint64_t over;
 
-		if (subscription->queue != NULL)
-			goals[count++] = (goal){ subscription->id,
-						 sb_queue_count(subscription->queue).offered };
+		if (subscription->queue == NULL)
+			continue;
+		goals[count].subscription_id = subscription->id;
+		sb_queue_progress(subscription->queue, &goals[count++].over_count, &over);
 	}
 	return count;
 }
@@ -214,12 +216,12 @@ static bool is_reached(stepbus_bridge *bridge, const goal *g)
 {
 	sb_subscription *subscription = sb_subscription_of(sb_map_find(
 		&bridge->subscriptions, &g->subscription_id, sizeof g->subscription_id));
-	sb_queue_counts counts;
+	uint64_t accepted, over;
 
 	if (subscription == NULL)
 		return true;
-	counts = sb_queue_count(subscription->queue);
-	return counts.delivered + counts.dropped >= g->over_count;
+	sb_queue_progress(subscription->queue, &accepted, &over);
+	return over >= g->over_count;
 }
 
 static bool is_all_reached(stepbus_bridge *bridge, const goal *goals, size_t count,
@@ -276,6 +278,33 @@ static uint64_t turn_count(sb_delivery *delivery)
 	count = delivery->turn_count;
 	pthread_mutex_unlock(&delivery->lock);
 	return count;
+}
+
+static bool has_waiting(stepbus_bridge *bridge)
+{
+	bool is_any = false;
+
+	pthread_mutex_lock(&bridge->lock);
+	for (sb_map_node *node = sb_map_first(&bridge->subscriptions); !is_any && node != NULL;
+	     node = sb_map_next(node)) {
+		sb_subscription *subscription = sb_subscription_of(node);
+
+		if (subscription->queue != NULL)
+			is_any = sb_queue_count(subscription->queue).waiting > 0;
+	}
+	pthread_mutex_unlock(&bridge->lock);
+	return is_any;
+}
+
+void sb_delivery_drain(stepbus_bridge *bridge)
+{
+	for (;;) {
+		uint64_t seen = turn_count(&bridge->delivery);
+
+		if (!has_waiting(bridge))
+			return;
+		wait_for_turn(&bridge->delivery, seen, -1);
+	}
 }
 
 stepbus_status sb_delivery_flush(stepbus_bridge *bridge, int64_t timeout_ms, stepbus_error *err)

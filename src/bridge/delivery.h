@@ -40,6 +40,8 @@ void sb_delivery_forget(sb_delivery *delivery, sb_subscription *subscription);
 /* Tells those who wait in sb_delivery_flush that something has changed. */
 void sb_delivery_announce(sb_delivery *delivery);
 
+/* Waits until nothing waits any more; needs no memory. The bridge accepts no new events. */
+void sb_delivery_drain(stepbus_bridge *bridge);
 stepbus_status sb_delivery_flush(stepbus_bridge *bridge, int64_t timeout_ms, stepbus_error *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bridge/describe.h"
 
+#include <stdlib.h>
 #include <strings.h>
 
 #include "base/json.h"
@@ -54,28 +55,48 @@ static const sb_subscriber_list *list_of(stepbus_bridge *bridge, sb_slice name)
 	const sb_map_node *node = name.len <= UINT16_MAX ?
 					  sb_map_find(&bridge->events.names, name.data, name.len) :
 					  NULL;
-	sb_event_table *table = atomic_load_explicit(&bridge->head->table, memory_order_acquire);
+	sb_event_table *table = atomic_load_explicit(&bridge->table, memory_order_acquire);
 
 	if (node == NULL)
 		return NULL;
-	return atomic_load_explicit(&table->slots[((const sb_event *)(const void *)node)->id].list,
+	return atomic_load_explicit(&table->slots[((const sb_event *)(const void *)node)->id],
 				    memory_order_acquire);
 }
 
-static bool add_listeners_of(stepbus_bridge *bridge, const sb_subscriber_list *list, sb_json *json)
+/* All subscriptions in the order of delivery, as a list that nobody else knows. NULL: memory. */
+static sb_subscription **sort_all(stepbus_bridge *bridge, size_t *count)
+{
+	sb_subscription **all =
+		sb_alloc_array(&bridge->host, sb_map_count(&bridge->subscriptions), sizeof *all);
+
+	*count = 0;
+	for (sb_map_node *node = sb_map_first(&bridge->subscriptions); all != NULL && node != NULL;
+	     node = sb_map_next(node))
+		all[(*count)++] = sb_subscription_of(node);
+	if (*count > 1)
+		qsort(all, *count, sizeof *all, sb_subscription_compare);
+	return all;
+}
+
+static bool add_all_listeners(stepbus_bridge *bridge, sb_json *json)
+{
+	size_t count;
+	sb_subscription **all = sort_all(bridge, &count);
+	bool is_complete = all != NULL;
+
+	for (size_t i = 0; i < count; i++)
+		is_complete = add_listener(json, all[i]) && is_complete;
+	sb_release(&bridge->host, all);
+	return is_complete;
+}
+
+static bool add_listeners_of(const sb_subscriber_list *list, sb_json *json)
 {
 	bool is_complete = true;
 
-	if (list != NULL) {
-		for (uint32_t i = 0; i < list->count; i++)
-			if (atomic_load_explicit(&list->items[i]->is_removed,
-						 memory_order_relaxed) == 0)
-				is_complete = add_listener(json, list->items[i]) && is_complete;
-		return is_complete;
-	}
-	for (sb_map_node *node = sb_map_first(&bridge->subscriptions); node != NULL;
-	     node = sb_map_next(node))
-		is_complete = add_listener(json, sb_subscription_of(node)) && is_complete;
+	for (uint32_t i = 0; i < list->count; i++)
+		if (atomic_load_explicit(&list->items[i]->is_removed, memory_order_relaxed) == 0)
+			is_complete = add_listener(json, list->items[i]) && is_complete;
 	return is_complete;
 }
 
@@ -96,7 +117,8 @@ stepbus_status sb_describe_listeners(stepbus_bridge *bridge, sb_slice name, step
 		status = sb_events_fail_missing(&bridge->events, name, err);
 	} else {
 		json = sb_json_array_new();
-		is_complete = add_listeners_of(bridge, list, json);
+		is_complete = list != NULL ? add_listeners_of(list, json) :
+					     add_all_listeners(bridge, json);
 	}
 	pthread_mutex_unlock(&bridge->lock);
 	return status == STEPBUS_OK ?

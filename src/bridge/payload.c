@@ -84,11 +84,22 @@ static stepbus_status check_struct(const shape *s, const void *base, size_t len,
 		return sb_fail(err, STEPBUS_EINVAL,
 			       "the payload has %zu bytes and so is no %s, which has %zu", len,
 			       s->name, s->len);
+	if ((uintptr_t)base % _Alignof(stepbus_step_event) != 0)
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "the payload is no %s: its address is no multiple of %zu", s->name,
+			       _Alignof(stepbus_step_event));
 	memcpy(&size, base, sizeof size);
 	if (size < s->len || size > len)
 		return sb_fail(err, STEPBUS_EINVAL,
 			       "the payload is no %s: its size says %u, sizeof(%s) is %zu", s->name,
 			       size, s->name, s->len);
+	for (size_t i = s->len; i < size; i++)
+		if (((const char *)base)[i] != 0)
+			return sb_fail(
+				err, STEPBUS_EINVAL,
+				"%s has a field at byte %zu that library version %s does not "
+				"know",
+				s->name, i, STEPBUS_VERSION);
 	for (size_t i = 0; i < s->pair_count; i++)
 		if (pointer_at(base, &s->pairs[i]) == NULL && len_at(base, &s->pairs[i]) > 0)
 			return sb_fail(err, STEPBUS_EINVAL, "%s is NULL but has a length of %zu",
@@ -103,6 +114,9 @@ static stepbus_status check_step_event(const stepbus_step_event *event, size_t l
 
 	if (status != STEPBUS_OK)
 		return status;
+	if (event->flags != 0)
+		return sb_fail(err, STEPBUS_EINVAL, "stepbus_step_event has unknown flags 0x%x",
+			       event->flags);
 	if (event->dependency_count > DEPENDENCY_COUNT_MAX)
 		return sb_fail(err, STEPBUS_EINVAL,
 			       "stepbus_step_event has %zu dependencies: at most %d are allowed",

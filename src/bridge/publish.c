@@ -33,59 +33,138 @@ static stepbus_status refuse_inactive(stepbus_bridge *bridge, uint32_t event_id,
 		       event != NULL ? event->name.data : "the event");
 }
 
-stepbus_status sb_publish_slowly(stepbus_bridge *bridge, uint32_t event_id, const void *payload,
-				 size_t len, stepbus_error *err)
+static stepbus_status fail_unknown(uint32_t event_id, stepbus_error *err)
+{
+	return sb_fail(err, STEPBUS_ENOTFOUND,
+		       "no event of this bridge has the id %u: ask stepbus_bridge_event", event_id);
+}
+
+static stepbus_status check_publish(stepbus_bridge *bridge, uint32_t event_id, stepbus_error *err)
 {
 	stepbus_status status = sb_bridge_check(bridge, err);
-	sb_guard_thread *thread;
 
 	if (status != STEPBUS_OK)
 		return status;
 	if (sb_bridge_event_of(bridge, event_id) == NULL)
-		return sb_fail(err, STEPBUS_ENOTFOUND,
-			       "no event of this bridge has the id %u: ask stepbus_bridge_event",
-			       event_id);
+		return fail_unknown(event_id, err);
 	if (sb_bridge_mode(bridge) != SB_BRIDGE_ACTIVE)
 		return refuse_inactive(bridge, event_id, err);
-	thread = sb_guard_thread_get();
-	if (thread == NULL)
-		return sb_fail_memory(err, "publish");
-	if (sb_guard_depth(thread) >= SB_GUARD_NEST_MAX)
-		return sb_fail(err, STEPBUS_EREENTRANT,
-			       "cannot publish from %d callbacks deep: is a callback publishing "
-			       "what it subscribes to?",
-			       SB_GUARD_NEST_MAX);
-	return sb_publish(bridge, event_id, payload, len, err);
+	return sb_guard_thread_get() != NULL ? STEPBUS_OK : sb_fail_memory(err, "publish");
 }
 
-stepbus_status sb_publish_fail_delivery(const stepbus_bridge *bridge, uint32_t event_id,
-					int32_t answer, stepbus_error *err)
+static stepbus_status fail_depth(stepbus_error *err)
+{
+	return sb_fail(err, STEPBUS_EREENTRANT,
+		       "cannot publish from %d callbacks deep: does a callback publish what it "
+		       "subscribes to?",
+		       SB_GUARD_NEST_MAX);
+}
+
+stepbus_status sb_publish_slowly(stepbus_bridge *bridge, uint32_t event_id, const void *payload,
+				 size_t len, stepbus_error *err)
+{
+	stepbus_status status = check_publish(bridge, event_id, err);
+
+	if (status != STEPBUS_OK)
+		return status;
+	if (sb_guard_is_too_deep(sb_guard_self))
+		return fail_depth(err);
+	return sb_publish_walk(bridge, sb_guard_push(sb_guard_self), event_id, payload, len, err);
+}
+
+stepbus_status sb_publish_news(stepbus_bridge *bridge, uint32_t event_id, const void *payload,
+			       size_t len, stepbus_error *err)
+{
+	stepbus_status status = check_publish(bridge, event_id, err);
+
+	if (status != STEPBUS_OK)
+		return status;
+	if (sb_guard_is_full(sb_guard_self))
+		return fail_depth(err);
+	return sb_publish_walk(bridge, sb_guard_push(sb_guard_self), event_id, payload, len, err);
+}
+
+/* Names the list in the frame; what is in the slot after that cannot be freed any more. */
+static sb_subscriber_list *enter(sb_guard_frame *frame, sb_list_slot *slot)
+{
+	sb_subscriber_list *list = atomic_load_explicit(slot, memory_order_acquire);
+
+	for (;;) {
+		sb_subscriber_list *seen = list;
+
+		sb_guard_hold(&frame->group, seen);
+		list = atomic_load_explicit(slot, memory_order_acquire);
+		if (list == seen)
+			return list;
+	}
+}
+
+stepbus_status sb_publish_walk(stepbus_bridge *bridge, sb_guard_frame *frame, uint32_t event_id,
+			       const void *payload, size_t len, stepbus_error *err)
+{
+	sb_list_slot *slots = atomic_load_explicit(&bridge->slots, memory_order_acquire);
+	const sb_subscriber_list *list = enter(frame, &slots[event_id]);
+	int32_t refusal = STEPBUS_OK;
+
+	for (uint32_t i = 0; i < list->count; i++) {
+		sb_subscription *subscription = list->items[i];
+		stepbus_event_fn deliver;
+		int32_t answer;
+
+		sb_guard_hold(&frame->item, subscription);
+		deliver = atomic_load_explicit(&subscription->deliver, memory_order_acquire);
+		answer = deliver(subscription->target, event_id, payload, len);
+		if (sb_unlikely(answer != STEPBUS_OK) && refusal == STEPBUS_OK)
+			refusal = answer;
+	}
+	if (sb_unlikely(list == bridge->undeclared)) {
+		sb_guard_pop(sb_guard_self, frame);
+		return fail_unknown(event_id, err);
+	}
+	sb_guard_hold(&frame->item, NULL);
+	sb_guard_hold(&frame->group, sb_guard_leaving(list));
+	refusal |= (int32_t)atomic_load_explicit(&list->is_retired, memory_order_relaxed);
+	if (sb_unlikely(refusal != STEPBUS_OK))
+		return sb_publish_leave(frame, refusal, err);
+	sb_guard_pop(sb_guard_self, frame);
+	return STEPBUS_OK;
+}
+
+static stepbus_status fail_delivery(const stepbus_bridge *bridge, uint32_t event_id, int32_t answer,
+				    stepbus_error *err)
 {
 	const sb_event *event = sb_bridge_event_of(bridge, event_id);
 
 	if (answer == STEPBUS_EFULL)
-		return sb_fail(err, STEPBUS_EFULL,
-			       "'%s' reached all subscribers but at least one whose queue is full: "
-			       "slow down, raise "
-			       "queue_count_max, or choose another overflow",
-			       event->name.data);
+		return sb_fail(
+			err, STEPBUS_EFULL,
+			"'%s' reached all subscribers but at least one whose queue is full: slow "
+			"down, raise queue_count_max, or choose another overflow",
+			event->name.data);
 	return sb_fail(err, STEPBUS_EDELIVERY,
 		       "'%s' reached all subscribers, and at least one answered with status %d",
 		       event->name.data, answer);
 }
 
-void sb_publish_leave_retired(stepbus_bridge *bridge, sb_guard_thread *thread,
-			      sb_guard_frame *frame)
+stepbus_status sb_publish_leave(sb_guard_frame *frame, int32_t answer, stepbus_error *err)
 {
+	const sb_subscriber_list *list =
+		sb_guard_group(atomic_load_explicit(&frame->group, memory_order_relaxed));
+	int32_t refusal = answer & ~SB_PUBLISH_RETIRED;
+	stepbus_bridge *bridge = list->bridge;
 	bool is_mine_to_dispose;
 
+	if (refusal != STEPBUS_OK)
+		refusal = fail_delivery(bridge, list->event_id, refusal, err);
+	/*
+	 * Out of the list, so that it and who was alone in it can go, but not out of the bridge:
+	 * once no frame names it, another thread may dispose of it.
+	 */
+	sb_guard_hold(&frame->group, bridge->empty);
 	sb_roster_settle(bridge);
 	is_mine_to_dispose = sb_bridge_is_mine_to_dispose(bridge);
-	/*
-	 * Once out of the frame another thread may dispose of the bridge: nothing of it is touched
-	 * after that.
-	 */
-	sb_guard_pop(thread, frame);
+	sb_guard_pop(sb_guard_self, frame);
 	if (is_mine_to_dispose)
 		sb_bridge_dispose(bridge);
+	return refusal;
 }

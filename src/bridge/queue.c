@@ -25,6 +25,8 @@ struct sb_queue {
 	uint64_t offered;
 	uint64_t delivered;
 	uint64_t dropped;
+	uint64_t accepted;
+	uint64_t over; /* of the accepted ones: delivered or dropped */
 };
 
 stepbus_status sb_queue_new(const stepbus_host *host, uint32_t count_max, int32_t overflow,
@@ -98,6 +100,7 @@ static stepbus_status make_room(sb_queue *queue, bool may_wait)
 			sb_queue_item oldest = pop_first(queue);
 
 			queue->dropped++;
+			queue->over++;
 			sb_release(&queue->host, oldest.payload);
 		} else if (queue->overflow == STEPBUS_OVERFLOW_BLOCK && may_wait) {
 			pthread_cond_wait(&queue->room, &queue->lock);
@@ -127,6 +130,7 @@ stepbus_status sb_queue_offer(sb_queue *queue, sb_payload_kind kind, const sb_qu
 	if (status == STEPBUS_OK) {
 		queue->ring[(queue->first + queue->count) % queue->ring_len] = item;
 		queue->count++;
+		queue->accepted++;
 		*needs_turn = !queue->has_turn;
 		queue->has_turn = true;
 	} else {
@@ -159,6 +163,7 @@ void sb_queue_done(sb_queue *queue, sb_queue_item *item, bool is_delivered)
 	item->payload = NULL;
 	pthread_mutex_lock(&queue->lock);
 	queue->taken_count--;
+	queue->over++;
 	if (is_delivered)
 		queue->delivered++;
 	else
@@ -182,6 +187,7 @@ void sb_queue_close(sb_queue *queue)
 		sb_queue_item item = pop_first(queue);
 
 		queue->dropped++;
+		queue->over++;
 		sb_release(&queue->host, item.payload);
 	}
 	pthread_cond_broadcast(&queue->room);
@@ -197,6 +203,14 @@ sb_queue_counts sb_queue_count(sb_queue *queue)
 				    queue->offered - queue->delivered - queue->dropped };
 	pthread_mutex_unlock(&queue->lock);
 	return counts;
+}
+
+void sb_queue_progress(sb_queue *queue, uint64_t *accepted, uint64_t *over)
+{
+	pthread_mutex_lock(&queue->lock);
+	*accepted = queue->accepted;
+	*over = queue->over;
+	pthread_mutex_unlock(&queue->lock);
 }
 
 int32_t sb_queue_overflow(const sb_queue *queue)

@@ -53,8 +53,9 @@ void sb_queue_close(sb_queue *queue);
 
 sb_queue_counts sb_queue_count(sb_queue *queue);
 /*
- * How many of all offered events are over (delivered or dropped), and how many were ever offered.
+ * How many events were let in so far, and how many of these are over, in the order of their coming.
  */
+void sb_queue_progress(sb_queue *queue, uint64_t *accepted, uint64_t *over);
 int32_t sb_queue_overflow(const sb_queue *queue);
 
 #endif

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "bridge/roster.h"
 
+#include "bridge/publish.h"
 #include "bridge/topic.h"
 
 enum { TABLE_CAPACITY_MIN = 128 };
 
 static sb_event_table *newest_table(const stepbus_bridge *bridge)
 {
-	return atomic_load_explicit(&bridge->head->table, memory_order_acquire);
+	return atomic_load_explicit(&bridge->table, memory_order_acquire);
 }
 
 static sb_subscriber_list *list_at(const sb_event_table *table, uint32_t event_id)
 {
-	return atomic_load_explicit(&table->slots[event_id].list, memory_order_acquire);
+	return atomic_load_explicit(&table->slots[event_id], memory_order_acquire);
 }
 
 /* Into every table: a publisher may still be reading one that was outgrown. */
@@ -20,15 +21,14 @@ static void set_list(stepbus_bridge *bridge, uint32_t event_id, sb_subscriber_li
 {
 	for (sb_event_table *table = newest_table(bridge); table != NULL; table = table->previous)
 		if (event_id < table->capacity)
-			atomic_store_explicit(&table->slots[event_id].list, list,
-					      memory_order_seq_cst);
+			atomic_store_explicit(&table->slots[event_id], list, memory_order_seq_cst);
 }
 
 static void retire(stepbus_bridge *bridge, sb_subscriber_list *list)
 {
-	if (list == bridge->empty)
+	if (list == bridge->empty || list == bridge->undeclared)
 		return;
-	atomic_store_explicit(&list->is_retired, 1, memory_order_relaxed);
+	atomic_store_explicit(&list->is_retired, SB_PUBLISH_RETIRED, memory_order_relaxed);
 	list->next = bridge->retired;
 	bridge->retired = list;
 }
@@ -76,22 +76,40 @@ static void install_chain(stepbus_bridge *bridge, sb_subscriber_list *list)
 	}
 }
 
+static sb_event_table *new_table(stepbus_bridge *bridge, uint32_t capacity)
+{
+	const size_t slot_len = sizeof(sb_list_slot) + sizeof(_Atomic(const sb_event *));
+	sb_event_table *table =
+		sb_alloc(&bridge->host, sizeof(sb_event_table) + capacity * slot_len);
+
+	if (table == NULL)
+		return NULL;
+	table->capacity = capacity;
+
+	table->events = (void *)&table->room[capacity];
+	table->slots = (void *)table->room;
+	for (uint32_t i = 0; i < capacity; i++)
+		atomic_init(&table->slots[i], bridge->undeclared);
+	return table;
+}
+
 static bool grow_table(stepbus_bridge *bridge)
 {
 	sb_event_table *before = newest_table(bridge);
-	uint32_t capacity = before != NULL ? before->capacity * 2 : TABLE_CAPACITY_MIN;
 	sb_event_table *table =
-		sb_alloc(&bridge->host, sizeof *table + capacity * sizeof(sb_event_slot));
+		new_table(bridge, before != NULL ? before->capacity * 2 : TABLE_CAPACITY_MIN);
 
 	if (table == NULL)
 		return false;
-	table->capacity = capacity;
 	table->previous = before;
 	for (uint32_t i = 0; before != NULL && i < before->capacity; i++) {
-		atomic_init(&table->slots[i].list, list_at(before, i));
-		atomic_init(&table->slots[i].event, atomic_load(&before->slots[i].event));
+		atomic_init(&table->slots[i], list_at(before, i));
+		atomic_init(&table->events[i], atomic_load(&before->events[i]));
 	}
-	atomic_store_explicit(&bridge->head->table, table, memory_order_release);
+	/* In this order: who reads the new count reads the new slots too. */
+	atomic_store_explicit(&bridge->table, table, memory_order_release);
+	atomic_store_explicit(&bridge->slots, table->slots, memory_order_release);
+	sb_bridge_set_mode(bridge, sb_bridge_mode(bridge));
 	return true;
 }
 
@@ -117,35 +135,32 @@ static sb_subscriber_list *list_for_name(stepbus_bridge *bridge, sb_slice name)
 	return list;
 }
 
-stepbus_status sb_roster_open(stepbus_bridge *bridge, uint32_t event_id, sb_slice name,
-			      stepbus_error *err)
+stepbus_status sb_roster_prepare(stepbus_bridge *bridge, sb_slice name, sb_subscriber_list **out,
+				 stepbus_error *err)
 {
 	sb_event_table *table = newest_table(bridge);
-	sb_subscriber_list *list;
 
-	if ((table == NULL || event_id >= table->capacity) && !grow_table(bridge))
+	if ((table == NULL || bridge->events.count >= table->capacity) && !grow_table(bridge))
 		return sb_fail_memory(err, "make room for an event");
-	list = list_for_name(bridge, name);
-	if (list == NULL)
-		return sb_fail_memory(err, "make room for an event");
-	set_list(bridge, event_id, list);
-	return STEPBUS_OK;
+	*out = list_for_name(bridge, name);
+	return *out != NULL ? STEPBUS_OK : sb_fail_memory(err, "make room for an event");
 }
 
-void sb_roster_name(stepbus_bridge *bridge, const sb_event *event)
+void sb_roster_open(stepbus_bridge *bridge, const sb_event *event, sb_subscriber_list *list)
 {
 	for (sb_event_table *table = newest_table(bridge); table != NULL; table = table->previous)
 		if (event->id < table->capacity)
-			atomic_store_explicit(&table->slots[event->id].event, event,
+			atomic_store_explicit(&table->events[event->id], event,
 					      memory_order_release);
+	if (list != bridge->empty)
+		list->event_id = event->id;
+	set_list(bridge, event->id, list);
 }
 
-void sb_roster_close(stepbus_bridge *bridge, uint32_t event_id)
+void sb_roster_abandon(stepbus_bridge *bridge, sb_subscriber_list *list)
 {
-	sb_subscriber_list *list = list_at(newest_table(bridge), event_id);
-
-	set_list(bridge, event_id, NULL);
-	retire(bridge, list);
+	if (list != bridge->empty)
+		free_list(bridge, list);
 }
 
 /* New lists with the subscription for all events that its pattern matches, linked by next. */
@@ -221,6 +236,7 @@ stepbus_status sb_roster_subscribe(stepbus_bridge *bridge, sb_slice pattern,
 	sb_subscription *subscription = NULL;
 	stepbus_status status =
 		sb_subscription_new(bridge, &bridge->host, spec, pattern, &subscription, err);
+	sb_guard_frame *frame;
 
 	if (status != STEPBUS_OK)
 		return status;
@@ -230,11 +246,14 @@ stepbus_status sb_roster_subscribe(stepbus_bridge *bridge, sb_slice pattern,
 	if (status == STEPBUS_OK && id != NULL)
 		*id = subscription->id;
 	pthread_mutex_unlock(&bridge->lock);
-	if (status != STEPBUS_OK)
+	if (status != STEPBUS_OK) {
 		sb_subscription_free(&bridge->host, subscription);
-	else
-		sb_roster_settle(bridge);
-	return status;
+		return status;
+	}
+	frame = sb_bridge_visit(bridge);
+	sb_roster_settle(bridge);
+	sb_bridge_leave(bridge, frame);
+	return STEPBUS_OK;
 }
 
 /*
@@ -257,6 +276,17 @@ static bool has_item(const sb_subscriber_list *list, const sb_subscription *subs
 	return false;
 }
 
+/*
+ * Without memory for a shorter list the one that is there stays, and what has ended does nothing in
+ * it. Marked as if it were retired, it sends everyone who leaves it to tidy up, until it is
+ * replaced.
+ */
+static void keep_dead_items(stepbus_bridge *bridge, sb_subscriber_list *list)
+{
+	atomic_store_explicit(&list->is_retired, SB_PUBLISH_RETIRED, memory_order_relaxed);
+	bridge->has_dead_items = true;
+}
+
 static void take_out_locked(stepbus_bridge *bridge, sb_subscription *subscription)
 {
 	sb_event_table *table = newest_table(bridge);
@@ -268,9 +298,17 @@ static void take_out_locked(stepbus_bridge *bridge, sb_subscription *subscriptio
 
 		if (!has_item(before, subscription))
 			continue;
+		if (before->count == 1) {
+			/* Needs no memory, and must not fail: see is_running. */
+			set_list(bridge, id, bridge->empty);
+			retire(bridge, before);
+			continue;
+		}
 		list = sb_subscriber_list_new(bridge, &bridge->host, before, NULL);
-		if (list == NULL)
-			break;
+		if (list == NULL) {
+			keep_dead_items(bridge, before);
+			continue;
+		}
 		list->event_id = id;
 		list->next = chain;
 		chain = list;
@@ -297,17 +335,38 @@ static void finish(stepbus_bridge *bridge, sb_subscription *subscription)
 }
 
 /*
- * Whether nothing runs it, nor will: off the loop's turn list, and in nobody's frame before and
- * after that.
+ * Whether a callback of it runs, or a publisher is about to call it: named in a frame itself or,
+ * where it was alone in a list, by that list (such a list has been retired by now).
  */
-static bool is_over(stepbus_bridge *bridge, sb_subscription *subscription)
+static bool is_running(const stepbus_bridge *bridge, const sb_subscription *subscription)
 {
 	if (sb_guard_is_held(subscription))
+		return true;
+	for (const sb_subscriber_list *list = bridge->retired; list != NULL; list = list->next)
+		if (list->count == 1 && list->items[0] == subscription && sb_guard_is_walked(list))
+			return true;
+	return false;
+}
+
+/* Whether nothing runs it, nor will: before and after it is off the loop's turn list. Locked. */
+static bool is_over(stepbus_bridge *bridge, sb_subscription *subscription)
+{
+	if (is_running(bridge, subscription))
 		return false;
 	if (subscription->queue == NULL)
 		return true;
 	sb_delivery_forget(&bridge->delivery, subscription);
-	return !sb_guard_is_held(subscription);
+	return !is_running(bridge, subscription);
+}
+
+static bool is_over_now(stepbus_bridge *bridge, sb_subscription *subscription)
+{
+	bool is_now;
+
+	pthread_mutex_lock(&bridge->lock);
+	is_now = is_over(bridge, subscription);
+	pthread_mutex_unlock(&bridge->lock);
+	return is_now;
 }
 
 /* Ends what end_locked began, now or, from inside a callback, when the last one returns. */
@@ -326,7 +385,7 @@ static void part_with(stepbus_bridge *bridge, sb_subscription *subscription)
 		return;
 	}
 	sb_guard_barrier();
-	while (!is_over(bridge, subscription))
+	while (!is_over_now(bridge, subscription))
 		sb_guard_backoff(&round);
 	finish(bridge, subscription);
 }
@@ -334,6 +393,7 @@ static void part_with(stepbus_bridge *bridge, sb_subscription *subscription)
 stepbus_status sb_roster_unsubscribe(stepbus_bridge *bridge, uint64_t id, stepbus_error *err)
 {
 	sb_subscription *subscription;
+	sb_guard_frame *frame;
 
 	pthread_mutex_lock(&bridge->lock);
 	subscription = sb_subscription_of(sb_map_find(&bridge->subscriptions, &id, sizeof id));
@@ -346,9 +406,11 @@ stepbus_status sb_roster_unsubscribe(stepbus_bridge *bridge, uint64_t id, stepbu
 		return sb_fail(err, STEPBUS_ENOTFOUND,
 			       "there is no subscription %llu: it has ended before, or never was",
 			       (unsigned long long)id);
+	frame = sb_bridge_visit(bridge);
 	part_with(bridge, subscription);
 	sb_roster_settle(bridge);
 	sb_delivery_announce(&bridge->delivery);
+	sb_bridge_leave(bridge, frame);
 	return STEPBUS_OK;
 }
 
@@ -364,7 +426,7 @@ bool sb_roster_has(stepbus_bridge *bridge, uint64_t id)
 
 void sb_roster_clear(stepbus_bridge *bridge)
 {
-	sb_event_table *table = newest_table(bridge);
+	sb_event_table *table;
 	sb_subscription *ended = NULL;
 	sb_map_node *node;
 
@@ -376,10 +438,12 @@ void sb_roster_clear(stepbus_bridge *bridge)
 		subscription->next_leaving = ended;
 		ended = subscription;
 	}
+	table = newest_table(bridge);
 	for (uint32_t id = 0; id < bridge->events.count; id++) {
 		retire(bridge, list_at(table, id));
 		set_list(bridge, id, bridge->empty);
 	}
+	bridge->has_dead_items = false;
 	pthread_mutex_unlock(&bridge->lock);
 	while (ended != NULL) {
 		sb_subscription *next = ended->next_leaving;
@@ -426,11 +490,43 @@ static sb_subscription *take_over_locked(stepbus_bridge *bridge)
 	return over;
 }
 
+static bool has_dead_item(const sb_subscriber_list *list)
+{
+	for (uint32_t i = 0; i < list->count; i++)
+		if (atomic_load_explicit(&list->items[i]->is_removed, memory_order_relaxed) != 0)
+			return true;
+	return false;
+}
+
+/* Tries again what take_out_locked lacked the memory for. */
+static void bury_dead_items_locked(stepbus_bridge *bridge)
+{
+	sb_event_table *table = newest_table(bridge);
+
+	bridge->has_dead_items = false;
+	for (uint32_t id = 0; id < bridge->events.count; id++) {
+		sb_subscriber_list *before = list_at(table, id);
+		sb_subscriber_list *list;
+
+		if (!has_dead_item(before))
+			continue;
+		list = sb_subscriber_list_new(bridge, &bridge->host, before, NULL);
+		if (list == NULL) {
+			bridge->has_dead_items = true;
+			continue;
+		}
+		list->event_id = id;
+		install_chain(bridge, list);
+	}
+}
+
 void sb_roster_settle(stepbus_bridge *bridge)
 {
 	sb_subscription *over = NULL;
 
 	pthread_mutex_lock(&bridge->lock);
+	if (bridge->has_dead_items)
+		bury_dead_items_locked(bridge);
 	if (bridge->retired != NULL || bridge->leaving != NULL) {
 		sb_guard_barrier();
 		over = take_over_locked(bridge);
@@ -445,6 +541,28 @@ void sb_roster_settle(stepbus_bridge *bridge)
 	}
 }
 
+/* Callbacks run in lists that were retired and, on the loop thread, in the empty one. */
+static bool is_at_rest(stepbus_bridge *bridge)
+{
+	bool is_now;
+
+	sb_roster_settle(bridge);
+	pthread_mutex_lock(&bridge->lock);
+	is_now = bridge->retired == NULL && bridge->leaving == NULL && !bridge->has_dead_items &&
+		 !sb_guard_is_held(bridge->empty);
+	pthread_mutex_unlock(&bridge->lock);
+	return is_now;
+}
+
+void sb_roster_wait(stepbus_bridge *bridge)
+{
+	uint32_t round = 0;
+
+	sb_guard_barrier();
+	while (!is_at_rest(bridge))
+		sb_guard_backoff(&round);
+}
+
 void sb_roster_free(stepbus_bridge *bridge)
 {
 	sb_event_table *table = newest_table(bridge);
@@ -453,8 +571,12 @@ void sb_roster_free(stepbus_bridge *bridge)
 		sb_guard_wait(list);
 	if (bridge->empty != NULL)
 		sb_guard_wait(bridge->empty);
+	if (bridge->undeclared != NULL)
+		sb_guard_wait(bridge->undeclared);
 	sb_roster_settle(bridge);
 	sb_release(&bridge->host, bridge->empty);
+	sb_release(&bridge->host, bridge->undeclared);
+	sb_release(&bridge->host, bridge->visit);
 	while (table != NULL) {
 		sb_event_table *previous = table->previous;
 

@@ -9,15 +9,15 @@
 #include "bridge/bridge.h"
 
 /*
- * Opens an event id that is about to be given out: makes room for it, and lets those subscribe
- * whose pattern matches its name. Under the bridge's lock, as the next two.
+ * Makes room for the next event, and its list: all whose pattern matches its name. Under the
+ * bridge's lock, as the next two.
  */
-stepbus_status sb_roster_open(stepbus_bridge *bridge, uint32_t event_id, sb_slice name,
-			      stepbus_error *err);
-/* Says which event has the id. */
-void sb_roster_name(stepbus_bridge *bridge, const sb_event *event);
-/* Takes the opening back. */
-void sb_roster_close(stepbus_bridge *bridge, uint32_t event_id);
+stepbus_status sb_roster_prepare(stepbus_bridge *bridge, sb_slice name, sb_subscriber_list **out,
+				 stepbus_error *err);
+/* Lets the event be published. */
+void sb_roster_open(stepbus_bridge *bridge, const sb_event *event, sb_subscriber_list *list);
+/* Takes the preparation back. */
+void sb_roster_abandon(stepbus_bridge *bridge, sb_subscriber_list *list);
 
 /* spec was checked and has its defaults. destroy is not called where this fails. */
 stepbus_status sb_roster_subscribe(stepbus_bridge *bridge, sb_slice pattern,
@@ -29,6 +29,8 @@ bool sb_roster_has(stepbus_bridge *bridge, uint64_t id);
 /* Ends all subscriptions there are. */
 void sb_roster_clear(stepbus_bridge *bridge);
 
+/* Waits until no callback of the bridge runs. Not from inside one. */
+void sb_roster_wait(stepbus_bridge *bridge);
 /*
  * Tidies up what nobody uses any more; from a publisher that walked a retired list, before it
  * leaves it.

@@ -173,13 +173,27 @@ stepbus_status sb_routes_start(stepbus_subscriber *subscriber, stepbus_error *er
 	return status;
 }
 
+static bool has_subscription(stepbus_subscriber *subscriber)
+{
+	for (uint32_t i = 0; i < subscriber->route_count; i++)
+		if (atomic_load(&subscriber->routes[i].subscription_id) != 0)
+			return true;
+	return false;
+}
+
 stepbus_status sb_routes_stop(stepbus_subscriber *subscriber, stepbus_error *err)
 {
 	stepbus_status status = sb_bridge_check(subscriber->bridge, err);
+	uint32_t round = 0;
 
-	if (status == STEPBUS_OK)
-		unsubscribe_all(subscriber);
-	return status;
+	if (status != STEPBUS_OK)
+		return status;
+	unsubscribe_all(subscriber);
+	/* Another stop, from inside a callback perhaps, may have left something to wait for. */
+	while (!sb_bridge_is_inside(subscriber->bridge) && !has_subscription(subscriber) &&
+	       atomic_load_explicit(&subscriber->ref_count, memory_order_acquire) > 1)
+		sb_guard_backoff(&round);
+	return STEPBUS_OK;
 }
 
 void sb_routes_free(stepbus_subscriber *subscriber)

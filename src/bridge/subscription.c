@@ -84,6 +84,14 @@ static bool is_before(const sb_subscription *a, const sb_subscription *b)
 	return a->priority != b->priority ? a->priority > b->priority : a->id < b->id;
 }
 
+int sb_subscription_compare(const void *a, const void *b)
+{
+	const sb_subscription *left = *(sb_subscription *const *)a;
+	const sb_subscription *right = *(sb_subscription *const *)b;
+
+	return is_before(right, left) - is_before(left, right);
+}
+
 sb_subscriber_list *sb_subscriber_list_new(stepbus_bridge *bridge, const stepbus_host *host,
 					   const sb_subscriber_list *before, sb_subscription *added)
 {
@@ -108,5 +116,10 @@ sb_subscriber_list *sb_subscriber_list_new(stepbus_bridge *bridge, const stepbus
 		list->items[list->count++] = added;
 	for (uint32_t i = 0; i < list->count; i++)
 		list->items[i]->list_count++;
+	if (list->count == 1) {
+		list->deliver =
+			atomic_load_explicit(&list->items[0]->deliver, memory_order_relaxed);
+		list->target = list->items[0]->target;
+	}
 	return list;
 }

@@ -41,10 +41,13 @@ typedef struct sb_subscription {
 
 /* items are sorted: higher priority first, then the order of subscribing. */
 typedef struct sb_subscriber_list {
-	uint32_t count;
+	/* In a list of one, what its subscription delivers to; otherwise NULL. */
+	stepbus_event_fn deliver;
+	void *target;
 	_Atomic(uint32_t) is_retired; /* a publisher that walked it has tidying to do */
+	uint32_t count;
 	stepbus_bridge *bridge;
-	uint32_t event_id; /* while it waits to be installed */
+	uint32_t event_id;
 	struct sb_subscriber_list *next;
 	sb_subscription *items[];
 } sb_subscriber_list;
@@ -69,6 +72,9 @@ static inline sb_slice sb_subscription_pattern(const sb_subscription *subscripti
 {
 	return sb_slice_of(subscription->pattern, subscription->pattern_len);
 }
+
+/* The order of delivery, for arrays of sb_subscription pointers. */
+int sb_subscription_compare(const void *a, const void *b);
 
 /* Does nothing: what an ended subscription delivers to. */
 int32_t sb_subscription_deliver_nothing(void *target, uint32_t event_id, const void *payload,

@@ -138,6 +138,8 @@ static stepbus_status read_domain_spec(const stepbus_handler_spec *specs, size_t
 			"sizeof(stepbus_handler_spec)",
 			index, given->size, specs->size);
 	status = read_spec(given, spec, err);
+	if (status == STEPBUS_OK)
+		status = sb_argument_check_text(spec->domain, spec->domain_len, "domain", err);
 	if (status != STEPBUS_OK)
 		return status;
 	if (spec->domain_len > 0 &&
@@ -196,6 +198,10 @@ stepbus_status stepbus_registry_register_domain(stepbus_registry *registry, cons
 
 	if (status != STEPBUS_OK)
 		return status;
+	if (specs->size % _Alignof(stepbus_handler_spec) != 0)
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "stepbus_handler_spec has size %u, which no array of it could have",
+			       specs->size);
 	if (count == 0 || count > HANDLER_COUNT_MAX)
 		return sb_fail(err, STEPBUS_EINVAL, "count is %zu: 1 to %d is allowed", count,
 			       HANDLER_COUNT_MAX);

@@ -225,8 +225,8 @@ static void publish_error(const run *r)
 		sb_json_add_foreign(json, "error_type", parts[SB_RESULT_ERROR_TYPE]) &&
 		sb_json_add_foreign(json, "message", parts[SB_RESULT_ERROR_MESSAGE]);
 	if (sb_json_print_take(json, is_complete, &r->subscriber->host, &text, NULL) == STEPBUS_OK)
-		sb_publish(r->subscriber->bridge, r->subscriber->error_event_id, sb_text_data(text),
-			   sb_text_len(text), NULL);
+		sb_publish_news(r->subscriber->bridge, r->subscriber->error_event_id,
+				sb_text_data(text), sb_text_len(text), NULL);
 	sb_text_free(text);
 }
 
@@ -244,8 +244,8 @@ static stepbus_status submit(const run *r)
 		 * The result is kept: that a subscriber of the news refuses it changes nothing
 		 * about that.
 		 */
-		sb_publish(subscriber->bridge, subscriber->completion_event_id, &completion,
-			   sizeof completion, NULL);
+		sb_publish_news(subscriber->bridge, subscriber->completion_event_id, &completion,
+				sizeof completion, NULL);
 		return STEPBUS_OK;
 	}
 	sb_log(&subscriber->host,
@@ -385,6 +385,7 @@ stepbus_status sb_execution_start(stepbus_execution_subscriber *subscriber, step
 
 stepbus_status sb_execution_stop(stepbus_execution_subscriber *subscriber, stepbus_error *err)
 {
+	uint32_t round = 0;
 	stepbus_status status = sb_bridge_check(subscriber->bridge, err);
 	uint64_t id;
 
@@ -394,6 +395,11 @@ stepbus_status sb_execution_stop(stepbus_execution_subscriber *subscriber, stepb
 	/* It may have ended with the bridge's stop: then there is nothing to do. */
 	if (id != 0)
 		sb_roster_unsubscribe(subscriber->bridge, id, NULL);
+	/* Another stop, from inside a handler perhaps, may have left something to wait for. */
+	while (!sb_bridge_is_inside(subscriber->bridge) &&
+	       atomic_load(&subscriber->subscription_id) == 0 &&
+	       atomic_load_explicit(&subscriber->ref_count, memory_order_acquire) > 1)
+		sb_guard_backoff(&round);
 	sb_instances_clear(&subscriber->instances);
 	return STEPBUS_OK;
 }

@@ -145,6 +145,12 @@ static void release_shared(sb_instances *instances, sb_shared_instance *shared)
 	bool is_last;
 
 	pthread_mutex_lock(&instances->lock);
+	/* Its handler may have left while the factory ran, and the sweep have passed by then. */
+	if (!shared->is_doomed &&
+	    atomic_load_explicit(&shared->handler->is_removed, memory_order_acquire) != 0) {
+		sb_map_remove(&instances->by_handler, &shared->node);
+		shared->is_doomed = true;
+	}
 	is_last = --shared->use_count == 0 && shared->is_doomed;
 	pthread_mutex_unlock(&instances->lock);
 	if (is_last)

@@ -8,12 +8,13 @@
 #include "base/utf8.h"
 #include "registry/registry.h"
 
-enum { SHOWN_COUNT_MAX = 12, LIST_LEN = 640 };
+enum { SHOWN_COUNT_MAX = 12, LIST_LEN = 640, HINT_LEN = 192 };
 
 /* The first few names of the registry in sorted order. */
 typedef struct listing {
 	sb_slice names[SHOWN_COUNT_MAX];
 	size_t count;
+	size_t total; /* how many there are in all */
 } listing;
 
 static int compare(sb_slice a, sb_slice b)
@@ -39,7 +40,7 @@ static void insert(listing *l, sb_slice name)
 	l->names[place] = name;
 }
 
-static void write_list(const listing *l, size_t family_count, char text[LIST_LEN])
+static void write_list(const listing *l, char text[LIST_LEN])
 {
 	size_t len = 0;
 
@@ -47,8 +48,8 @@ static void write_list(const listing *l, size_t family_count, char text[LIST_LEN
 	for (size_t i = 0; i < l->count && len < LIST_LEN; i++)
 		len += (size_t)snprintf(text + len, LIST_LEN - len, "%s'%.*s'", i > 0 ? ", " : "",
 					(int)l->names[i].len, l->names[i].data);
-	if (family_count > l->count && len < LIST_LEN)
-		snprintf(text + len, LIST_LEN - len, ", and %zu more", family_count - l->count);
+	if (l->total > l->count && len < LIST_LEN)
+		(void)snprintf(text + len, LIST_LEN - len, ", and %zu more", l->total - l->count);
 }
 
 static void write_versions(const sb_family *family, char text[LIST_LEN])
@@ -84,43 +85,64 @@ static sb_slice name_of(const sb_family *family)
 	return sb_slice_z(family->key);
 }
 
-static bool is_of(const sb_family *family, const sb_handler_name *name)
+static sb_slice namespace_of(const sb_family *family)
 {
-	sb_slice own_name = name_of(family);
+	size_t name_len = name_of(family).len;
 
-	return sb_slice_is_equal(own_name, name->name) &&
-	       sb_slice_is_equal(sb_slice_of(family->key + own_name.len + 1,
-					     family->key_len - own_name.len - 1),
-				 name->handler_namespace);
+	return sb_slice_of(family->key + name_len + 1, family->key_len - name_len - 1);
 }
 
-stepbus_status sb_missing_fail(const sb_map *families, const sb_handler_name *name,
-			       stepbus_error *err)
+/* Goes through what is registered: the names of the namespace, and who has the name elsewhere. */
+static const sb_family *look_around(const sb_map *families, const sb_handler_name *name, listing *l,
+				    sb_nearest *nearest)
 {
-	sb_nearest nearest = sb_nearest_to(name->name);
-	listing l = { .count = 0 };
-	sb_shown shown_name, shown_namespace;
-	char list[LIST_LEN];
+	const sb_family *elsewhere = NULL;
 
-	if (err == NULL)
-		return STEPBUS_ENOTFOUND;
 	for (sb_map_node *node = sb_map_first(families); node != NULL; node = sb_map_next(node)) {
 		const sb_family *family = (const sb_family *)(const void *)node;
 
-		if (is_of(family, name))
-			return fail_version(family, name, err);
-		insert(&l, name_of(family));
-		sb_nearest_offer(&nearest, name_of(family));
+		if (sb_slice_is_equal(namespace_of(family), name->handler_namespace)) {
+			insert(l, name_of(family));
+			sb_nearest_offer(nearest, name_of(family));
+			l->total++;
+		} else if (sb_slice_is_equal(name_of(family), name->name)) {
+			elsewhere = family;
+		}
 	}
-	write_list(&l, sb_map_count(families), list);
+	return elsewhere;
+}
+
+static void write_hint(const sb_family *elsewhere, sb_slice nearest, char text[HINT_LEN])
+{
+	text[0] = '\0';
+	if (elsewhere != NULL)
+		(void)snprintf(text, HINT_LEN, " (namespace '%.*s' has one)",
+			       (int)namespace_of(elsewhere).len, namespace_of(elsewhere).data);
+	else if (nearest.len > 0)
+		(void)snprintf(text, HINT_LEN, " (did you mean '%.*s'?)", (int)nearest.len,
+			       nearest.data);
+}
+
+stepbus_status sb_missing_fail(const sb_table *table, const sb_handler_name *name,
+			       stepbus_error *err)
+{
+	const sb_family *family = sb_table_find_family(table, name);
+	sb_nearest nearest = sb_nearest_to(name->name);
+	listing l = { .count = 0 };
+	sb_shown shown_name, shown_namespace;
+	char list[LIST_LEN], hint[HINT_LEN];
+
+	if (err == NULL)
+		return STEPBUS_ENOTFOUND;
+	if (family != NULL)
+		return fail_version(family, name, err);
+	write_hint(look_around(&table->families, name, &l, &nearest), nearest.best, hint);
+	write_list(&l, list);
 	return sb_fail(err, STEPBUS_ENOTFOUND,
-		       "no handler registered for '%s' in namespace '%s'%s%.*s%s. Registered "
-		       "handlers: [%s]. Register it "
-		       "before its steps run",
+		       "no handler registered for '%s' in namespace '%s'%s. Registered handlers: "
+		       "[%s]. Register it before its steps run",
 		       sb_show(&shown_name, name->name.data, name->name.len),
 		       sb_show(&shown_namespace, name->handler_namespace.data,
 			       name->handler_namespace.len),
-		       nearest.best.len > 0 ? " (did you mean '" : "", (int)nearest.best.len,
-		       nearest.best.len > 0 ? nearest.best.data : "",
-		       nearest.best.len > 0 ? "'?)" : "", list);
+		       hint, list);
 }

@@ -3,11 +3,10 @@
 #ifndef SB_REGISTRY_MISSING_H
 #define SB_REGISTRY_MISSING_H
 
-#include "base/map.h"
-#include "registry/definition.h"
+#include "registry/table.h"
 
-/* STEPBUS_ENOTFOUND with a message. families is the registry's, under its lock. */
-stepbus_status sb_missing_fail(const sb_map *families, const sb_handler_name *name,
+/* STEPBUS_ENOTFOUND with a message. Under the registry's lock. */
+stepbus_status sb_missing_fail(const sb_table *table, const sb_handler_name *name,
 			       stepbus_error *err);
 
 #endif

@@ -64,14 +64,40 @@ void sb_registry_observe(stepbus_registry *registry, const sb_registry_observer 
 	pthread_mutex_lock(&registry->lock);
 	registry->observer = *observer;
 	pthread_mutex_unlock(&registry->lock);
+	/* From inside the observer itself there is nothing to wait for but ourselves. */
+	if (!sb_guard_is_held_here(&registry->observer))
+		sb_guard_wait(&registry->observer);
 }
 
-/* What a change leaves to say, once nothing is locked. */
-static void announce(stepbus_registry *registry, const sb_registry_observer *observer,
-		     const stepbus_handler *handler, bool is_registered)
+/*
+ * Tells the observer. It is read anew each time, and named in a frame meanwhile, so that who takes
+ * it away can wait until it is not being told anything. Without a frame to have, the news is not
+ * told.
+ */
+static void tell_observer(stepbus_registry *registry, const stepbus_handler *handler,
+			  bool is_registered)
+{
+	sb_guard_thread *thread = sb_guard_thread_get();
+	sb_registry_observer observer;
+	sb_guard_frame *frame;
+
+	if (thread == NULL || sb_guard_is_full(thread))
+		return;
+	frame = sb_guard_push(thread);
+	pthread_mutex_lock(&registry->lock);
+	observer = registry->observer;
+	sb_guard_hold(&frame->item, &registry->observer);
+	pthread_mutex_unlock(&registry->lock);
+	if (observer.changed != NULL)
+		observer.changed(observer.user_data, &handler->spec, is_registered);
+	sb_guard_pop(thread, frame);
+}
+
+static void log_change(stepbus_registry *registry, const stepbus_handler *handler,
+		       bool is_registered)
 {
 	const sb_handler_name name = sb_handler_name_of(handler);
-	char entity_id[SB_TABLE_KEY_LEN_MAX];
+	char entity_id[SB_TABLE_KEY_LEN_MAX + 1];
 	size_t len = name.handler_namespace.len;
 
 	memcpy(entity_id, name.handler_namespace.data, len);
@@ -89,18 +115,22 @@ static void announce(stepbus_registry *registry, const sb_registry_observer *obs
 				 .event_type = is_registered ? "registered" : "unregistered",
 				 .entity_type = "handler",
 				 .entity_id = sb_slice_of(entity_id, len + name.version.len) });
-	if (observer->changed != NULL)
-		observer->changed(observer->user_data, &handler->spec, is_registered);
+}
+
+/* What a change leaves to say, once nothing is locked. */
+static void announce(stepbus_registry *registry, const stepbus_handler *handler, bool is_registered)
+{
+	log_change(registry, handler, is_registered);
+	tell_observer(registry, handler, is_registered);
 }
 
 /* Lets go of handlers that were taken out, and tells of each. handlers is an array of count. */
-static void part_with(stepbus_registry *registry, const sb_registry_observer *observer,
-		      stepbus_handler **handlers, size_t count)
+static void part_with(stepbus_registry *registry, stepbus_handler **handlers, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (handlers[i] == NULL)
 			continue;
-		announce(registry, observer, handlers[i], false);
+		announce(registry, handlers[i], false);
 		sb_handler_unref(handlers[i]);
 	}
 }
@@ -243,7 +273,6 @@ static stepbus_status put_all_in(stepbus_registry *registry, group *g, stepbus_e
 stepbus_status sb_registry_register(stepbus_registry *registry, const stepbus_handler_spec *specs,
 				    size_t count, stepbus_error *err)
 {
-	sb_registry_observer observer;
 	group g = { 0 };
 	stepbus_status status = check_change(registry, err);
 
@@ -256,15 +285,14 @@ stepbus_status sb_registry_register(stepbus_registry *registry, const stepbus_ha
 	status = check_change(registry, err);
 	if (status == STEPBUS_OK)
 		status = put_all_in(registry, &g, err);
-	observer = registry->observer;
 	pthread_mutex_unlock(&registry->lock);
 	if (status != STEPBUS_OK) {
 		abandon_group(registry, &g);
 		return status;
 	}
-	part_with(registry, &observer, g.replaced, count);
+	part_with(registry, g.replaced, count);
 	for (size_t i = 0; i < count; i++) {
-		announce(registry, &observer, g.added[i], true);
+		announce(registry, g.added[i], true);
 		sb_handler_unref(g.added[i]);
 	}
 	free_group(registry, &g);
@@ -285,42 +313,45 @@ static size_t count_versions(const sb_family *family)
 static stepbus_status take_out(stepbus_registry *registry, const sb_handler_name *name,
 			       stepbus_handler ***out, size_t *count, stepbus_error *err)
 {
+	size_t handlers_count;
 	sb_family *family = sb_table_find_family(&registry->table, name);
 	sb_entry *one = name->version.len > 0 ? sb_table_find(&registry->table, name) : NULL;
 	stepbus_handler **handlers;
 
 	if (family == NULL || (name->version.len > 0 && one == NULL))
-		return sb_missing_fail(&registry->table.families, name, err);
-	*count = one != NULL ? 1 : count_versions(family);
-	handlers = sb_alloc_array(&registry->host, *count, sizeof *handlers);
+		return sb_missing_fail(&registry->table, name, err);
+	handlers_count = one != NULL ? 1 : count_versions(family);
+	handlers = sb_alloc_array(&registry->host, handlers_count, sizeof *handlers);
 	if (handlers == NULL)
 		return sb_fail_memory(err, "unregister a handler");
 	sb_gate_close(&registry->gate);
 	if (one != NULL)
 		handlers[0] = remove_entry(registry, one);
 	/* The family goes with its last version. */
-	for (size_t i = 0; one == NULL && i < *count; i++)
+	for (size_t i = 0; one == NULL && i < handlers_count; i++)
 		handlers[i] = remove_entry(registry, family->versions);
 	sb_gate_open(&registry->gate);
 	*out = handlers;
+	*count = handlers_count;
 	return STEPBUS_OK;
 }
 
 stepbus_status sb_registry_unregister(stepbus_registry *registry, const sb_handler_name *name,
 				      stepbus_error *err)
 {
-	sb_registry_observer observer;
 	stepbus_handler **handlers = NULL;
 	size_t count = 0;
-	stepbus_status status;
+	stepbus_status status = sb_registry_check(registry, err);
 
+	/* Before the lock, which in a forked child may be held by nobody who could open it. */
+	if (status != STEPBUS_OK)
+		return status;
 	pthread_mutex_lock(&registry->lock);
 	status = check_change(registry, err);
 	if (status == STEPBUS_OK)
 		status = take_out(registry, name, &handlers, &count, err);
-	observer = registry->observer;
 	pthread_mutex_unlock(&registry->lock);
-	part_with(registry, &observer, handlers, count);
+	part_with(registry, handlers, count);
 	sb_release(&registry->host, handlers);
 	return status;
 }
@@ -349,19 +380,12 @@ static sb_entry *empty_locked(stepbus_registry *registry)
 	return chain;
 }
 
-static void empty(stepbus_registry *registry)
+static void part_with_chain(stepbus_registry *registry, sb_entry *chain)
 {
-	sb_registry_observer observer;
-	sb_entry *chain;
-
-	pthread_mutex_lock(&registry->lock);
-	chain = empty_locked(registry);
-	observer = registry->observer;
-	pthread_mutex_unlock(&registry->lock);
 	while (chain != NULL) {
 		sb_entry *next = chain->next_new;
 
-		part_with(registry, &observer, &chain->handler, 1);
+		part_with(registry, &chain->handler, 1);
 		sb_release(&registry->host, chain);
 		chain = next;
 	}
@@ -369,18 +393,30 @@ static void empty(stepbus_registry *registry)
 
 stepbus_status sb_registry_clear(stepbus_registry *registry, stepbus_error *err)
 {
-	stepbus_status status = check_change(registry, err);
+	stepbus_status status = sb_registry_check(registry, err);
+	sb_entry *chain = NULL;
 
+	if (status != STEPBUS_OK)
+		return status;
+	pthread_mutex_lock(&registry->lock);
+	status = check_change(registry, err);
 	if (status == STEPBUS_OK)
-		empty(registry);
+		chain = empty_locked(registry);
+	pthread_mutex_unlock(&registry->lock);
+	part_with_chain(registry, chain);
 	return status;
 }
 
 void sb_registry_free(stepbus_registry *registry)
 {
+	sb_entry *chain;
+
 	if (registry == NULL || sb_registry_check(registry, NULL) != STEPBUS_OK)
 		return;
-	empty(registry);
+	pthread_mutex_lock(&registry->lock);
+	chain = empty_locked(registry);
+	pthread_mutex_unlock(&registry->lock);
+	part_with_chain(registry, chain);
 	dispose(registry);
 }
 
@@ -402,12 +438,11 @@ stepbus_status sb_registry_resolve(stepbus_registry *registry, const sb_handler_
 				   bool is_exact, stepbus_handler **out, stepbus_error *err)
 {
 	sb_guard_thread *thread = sb_guard_thread_get();
-	sb_guard_frame *frame;
 	sb_entry *entry = NULL;
 
 	if (sb_unlikely(thread == NULL))
 		return sb_fail_memory(err, "resolve a handler");
-	frame = sb_gate_enter(&registry->gate, thread);
+	sb_gate_enter(&registry->gate, thread);
 	if (name->version.len > 0)
 		entry = sb_table_find(&registry->table, name);
 	if (entry == NULL && !is_exact)
@@ -415,11 +450,11 @@ stepbus_status sb_registry_resolve(stepbus_registry *registry, const sb_handler_
 	/* Inside the gate, where nobody can let go of the last reference. */
 	if (entry != NULL)
 		sb_handler_ref(*out = entry->handler);
-	sb_gate_leave(thread, frame);
+	sb_gate_leave(thread);
 	if (sb_likely(entry != NULL))
 		return STEPBUS_OK;
 	pthread_mutex_lock(&registry->lock);
-	sb_missing_fail(&registry->table.families, name, err);
+	sb_missing_fail(&registry->table, name, err);
 	pthread_mutex_unlock(&registry->lock);
 	return STEPBUS_ENOTFOUND;
 }
@@ -427,15 +462,14 @@ stepbus_status sb_registry_resolve(stepbus_registry *registry, const sb_handler_
 bool sb_registry_is_registered(stepbus_registry *registry, const sb_handler_name *name)
 {
 	sb_guard_thread *thread = sb_guard_thread_get();
-	sb_guard_frame *frame;
 	bool is_there;
 
 	if (thread == NULL)
 		return false;
-	frame = sb_gate_enter(&registry->gate, thread);
+	sb_gate_enter(&registry->gate, thread);
 	is_there = name->version.len > 0 ? sb_table_find(&registry->table, name) != NULL :
 					   sb_table_find_family(&registry->table, name) != NULL;
-	sb_gate_leave(thread, frame);
+	sb_gate_leave(thread);
 	return is_there;
 }
 

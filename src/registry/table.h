@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table behind the registry: handlers by namespace, name and version, and the versions of each name in
- * order. Not locked: its owner lets finding run beside finding, and changing alone.
+ * The table behind the registry: handlers by namespace, name and version, and the versions of each
+ * name in order. Not locked: its owner lets finding run beside finding, and changing alone.
  */
 #ifndef SB_REGISTRY_TABLE_H
 #define SB_REGISTRY_TABLE_H
@@ -41,7 +41,9 @@ sb_family *sb_table_find_family(const sb_table *table, const sb_handler_name *na
 /* The way to a version that is not there, or was not asked for; NULL: there is none. */
 sb_entry *sb_table_fall_back(const sb_table *table, const sb_handler_name *name);
 
-/* Adds a handler whose name is not there, with the caller's reference to it. NULL: out of memory. */
+/*
+ * Adds a handler whose name is not there, with the caller's reference to it. NULL: out of memory.
+ */
 sb_entry *sb_table_add(sb_table *table, stepbus_handler *handler);
 /* Takes an entry out. The caller gets its reference to the handler. */
 stepbus_handler *sb_table_remove(sb_table *table, sb_entry *entry);

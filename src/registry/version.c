@@ -42,9 +42,11 @@ static int compare_bytes(sb_slice a, sb_slice b)
 /* Takes one number and the dot behind it; 0 where there is none any more. */
 static uint64_t take_part(sb_slice *text)
 {
+	size_t len = text->len;
 	uint64_t number = take_number(text);
 
-	if (text->len > 1 && text->data[0] == '.' && text->data[1] >= '0' && text->data[1] <= '9')
+	if (text->len < len && text->len > 1 && text->data[0] == '.' && text->data[1] >= '0' &&
+	    text->data[1] <= '9')
 		*text = skip(*text, 1);
 	return number;
 }

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#include "support/thread.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "support/cmocka.h"
+
+static void *thread_main(void *context)
+{
+	test_thread *thread = context;
+
+	atomic_store(&thread->id, (pid_t)syscall(SYS_gettid));
+	thread->run(thread->context);
+	atomic_store(&thread->has_ended, true);
+	return NULL;
+}
+
+void test_thread_start(test_thread *thread, void (*run)(void *context), void *context)
+{
+	thread->run = run;
+	thread->context = context;
+	atomic_store(&thread->id, 0);
+	atomic_store(&thread->has_ended, false);
+	assert_int_equal(pthread_create(&thread->thread, NULL, thread_main, thread), 0);
+}
+
+void test_thread_join(test_thread *thread)
+{
+	assert_int_equal(pthread_join(thread->thread, NULL), 0);
+}
+
+/* The state letter of a thread of this process: the field behind its name in parentheses. */
+static char state_of(pid_t id)
+{
+	char path[64], line[256];
+	const char *name_end = NULL;
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)id);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return 'X';
+	if (fgets(line, sizeof line, file) != NULL)
+		name_end = strrchr(line, ')');
+	fclose(file);
+	return name_end != NULL && name_end[1] == ' ' ? name_end[2] : 'X';
+}
+
+void test_thread_await_sleep(const test_thread *thread)
+{
+	/* One look may meet it in a short wait on its way. */
+	const int wanted_count = 5;
+	int seen_count = 0;
+
+	while (seen_count < wanted_count && !atomic_load(&thread->has_ended)) {
+		pid_t id = atomic_load(&thread->id);
+
+		seen_count = id != 0 && state_of(id) == 'S' ? seen_count + 1 : 0;
+		sched_yield();
+	}
+}
+
+void test_semaphore_wait(sem_t *semaphore)
+{
+	while (sem_wait(semaphore) != 0 && errno == EINTR)
+		;
+}

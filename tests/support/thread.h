@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads for tests: one function each, and a way to wait until one of them sleeps in the kernel,
+ * so that a test can show that somebody waits without waiting itself for a time.
+ */
+#ifndef TESTS_SUPPORT_THREAD_H
+#define TESTS_SUPPORT_THREAD_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+typedef struct test_thread {
+	pthread_t thread;
+	void (*run)(void *context);
+	void *context;
+	_Atomic(pid_t) id;
+	_Atomic(bool) has_ended;
+} test_thread;
+
+/* The test_thread must stay where it is until it is joined. */
+void test_thread_start(test_thread *thread, void (*run)(void *context), void *context);
+void test_thread_join(test_thread *thread);
+/* Returns when the thread sleeps in a system call (or has ended). */
+void test_thread_await_sleep(const test_thread *thread);
+
+/* As sem_wait, without its interruptions. */
+void test_semaphore_wait(sem_t *semaphore);
+
+#endif
