@@ -61,7 +61,7 @@ help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
 	@echo "Settings: CC CFLAGS LDFLAGS PREFIX DESTDIR OUT VARIANT=release|asan|tsan"
 
-all: $(SHARED) $(STATIC) $(OUT)/libstepbus.so $(OUT)/stepbus.pc ## build the libraries
+all: $(SHARED) $(STATIC) $(OUT)/libstepbus.so ## build the libraries
 
 demo: $(OUT)/examples/flow ## build what is needed and show the flow of a step, end to end
 	@$(OUT)/examples/flow
@@ -97,7 +97,8 @@ install: all ## install under PREFIX (/usr/local), below DESTDIR
 	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/libstepbus.a
 	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/libstepbus.so.$(SOVERSION)
 	ln -sf libstepbus.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libstepbus.so
-	install -m 644 $(OUT)/stepbus.pc $(DESTDIR)$(LIBDIR)/pkgconfig/stepbus.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+		-e 's|@VERSION@|$(VERSION)|' tools/stepbus.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/stepbus.pc
 
 uninstall: ## take away what install put there
 	rm -f $(DESTDIR)$(INCLUDEDIR)/stepbus.h $(DESTDIR)$(LIBDIR)/libstepbus.a \
@@ -130,11 +131,6 @@ $(STATIC): $(OBJECTS)
 	$(OBJCOPY) --wildcard --keep-global-symbol='stepbus_*' $(OUT)/stepbus-all.o
 	@rm -f $@
 	$(AR) rcs $@ $(OUT)/stepbus-all.o
-
-$(OUT)/stepbus.pc: tools/stepbus.pc.in Makefile
-	@mkdir -p $(@D)
-	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-		-e 's|@VERSION@|$(VERSION)|' $< > $@
 
 # Tests see the insides; examples see what a user sees.
 $(OUT)/tests/%: $(OUT)/tests/%.o $(OBJECTS) $(SUPPORT)

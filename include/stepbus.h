@@ -963,6 +963,7 @@ typedef struct stepbus_registry stepbus_registry;
 
 /**
  * A resolved handler, held by a reference that its holder gives back with stepbus_handler_unref.
+ * Cheapest on the thread that resolved it.
  */
 typedef struct stepbus_handler stepbus_handler;
 
@@ -1207,7 +1208,7 @@ STEPBUS_API stepbus_status stepbus_registry_resolve(stepbus_registry *registry,
 						    stepbus_handler **out, stepbus_error *err);
 
 /**
- * Takes one more reference to a handler.
+ * Takes one more reference to a handler that the caller holds.
  *
  * threads  any.
  * errors   none.

@@ -37,7 +37,9 @@ done
 
 # Programs of the shell count as one test each.
 for script in tests/scripts/*.sh; do
-	[ "${SCRIPTS:-1}" = 1 ] && [ -e "$script" ] || continue
+	if [ "${SCRIPTS:-1}" != 1 ] || [ ! -e "$script" ]; then
+		continue
+	fi
 	if timeout "${TEST_TIMEOUT_S:-120}" "$script" >"$log" 2>&1; then
 		printf '%-28s passed\n' "${script##*/}"
 		passed=$((passed + 1))

@@ -17,6 +17,10 @@ sb_fail(stepbus_error *err, stepbus_status code, const char *format, ...);
 /* "cannot <what>: out of memory". */
 stepbus_status sb_fail_memory(stepbus_error *err, const char *what);
 
+/* Puts a text in front of a message that a lower layer wrote, for what only the caller knows. */
+__attribute__((format(printf, 2, 3))) void sb_fail_where(stepbus_error *err, const char *format,
+							 ...);
+
 /* A breach of our own promises: better to stop the process here than to go on with broken state. */
 #define sb_assert(condition)              \
 	do {                              \

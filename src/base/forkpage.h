@@ -11,10 +11,11 @@
 #include "include/stepbus.h"
 
 /*
- * len bytes, zeroed, at most one page. *out NULL and STEPBUS_ESYSTEM where the system has none to
- * give.
+ * len bytes, zeroed, at most one page; from the host's allocator where its memory can be marked so,
+ * which keeps the page within what a leak checker looks at, else from the system.
  */
-stepbus_status sb_forkpage_new(size_t len, void **out, stepbus_error *err);
-void sb_forkpage_free(void *page);
+stepbus_status sb_forkpage_new(const stepbus_host *host, size_t len, void **out,
+			       stepbus_error *err);
+void sb_forkpage_free(const stepbus_host *host, void *page);
 
 #endif

@@ -24,6 +24,12 @@ void sb_gate_free(sb_gate *gate);
 void sb_gate_close(sb_gate *gate);
 void sb_gate_open(sb_gate *gate);
 
+/* What a frame names to keep the gate itself from going, without being inside. */
+static inline const void *sb_gate_keeper(const sb_gate *gate)
+{
+	return &gate->lock;
+}
+
 /* Waits for the writer. For sb_gate_enter. */
 void sb_gate_wait(sb_gate *gate);
 

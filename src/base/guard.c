@@ -13,7 +13,9 @@
 
 const sb_guard_thread sb_guard_nobody = { .frames[0].group = &sb_guard_nobody };
 /* Nobody writes through it: who finds it gets a block of its own first. */
-_Thread_local sb_guard_thread *sb_guard_self = (sb_guard_thread *)(uintptr_t)&sb_guard_nobody;
+#define NOBODY \
+	((sb_guard_thread *)(uintptr_t)&sb_guard_nobody) /* NOLINT(performance-no-int-to-ptr) */
+_Thread_local sb_guard_thread *sb_guard_self = NOBODY;
 bool sb_guard_is_fenced;
 
 static _Atomic(sb_guard_thread *) threads;
@@ -32,7 +34,7 @@ static void give_back(void *block)
 {
 	sb_guard_thread *thread = block;
 
-	sb_guard_self = (sb_guard_thread *)(uintptr_t)&sb_guard_nobody;
+	sb_guard_self = NOBODY;
 	atomic_store_explicit(&thread->is_taken, 0, memory_order_release);
 }
 
@@ -157,6 +159,94 @@ bool sb_guard_is_walked(const void *group)
 bool sb_guard_is_held_here(const void *object)
 {
 	return sb_guard_self != &sb_guard_nobody && is_named_by(sb_guard_self, object);
+}
+
+/* The place of a loan of the calling thread; SB_GUARD_LOAN_COUNT: it has none. */
+static uint32_t find_loan(const sb_guard_thread *thread, const void *named)
+{
+	for (uint32_t i = thread->loan_count; i-- > 0;)
+		if (atomic_load_explicit(&thread->loans[i], memory_order_relaxed) == named)
+			return i;
+	return SB_GUARD_LOAN_COUNT;
+}
+
+/* Empties a place; the count goes down to the last one that is not empty. */
+static void drop_loan(sb_guard_thread *thread, uint32_t place)
+{
+	if (place < SB_GUARD_LOAN_COUNT)
+		atomic_store_explicit(&thread->loans[place], NULL, memory_order_release);
+	while (thread->loan_count > 0 &&
+	       atomic_load_explicit(&thread->loans[thread->loan_count - 1], memory_order_relaxed) ==
+		       NULL)
+		thread->loan_count--;
+}
+
+bool sb_guard_give_back_slowly(const void *named, const _Atomic(uint32_t) *state)
+{
+	sb_guard_thread *thread = sb_guard_self;
+	const void *object = sb_guard_group(named);
+	uint32_t place = find_loan(thread, named);
+	uint32_t round = 0;
+
+	/* Not borrowed by this thread, or taken off it by who called it in. */
+	if (place == SB_GUARD_LOAN_COUNT) {
+		if (thread != &sb_guard_nobody)
+			drop_loan(thread, place);
+		return false;
+	}
+	sb_guard_hold(&thread->loans[place], sb_guard_leaving(object));
+	if (atomic_load_explicit(state, memory_order_acquire) == SB_GUARD_LENDING) {
+		drop_loan(thread, place);
+		return true;
+	}
+	/*
+	 * It is being called in: stay to be counted, and give back what the loan was turned into.
+	 */
+	sb_guard_hold(&thread->loans[place], object);
+	while (atomic_load_explicit(state, memory_order_acquire) != SB_GUARD_CALLED_IN)
+		sb_guard_backoff(&round);
+	drop_loan(thread, place);
+	return false;
+}
+
+/*
+ * Takes the loans of an object off a thread. One that is on its way back will be gone in a moment,
+ * or return to be counted. One that sets out just now is counted already, and finds that out
+ * itself.
+ */
+static uint32_t take_loans(sb_guard_thread *thread, const void *object)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < SB_GUARD_LOAN_COUNT; i++) {
+		const void *named = atomic_load_explicit(&thread->loans[i], memory_order_acquire);
+		uint32_t round = 0;
+
+		while (named == sb_guard_leaving(object)) {
+			sb_guard_backoff(&round);
+			named = atomic_load_explicit(&thread->loans[i], memory_order_acquire);
+		}
+		if (named != object)
+			continue;
+		count++;
+		atomic_compare_exchange_strong(&thread->loans[i], &named, NULL);
+	}
+	return count;
+}
+
+void sb_guard_call_in(const void *object, _Atomic(uint32_t) *state, _Atomic(uint64_t) *ref_count)
+{
+	sb_guard_thread *thread = atomic_load_explicit(&threads, memory_order_acquire);
+	uint32_t count = 0;
+
+	if (atomic_load_explicit(state, memory_order_acquire) == SB_GUARD_CALLED_IN)
+		return;
+	atomic_store_explicit(state, SB_GUARD_CALLING_IN, memory_order_seq_cst);
+	sb_guard_barrier();
+	for (; thread != NULL; thread = thread->next)
+		count += take_loans(thread, object);
+	atomic_fetch_add_explicit(ref_count, count, memory_order_relaxed);
+	atomic_store_explicit(state, SB_GUARD_CALLED_IN, memory_order_release);
 }
 
 void sb_guard_backoff(uint32_t *round)

@@ -27,7 +27,7 @@
  * How deep callbacks of hosts may nest, and how many frames there are: the rest is for what the
  * library does of its own accord in the innermost one.
  */
-enum { SB_GUARD_NEST_MAX = 32, SB_GUARD_FRAME_COUNT = 40 };
+enum { SB_GUARD_NEST_MAX = 32, SB_GUARD_FRAME_COUNT = 40, SB_GUARD_LOAN_COUNT = 16 };
 
 typedef struct sb_guard_frame {
 	_Atomic(const void *) group; /* for the bridge: the subscriber list that is being walked */
@@ -42,6 +42,8 @@ typedef struct sb_guard_frame {
 typedef struct sb_guard_thread {
 	sb_guard_frame frames[SB_GUARD_FRAME_COUNT];
 	_Atomic(const void *) gate;
+	_Atomic(const void *) loans[SB_GUARD_LOAN_COUNT];
+	uint32_t loan_count;
 	sb_guard_frame *top; /* the next free frame; only its own thread reads it */
 	struct sb_guard_thread *next;
 	_Atomic(uint32_t) is_taken;
@@ -74,7 +76,10 @@ static inline bool sb_guard_is_full(const sb_guard_thread *thread)
 
 static inline bool sb_guard_is_too_deep(const sb_guard_thread *thread)
 {
-	return thread->top >= thread->frames + SB_GUARD_NEST_MAX;
+	bool has_outermost =
+		atomic_load_explicit(&thread->frames[0].group, memory_order_relaxed) != NULL;
+
+	return thread->top - thread->frames - 1 + has_outermost >= SB_GUARD_NEST_MAX;
 }
 
 /* Opens a frame of the stack, which is not full. */
@@ -94,7 +99,8 @@ static inline void sb_guard_hold(_Atomic(const void *) *place, const void *objec
 		__sync_synchronize();
 		return;
 	}
-	atomic_store_explicit(place, object, memory_order_relaxed);
+	/* Release, since naming the next thing is leaving the one before. */
+	atomic_store_explicit(place, object, memory_order_release);
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
@@ -118,6 +124,52 @@ static inline void sb_guard_pop(sb_guard_thread *thread, sb_guard_frame *frame)
 	if (frame != thread->frames)
 		thread->top = frame;
 }
+
+/*
+ * Loans: references to a counted object that cost no atomic operation as long as each thread gives
+ * back what it borrowed. An object is lent only where nobody can be calling it in (through a gate,
+ * say). Calling it in turns all its loans into counted references, and from then on it is counted
+ * only: *state goes from LENDING over CALLING_IN to CALLED_IN and stays there.
+ */
+enum { SB_GUARD_LENDING = 0, SB_GUARD_CALLING_IN = 1, SB_GUARD_CALLED_IN = 2 };
+
+/* False where it is not lent any more, or the thread has no room for a loan: then count. */
+static inline bool sb_guard_borrow(sb_guard_thread *thread, const void *object,
+				   const _Atomic(uint32_t) *state)
+{
+	if (sb_unlikely(thread->loan_count == SB_GUARD_LOAN_COUNT ||
+			atomic_load_explicit(state, memory_order_acquire) != SB_GUARD_LENDING))
+		return false;
+	sb_guard_hold(&thread->loans[thread->loan_count], object);
+	thread->loan_count++;
+	return true;
+}
+
+bool sb_guard_give_back_slowly(const void *object, const _Atomic(uint32_t) *state);
+
+/* True: it was a loan of this thread. False: a counted reference must be given back instead. */
+static inline bool sb_guard_give_back(const void *object, const _Atomic(uint32_t) *state)
+{
+	sb_guard_thread *thread = sb_guard_self;
+	uint32_t last = thread->loan_count - 1;
+
+	/* Nearly always it is the last one that was taken. */
+	if (sb_unlikely(last >= SB_GUARD_LOAN_COUNT ||
+			atomic_load_explicit(&thread->loans[last], memory_order_relaxed) != object))
+		return sb_guard_give_back_slowly(object, state);
+	/*
+	 * On its way back: now either we see that it is called in, or the caller sees us leaving.
+	 */
+	sb_guard_hold(&thread->loans[last], sb_guard_leaving(object));
+	if (sb_unlikely(atomic_load_explicit(state, memory_order_acquire) != SB_GUARD_LENDING))
+		return sb_guard_give_back_slowly(sb_guard_leaving(object), state);
+	atomic_store_explicit(&thread->loans[last], NULL, memory_order_release);
+	thread->loan_count = last;
+	return true;
+}
+
+/* Adds the loans to *ref_count. Nobody can borrow meanwhile, and one thread at a time. */
+void sb_guard_call_in(const void *object, _Atomic(uint32_t) *state, _Atomic(uint64_t) *ref_count);
 
 /* Orders the marking of an object before the reading of all frames. */
 void sb_guard_barrier(void);

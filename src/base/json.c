@@ -158,7 +158,7 @@ static sb_json_field field_of(const sb_json *item)
 
 static const sb_json *find_field(const sb_json *document, sb_slice name)
 {
-	const sb_json *item = cJSON_IsObject(document) ? document->child : NULL;
+	const sb_json *item = document != NULL && cJSON_IsObject(document) ? document->child : NULL;
 
 	while (item != NULL && !sb_slice_is_equal(sb_slice_z(item->string), name))
 		item = item->next;

@@ -27,7 +27,9 @@ static inline sb_slice sb_slice_z(const char *text)
 
 static inline bool sb_slice_is_equal(sb_slice a, sb_slice b)
 {
-	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+	if (a.len != b.len || a.data == NULL || b.data == NULL)
+		return a.len == b.len && a.len == 0;
+	return memcmp(a.data, b.data, a.len) == 0;
 }
 
 /* A text of its own, with its own copy of the allocator: it may outlive what made it. */

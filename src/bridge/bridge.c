@@ -152,7 +152,7 @@ stepbus_status sb_bridge_new(const stepbus_bridge_options *options, stepbus_brid
 	stepbus_status status = sb_host_fill(options->host, &host, err);
 
 	if (status == STEPBUS_OK)
-		status = sb_forkpage_new(sizeof *bridge, &page, err);
+		status = sb_forkpage_new(&host, sizeof *bridge, &page, err);
 	if (status != STEPBUS_OK)
 		return status;
 	bridge = page;
@@ -172,12 +172,14 @@ stepbus_status sb_bridge_new(const stepbus_bridge_options *options, stepbus_brid
 
 void sb_bridge_dispose(stepbus_bridge *bridge)
 {
+	stepbus_host host = bridge->host;
+
 	sb_loop_free(atomic_exchange(&bridge->delivery.loop, NULL));
 	sb_roster_free(bridge);
 	sb_events_free(&bridge->events);
 	sb_delivery_free(&bridge->delivery);
 	pthread_mutex_destroy(&bridge->lock);
-	sb_forkpage_free(bridge);
+	sb_forkpage_free(&host, bridge);
 }
 
 void sb_bridge_free(stepbus_bridge *bridge)
@@ -250,7 +252,8 @@ const sb_event *sb_bridge_event_of(const stepbus_bridge *bridge, uint32_t event_
 {
 	const sb_event_table *table = atomic_load_explicit(&bridge->table, memory_order_acquire);
 
-	if (event_id >= table->capacity)
+	/* No table: in a forked child. */
+	if (table == NULL || event_id >= table->capacity)
 		return NULL;
 	return atomic_load_explicit(&table->events[event_id], memory_order_acquire);
 }
@@ -284,7 +287,7 @@ stepbus_status sb_bridge_declare(stepbus_bridge *bridge, const stepbus_event_inf
 	pthread_mutex_lock(&bridge->lock);
 	status = declare_locked(bridge, info, &event, err);
 	pthread_mutex_unlock(&bridge->lock);
-	if (status == STEPBUS_OK && event_id != NULL)
+	if (status == STEPBUS_OK && event != NULL && event_id != NULL)
 		*event_id = event->id;
 	return status;
 }

@@ -194,6 +194,17 @@ typedef struct goal {
 } goal;
 
 /* Under the bridge's lock. */
+static size_t count_goals(const stepbus_bridge *bridge)
+{
+	size_t count = sb_map_count(&bridge->subscriptions);
+
+	for (const sb_subscription *subscription = bridge->leaving; subscription != NULL;
+	     subscription = subscription->next_leaving)
+		count++;
+	return count;
+}
+
+/* Under the bridge's lock. What is leaving has one more event to be through with: its last. */
 static size_t collect_goals(stepbus_bridge *bridge, goal *goals)
 {
 	size_t count = 0;
@@ -208,10 +219,26 @@ static size_t collect_goals(stepbus_bridge *bridge, goal *goals)
 		goals[count].subscription_id = subscription->id;
 		sb_queue_progress(subscription->queue, &goals[count++].over_count, &over);
 	}
+	for (const sb_subscription *subscription = bridge->leaving; subscription != NULL;
+	     subscription = subscription->next_leaving)
+		if (subscription->queue != NULL)
+			goals[count++] = (goal){ subscription->id, 0 };
 	return count;
 }
 
-/* Under the bridge's lock. A subscription that is gone has dropped or delivered all it had. */
+static bool is_leaving(const stepbus_bridge *bridge, uint64_t id)
+{
+	for (const sb_subscription *subscription = bridge->leaving; subscription != NULL;
+	     subscription = subscription->next_leaving)
+		if (subscription->id == id)
+			return true;
+	return false;
+}
+
+/*
+ * Under the bridge's lock. A subscription that is gone has dropped or delivered all it had, unless
+ * its last callback is still running.
+ */
 static bool is_reached(stepbus_bridge *bridge, const goal *g)
 {
 	sb_subscription *subscription = sb_subscription_of(sb_map_find(
@@ -219,7 +246,7 @@ static bool is_reached(stepbus_bridge *bridge, const goal *g)
 	uint64_t accepted, over;
 
 	if (subscription == NULL)
-		return true;
+		return !is_leaving(bridge, g->subscription_id);
 	sb_queue_progress(subscription->queue, &accepted, &over);
 	return over >= g->over_count;
 }
@@ -318,7 +345,7 @@ stepbus_status sb_delivery_flush(stepbus_bridge *bridge, int64_t timeout_ms, ste
 		return sb_fail(err, STEPBUS_EREENTRANT,
 			       "cannot flush from the loop thread: it is what would deliver");
 	pthread_mutex_lock(&bridge->lock);
-	goals = sb_alloc_array(&bridge->host, sb_map_count(&bridge->subscriptions), sizeof *goals);
+	goals = sb_alloc_array(&bridge->host, count_goals(bridge), sizeof *goals);
 	count = goals != NULL ? collect_goals(bridge, goals) : 0;
 	pthread_mutex_unlock(&bridge->lock);
 	if (goals == NULL)

@@ -84,7 +84,7 @@ static bool add_all_listeners(stepbus_bridge *bridge, sb_json *json)
 	sb_subscription **all = sort_all(bridge, &count);
 	bool is_complete = all != NULL;
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; all != NULL && i < count; i++)
 		is_complete = add_listener(json, all[i]) && is_complete;
 	sb_release(&bridge->host, all);
 	return is_complete;
@@ -209,10 +209,12 @@ static sb_json *event_json(const sb_event *event, bool *is_complete)
 /* Whether wanted stands somewhere in text; case does not count. */
 static bool has_text(sb_slice text, sb_slice wanted)
 {
+	if (wanted.len == 0)
+		return true;
 	for (size_t i = 0; i + wanted.len <= text.len; i++)
 		if (strncasecmp(text.data + i, wanted.data, wanted.len) == 0)
 			return true;
-	return wanted.len == 0;
+	return false;
 }
 
 static bool is_wanted(const sb_event *event, sb_slice category, sb_slice wanted)

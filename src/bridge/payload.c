@@ -107,6 +107,18 @@ static stepbus_status check_struct(const shape *s, const void *base, size_t len,
 	return STEPBUS_OK;
 }
 
+static stepbus_status check_dependency(const stepbus_dependency *dependency, stepbus_error *err)
+{
+	stepbus_status status =
+		check_struct(&dependency_shape, dependency, sizeof *dependency, err);
+
+	if (status == STEPBUS_OK && dependency->reserved != 0)
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "stepbus_dependency.reserved is %u: it must be 0",
+			       dependency->reserved);
+	return status;
+}
+
 static stepbus_status check_step_event(const stepbus_step_event *event, size_t len,
 				       stepbus_error *err)
 {
@@ -126,8 +138,7 @@ static stepbus_status check_step_event(const stepbus_step_event *event, size_t l
 			       "stepbus_step_event.dependencies is NULL but has a count of %zu",
 			       event->dependency_count);
 	for (size_t i = 0; status == STEPBUS_OK && i < event->dependency_count; i++)
-		status = check_struct(&dependency_shape, &event->dependencies[i],
-				      sizeof(stepbus_dependency), err);
+		status = check_dependency(&event->dependencies[i], err);
 	return status;
 }
 
@@ -144,8 +155,13 @@ stepbus_status sb_payload_check_step_event(const void *payload, size_t len,
 stepbus_status sb_payload_check_completion(const void *payload, size_t len,
 					   const stepbus_completion **out, stepbus_error *err)
 {
+	const stepbus_completion *completion = payload;
 	stepbus_status status = check_struct(&completion_shape, payload, len, err);
 
+	if (status == STEPBUS_OK && completion->reserved != 0)
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "stepbus_completion.reserved is %u: it must be 0",
+			       completion->reserved);
 	if (status == STEPBUS_OK)
 		*out = payload;
 	return status;

@@ -123,8 +123,8 @@ stepbus_status sb_publish_walk(stepbus_bridge *bridge, sb_guard_frame *frame, ui
 	}
 	sb_guard_hold(&frame->item, NULL);
 	sb_guard_hold(&frame->group, sb_guard_leaving(list));
-	refusal |= (int32_t)atomic_load_explicit(&list->is_retired, memory_order_relaxed);
-	if (sb_unlikely(refusal != STEPBUS_OK))
+	if (sb_unlikely(refusal != STEPBUS_OK ||
+			atomic_load_explicit(&list->is_retired, memory_order_relaxed) != 0))
 		return sb_publish_leave(frame, refusal, err);
 	sb_guard_pop(sb_guard_self, frame);
 	return STEPBUS_OK;
@@ -134,7 +134,10 @@ static stepbus_status fail_delivery(const stepbus_bridge *bridge, uint32_t event
 				    stepbus_error *err)
 {
 	const sb_event *event = sb_bridge_event_of(bridge, event_id);
+	stepbus_status status = sb_bridge_check(bridge, err);
 
+	if (status != STEPBUS_OK)
+		return status;
 	if (answer == STEPBUS_EFULL)
 		return sb_fail(
 			err, STEPBUS_EFULL,
@@ -146,11 +149,10 @@ static stepbus_status fail_delivery(const stepbus_bridge *bridge, uint32_t event
 		       event->name.data, answer);
 }
 
-stepbus_status sb_publish_leave(sb_guard_frame *frame, int32_t answer, stepbus_error *err)
+stepbus_status sb_publish_leave(sb_guard_frame *frame, int32_t refusal, stepbus_error *err)
 {
 	const sb_subscriber_list *list =
 		sb_guard_group(atomic_load_explicit(&frame->group, memory_order_relaxed));
-	int32_t refusal = answer & ~SB_PUBLISH_RETIRED;
 	stepbus_bridge *bridge = list->bridge;
 	bool is_mine_to_dispose;
 

@@ -22,10 +22,8 @@ stepbus_status sb_publish_news(stepbus_bridge *bridge, uint32_t event_id, const 
 /* Lists of any length, with a frame that is open. */
 stepbus_status sb_publish_walk(stepbus_bridge *bridge, sb_guard_frame *frame, uint32_t event_id,
 			       const void *payload, size_t len, stepbus_error *err);
-/* Set in the answer where the list was retired in the meantime; no status has this bit. */
-enum { SB_PUBLISH_RETIRED = 1 << 30 };
 /* Leaves a frame after a subscriber refused, or after its list was retired. */
-stepbus_status sb_publish_leave(sb_guard_frame *frame, int32_t answer, stepbus_error *err);
+stepbus_status sb_publish_leave(sb_guard_frame *frame, int32_t refusal, stepbus_error *err);
 
 static inline __attribute__((always_inline)) stepbus_status
 sb_publish(stepbus_bridge *bridge, uint32_t event_id, const void *payload, size_t len,
@@ -62,8 +60,8 @@ sb_publish(stepbus_bridge *bridge, uint32_t event_id, const void *payload, size_
 	atomic_store_explicit(&thread->frames[0].group, sb_guard_leaving(list),
 			      memory_order_release);
 	atomic_signal_fence(memory_order_seq_cst);
-	answer |= (int32_t)atomic_load_explicit(&list->is_retired, memory_order_relaxed);
-	if (sb_unlikely(answer != STEPBUS_OK))
+	if (sb_unlikely(((uint32_t)answer |
+			 atomic_load_explicit(&list->is_retired, memory_order_relaxed)) != 0))
 		return sb_publish_leave(&thread->frames[0], answer, err);
 	atomic_store_explicit(&thread->frames[0].group, NULL, memory_order_release);
 	return answer;

@@ -173,10 +173,13 @@ void sb_queue_done(sb_queue *queue, sb_queue_item *item, bool is_delivered)
 
 bool sb_queue_end_turn(sb_queue *queue)
 {
+	bool has_more;
+
 	pthread_mutex_lock(&queue->lock);
-	queue->has_turn = queue->count > 0;
+	has_more = queue->count > 0;
+	queue->has_turn = has_more;
 	pthread_mutex_unlock(&queue->lock);
-	return queue->has_turn;
+	return has_more;
 }
 
 void sb_queue_close(sb_queue *queue)

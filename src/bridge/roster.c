@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "bridge/roster.h"
 
-#include "bridge/publish.h"
 #include "bridge/topic.h"
 
 enum { TABLE_CAPACITY_MIN = 128 };
@@ -28,7 +27,7 @@ static void retire(stepbus_bridge *bridge, sb_subscriber_list *list)
 {
 	if (list == bridge->empty || list == bridge->undeclared)
 		return;
-	atomic_store_explicit(&list->is_retired, SB_PUBLISH_RETIRED, memory_order_relaxed);
+	atomic_store_explicit(&list->is_retired, 1, memory_order_relaxed);
 	list->next = bridge->retired;
 	bridge->retired = list;
 }
@@ -283,7 +282,7 @@ static bool has_item(const sb_subscriber_list *list, const sb_subscription *subs
  */
 static void keep_dead_items(stepbus_bridge *bridge, sb_subscriber_list *list)
 {
-	atomic_store_explicit(&list->is_retired, SB_PUBLISH_RETIRED, memory_order_relaxed);
+	atomic_store_explicit(&list->is_retired, 1, memory_order_relaxed);
 	bridge->has_dead_items = true;
 }
 

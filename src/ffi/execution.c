@@ -35,6 +35,11 @@ static stepbus_status make(stepbus_bridge *bridge, stepbus_registry *registry,
 	sb_completion_door door = { 0 };
 	stepbus_status status = check_options(options, err);
 
+	/* Before anything of them is used: in a forked child there is nothing to use. */
+	if (status == STEPBUS_OK)
+		status = sb_bridge_check(bridge, err);
+	if (status == STEPBUS_OK)
+		status = sb_registry_check(registry, err);
 	if (status == STEPBUS_OK)
 		status = sb_completion_door_new(&bridge->host, options, &door, err);
 	if (status != STEPBUS_OK)

@@ -132,11 +132,10 @@ static stepbus_status read_domain_spec(const stepbus_handler_spec *specs, size_t
 	stepbus_status status;
 
 	if (given->size != specs->size)
-		return sb_fail(
-			err, STEPBUS_EINVAL,
-			"handler %zu of the domain has size %u, the first one %u: set all to "
-			"sizeof(stepbus_handler_spec)",
-			index, given->size, specs->size);
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "it has size %u, the first one %u: set all to "
+			       "sizeof(stepbus_handler_spec)",
+			       given->size, specs->size);
 	status = read_spec(given, spec, err);
 	if (status == STEPBUS_OK)
 		status = sb_argument_check_text(spec->domain, spec->domain_len, "domain", err);
@@ -144,8 +143,7 @@ static stepbus_status read_domain_spec(const stepbus_handler_spec *specs, size_t
 		return status;
 	if (spec->domain_len > 0 &&
 	    !sb_slice_is_equal(sb_slice_of(spec->domain, spec->domain_len), domain))
-		return sb_fail(err, STEPBUS_EINVAL,
-			       "handler %zu of the domain names another domain", index);
+		return sb_fail(err, STEPBUS_EINVAL, "it names another domain");
 	spec->domain = domain.data;
 	spec->domain_len = domain.len;
 	return STEPBUS_OK;
@@ -181,6 +179,8 @@ static stepbus_status register_domain(stepbus_registry *registry, sb_slice domai
 		status = read_domain_spec(specs, i, domain, &known[i], err);
 		if (status == STEPBUS_OK)
 			status = check_spec(&known[i], err);
+		if (status != STEPBUS_OK)
+			sb_fail_where(err, "handler %zu of the domain: ", i);
 	}
 	if (status == STEPBUS_OK)
 		status = sb_registry_register(registry, known, count, err);
@@ -214,33 +214,43 @@ stepbus_status stepbus_registry_register_domain(stepbus_registry *registry, cons
 	return status;
 }
 
-static stepbus_status read_key(const stepbus_handler_key *given, stepbus_handler_key *key,
-			       sb_handler_name *name, stepbus_error *err)
+/* A key of another header's size. */
+static __attribute__((noinline)) stepbus_status
+take_key(const stepbus_handler_key *given, stepbus_handler_key *key, stepbus_error *err)
 {
+	return sb_struct_take(key, sizeof *key, given, "stepbus_handler_key", err);
+}
+
+/* Resolving is a hot path: a key of the size that we know is read where it is. */
+static inline stepbus_status read_key(const stepbus_handler_key *given, uint32_t *flags,
+				      sb_handler_name *name, stepbus_error *err)
+{
+	const stepbus_handler_key *key = given;
+	stepbus_handler_key taken;
 	stepbus_status status;
 
-	/*
-	 * The size that everyone has for now needs no copying byte by byte: resolving is a hot
-	 * path.
-	 */
-	if (sb_likely(given != NULL && given->size == sizeof *given))
-		*key = *given;
-	else if ((status = sb_struct_take(key, sizeof *key, given, "stepbus_handler_key", err)) !=
-		 STEPBUS_OK)
-		return status;
-	status = sb_argument_check_flags(key->flags, STEPBUS_KEY_EXACT, "stepbus_handler_key", err);
-	return status == STEPBUS_OK ? sb_definition_read_key(key, name, err) : status;
+	if (sb_unlikely(given == NULL || given->size != sizeof *given)) {
+		status = take_key(given, &taken, err);
+		if (status != STEPBUS_OK)
+			return status;
+		key = &taken;
+	}
+	*flags = key->flags;
+	if (sb_unlikely((*flags & ~(uint32_t)STEPBUS_KEY_EXACT) != 0))
+		return sb_argument_check_flags(*flags, STEPBUS_KEY_EXACT, "stepbus_handler_key",
+					       err);
+	return sb_definition_read_key(key, name, err);
 }
 
 stepbus_status stepbus_registry_unregister(stepbus_registry *registry,
 					   const stepbus_handler_key *key, stepbus_error *err)
 {
-	stepbus_handler_key known;
+	uint32_t flags = 0;
 	sb_handler_name name;
 	stepbus_status status = sb_argument_check(registry, "registry", err);
 
 	if (status == STEPBUS_OK)
-		status = read_key(key, &known, &name, err);
+		status = read_key(key, &flags, &name, err);
 	return status == STEPBUS_OK ? sb_registry_unregister(registry, &name, err) : status;
 }
 
@@ -251,21 +261,20 @@ stepbus_status stepbus_registry_clear(stepbus_registry *registry, stepbus_error 
 	return status == STEPBUS_OK ? sb_registry_clear(registry, err) : status;
 }
 
-static stepbus_status resolve(stepbus_registry *registry, const stepbus_handler_key *key,
-			      stepbus_handler **out, stepbus_error *err)
+static inline stepbus_status resolve(stepbus_registry *registry, const stepbus_handler_key *key,
+				     stepbus_handler **out, stepbus_error *err)
 {
-	stepbus_handler_key known;
+	uint32_t flags = 0;
 	sb_handler_name name;
 	stepbus_status status = sb_argument_check(registry, "registry", err);
 
 	if (status == STEPBUS_OK)
-		status = read_key(key, &known, &name, err);
+		status = read_key(key, &flags, &name, err);
 	if (status == STEPBUS_OK)
 		status = sb_registry_check(registry, err);
 	if (status != STEPBUS_OK)
 		return status;
-	return sb_registry_resolve(registry, &name, (known.flags & STEPBUS_KEY_EXACT) != 0, out,
-				   err);
+	return sb_registry_resolve(registry, &name, (flags & STEPBUS_KEY_EXACT) != 0, out, err);
 }
 
 stepbus_status stepbus_registry_resolve(stepbus_registry *registry, const stepbus_handler_key *key,
@@ -289,15 +298,15 @@ void stepbus_handler_unref(stepbus_handler *handler)
 
 const stepbus_handler_spec *stepbus_handler_definition(const stepbus_handler *handler)
 {
-	return handler != NULL ? &handler->spec : NULL;
+	return handler != NULL ? &handler->facts->spec : NULL;
 }
 
 int32_t stepbus_registry_is_registered(stepbus_registry *registry, const stepbus_handler_key *key)
 {
-	stepbus_handler_key known;
+	uint32_t flags = 0;
 	sb_handler_name name;
 
-	return registry != NULL && read_key(key, &known, &name, NULL) == STEPBUS_OK &&
+	return registry != NULL && read_key(key, &flags, &name, NULL) == STEPBUS_OK &&
 	       sb_registry_check(registry, NULL) == STEPBUS_OK &&
 	       sb_registry_is_registered(registry, &name);
 }
@@ -309,7 +318,7 @@ size_t stepbus_registry_count(stepbus_registry *registry)
 	if (registry == NULL || sb_registry_check(registry, NULL) != STEPBUS_OK)
 		return 0;
 	pthread_mutex_lock(&registry->lock);
-	count = sb_map_count(&registry->table.entries);
+	count = sb_map_count(&registry->table.handlers);
 	pthread_mutex_unlock(&registry->lock);
 	return count;
 }

@@ -93,7 +93,7 @@ static stepbus_status resolve(run *r, stepbus_error *err)
 		status = sb_registry_resolve(r->subscriber->registry, &name, false, &r->handler,
 					     err);
 	if (status != STEPBUS_OK || name.version.len > 0 ||
-	    (r->handler->spec.flags & STEPBUS_HANDLER_VERSION_FROM_INPUT) == 0)
+	    (r->handler->facts->spec.flags & STEPBUS_HANDLER_VERSION_FROM_INPUT) == 0)
 		return status;
 	return sb_json_field_read(sb_slice_of(step->input, step->input_len), sb_slice_z("version"),
 				  use_input_version, r, err);
@@ -102,7 +102,7 @@ static stepbus_status resolve(run *r, stepbus_error *err)
 static void call_handler(run *r, void *instance)
 {
 	const stepbus_context context = { r->step };
-	int32_t answer = r->handler->spec.call(instance, &context, &r->result);
+	int32_t answer = r->handler->facts->spec.call(instance, &context, &r->result);
 
 	r->has_host_failed = answer != STEPBUS_OK;
 	/* A host that failed may have said more than its number; but it did not succeed. */
@@ -110,7 +110,7 @@ static void call_handler(run *r, void *instance)
 		stepbus_error message = STEPBUS_ERROR_INIT;
 
 		sb_fail(&message, STEPBUS_EHANDLER, "handler '%s' failed with status %d",
-			r->handler->spec.name, answer);
+			r->handler->facts->spec.name, answer);
 		sb_result_fail_plainly(&r->result, "handler_error", message.message, true);
 	} else if (r->result.outcome == 0) {
 		stepbus_error message = STEPBUS_ERROR_INIT;
@@ -118,7 +118,7 @@ static void call_handler(run *r, void *instance)
 		sb_fail(&message, STEPBUS_EHANDLER,
 			"handler '%s' returned without a result: call stepbus_result_success or "
 			"_failure",
-			r->handler->spec.name);
+			r->handler->facts->spec.name);
 		sb_result_fail_plainly(&r->result, "handler_error", message.message, false);
 	}
 }
@@ -168,8 +168,8 @@ static void fill_completion(const run *r, stepbus_completion *completion)
 		.correlation_id_len = step->correlation_id_len,
 		.handler_name = step->handler_name,
 		.handler_name_len = step->handler_name_len,
-		.handler_version = r->handler != NULL ? r->handler->spec.version : NULL,
-		.handler_version_len = r->handler != NULL ? r->handler->spec.version_len : 0,
+		.handler_version = r->handler != NULL ? r->handler->facts->spec.version : NULL,
+		.handler_version_len = r->handler != NULL ? r->handler->facts->spec.version_len : 0,
 		.worker_id = r->subscriber->worker_id.data,
 		.worker_id_len = r->subscriber->worker_id.len,
 		.result = parts[SB_RESULT_BYTES].data,
@@ -272,6 +272,10 @@ static stepbus_status on_step(void *user_data, uint32_t event_id, const void *pa
 	sb_result_init(&r.result, &subscriber->host);
 	started_ns = sb_clock_elapsed_ns(&subscriber->host);
 	execute(&r);
+	/* A handler that forks returns twice: the step belongs to the parent. */
+	status = sb_bridge_check(subscriber->bridge, NULL);
+	if (status != STEPBUS_OK)
+		return status;
 	r.duration_us = (sb_clock_elapsed_ns(&subscriber->host) - started_ns) / 1000;
 	if (r.handler != NULL)
 		sb_handler_count_run(r.handler, r.result.outcome == STEPBUS_OUTCOME_SUCCESS,

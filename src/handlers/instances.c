@@ -27,14 +27,14 @@ void sb_instances_free(sb_instances *instances)
 
 static void discard(const stepbus_handler *handler, void *object)
 {
-	if (handler->spec.discard != NULL)
-		handler->spec.discard(handler->spec.user_data, object);
+	if (handler->facts->spec.discard != NULL)
+		handler->facts->spec.discard(handler->facts->spec.user_data, object);
 }
 
 static void discard_shared(sb_instances *instances, sb_shared_instance *shared)
 {
 	discard(shared->handler, shared->object);
-	sb_handler_unref(shared->handler);
+	sb_handler_unref_slowly(shared->handler);
 	sb_release(&instances->host, shared);
 }
 
@@ -53,11 +53,12 @@ static stepbus_status create(const stepbus_handler *handler, void **object, step
 	stepbus_error cause = STEPBUS_ERROR_INIT;
 
 	*object = NULL;
-	if (handler->spec.create(handler->spec.user_data, object, &cause) == STEPBUS_OK)
+	if (handler->facts->spec.create(handler->facts->spec.user_data, object, &cause) ==
+	    STEPBUS_OK)
 		return STEPBUS_OK;
 	cause.message[sizeof cause.message - 1] = '\0';
 	return sb_fail(err, STEPBUS_EHANDLER, "the factory of handler '%s' failed: %s",
-		       handler->spec.name,
+		       handler->facts->spec.name,
 		       cause.message[0] != '\0' ? cause.message : "it did not say why");
 }
 
@@ -129,10 +130,10 @@ stepbus_status sb_instances_acquire(sb_instances *instances, stepbus_handler *ha
 {
 	stepbus_status status;
 
-	*out = (sb_instance){ handler->spec.user_data, NULL };
-	if (handler->spec.create == NULL)
+	*out = (sb_instance){ handler->facts->spec.user_data, NULL };
+	if (handler->facts->spec.create == NULL)
 		return STEPBUS_OK;
-	if (handler->spec.instance_scope == STEPBUS_SCOPE_STEP)
+	if (handler->facts->spec.instance_scope == STEPBUS_SCOPE_STEP)
 		return create(handler, &out->object, err);
 	status = acquire_shared(instances, handler, &out->shared, err);
 	if (status == STEPBUS_OK)
@@ -146,8 +147,7 @@ static void release_shared(sb_instances *instances, sb_shared_instance *shared)
 
 	pthread_mutex_lock(&instances->lock);
 	/* Its handler may have left while the factory ran, and the sweep have passed by then. */
-	if (!shared->is_doomed &&
-	    atomic_load_explicit(&shared->handler->is_removed, memory_order_acquire) != 0) {
+	if (!shared->is_doomed && sb_handler_is_removed(shared->handler)) {
 		sb_map_remove(&instances->by_handler, &shared->node);
 		shared->is_doomed = true;
 	}
@@ -161,7 +161,7 @@ void sb_instances_release(sb_instances *instances, stepbus_handler *handler, sb_
 {
 	if (instance->shared != NULL)
 		release_shared(instances, instance->shared);
-	else if (handler->spec.create != NULL)
+	else if (handler->facts->spec.create != NULL)
 		discard(handler, instance->object);
 }
 
@@ -174,8 +174,7 @@ static sb_shared_instance *take_out(sb_instances *instances, bool is_all)
 		sb_shared_instance *shared = (sb_shared_instance *)(void *)node;
 
 		node = sb_map_next(node);
-		if (!is_all &&
-		    atomic_load_explicit(&shared->handler->is_removed, memory_order_acquire) == 0)
+		if (!is_all && !sb_handler_is_removed(shared->handler))
 			continue;
 		sb_map_remove(&instances->by_handler, &shared->node);
 		shared->is_doomed = true;

@@ -43,6 +43,21 @@ static bool keep(stepbus_result *result, sb_result_part part, sb_slice text)
 	return true;
 }
 
+/*
+ * A failure must be recorded whatever a handler writes into it: too long is cut, bad bytes are
+ * mended.
+ */
+static bool keep_clean(stepbus_result *result, sb_result_part part, sb_slice text, size_t len_max)
+{
+	if (text.len > len_max)
+		text.len = sb_utf8_cut(text.data, len_max);
+	if (!keep(result, part, text))
+		return false;
+	if (text.len > 0)
+		sb_utf8_repair(result->kept[part], text.len);
+	return true;
+}
+
 void sb_result_fail_plainly(stepbus_result *result, const char *error_type, const char *message,
 			    bool is_retryable)
 {
@@ -53,7 +68,8 @@ void sb_result_fail_plainly(stepbus_result *result, const char *error_type, cons
 	result->is_retryable = is_retryable;
 	result->retry_after_ms = -1;
 	result->parts[SB_RESULT_ERROR_TYPE] = sb_slice_z(error_type);
-	if (!keep(result, SB_RESULT_ERROR_MESSAGE, sb_slice_z(message))) {
+	if (!keep_clean(result, SB_RESULT_ERROR_MESSAGE, sb_slice_z(message),
+			ERROR_MESSAGE_LEN_MAX)) {
 		drop(result, SB_RESULT_ERROR_MESSAGE);
 		result->parts[SB_RESULT_ERROR_MESSAGE] =
 			sb_slice_z("out of memory for the message");
@@ -78,21 +94,6 @@ stepbus_status sb_result_succeed(stepbus_result *result, sb_slice bytes, stepbus
 	result->is_retryable = false;
 	result->retry_after_ms = -1;
 	return STEPBUS_OK;
-}
-
-/*
- * A failure must be recorded whatever a handler writes into it: too long is cut, bad bytes are
- * mended.
- */
-static bool keep_clean(stepbus_result *result, sb_result_part part, sb_slice text, size_t len_max)
-{
-	if (text.len > len_max)
-		text.len = sb_utf8_cut(text.data, len_max);
-	if (!keep(result, part, text))
-		return false;
-	if (text.len > 0)
-		sb_utf8_repair(result->kept[part], text.len);
-	return true;
 }
 
 stepbus_status sb_result_fail(stepbus_result *result, const stepbus_failure *failure,

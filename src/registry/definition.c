@@ -215,17 +215,7 @@ void sb_definition_fill(stepbus_handler_spec *spec)
 	fill_text(&spec->capabilities, &spec->capabilities_len, "process");
 }
 
-/* Looking up is the hot path: a name that could not be registered is simply not found. */
-static bool is_readable(const stepbus_handler_key *key)
-{
-	return key->name != NULL && key->name_len - 1 < SB_NAME_LEN_MAX &&
-	       key->handler_namespace_len <= SB_NAME_LEN_MAX &&
-	       key->version_len <= SB_VERSION_LEN_MAX &&
-	       (key->handler_namespace != NULL || key->handler_namespace_len == 0) &&
-	       (key->version != NULL || key->version_len == 0);
-}
-
-static stepbus_status fail_key(const stepbus_handler_key *key, stepbus_error *err)
+stepbus_status sb_definition_fail_key(const stepbus_handler_key *key, stepbus_error *err)
 {
 	stepbus_status status = sb_definition_check_name(sb_slice_of(key->name, key->name_len),
 							 "handler name", err);
@@ -237,20 +227,4 @@ static stepbus_status fail_key(const stepbus_handler_key *key, stepbus_error *er
 	return status == STEPBUS_OK ?
 		       check_version(sb_slice_of(key->version, key->version_len), err) :
 		       status;
-}
-
-stepbus_status sb_definition_read_key(const stepbus_handler_key *key, sb_handler_name *out,
-				      stepbus_error *err)
-{
-	static const char default_namespace[] = SB_NAMESPACE_DEFAULT;
-
-	if (sb_unlikely(!is_readable(key)))
-		return fail_key(key, err);
-	out->name = sb_slice_of(key->name, key->name_len);
-	out->handler_namespace = sb_slice_of(key->handler_namespace, key->handler_namespace_len);
-	if (key->handler_namespace_len == 0)
-		out->handler_namespace =
-			sb_slice_of(default_namespace, sizeof default_namespace - 1);
-	out->version = sb_slice_of(key->version, key->version_len);
-	return STEPBUS_OK;
 }

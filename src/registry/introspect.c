@@ -16,8 +16,8 @@ static int compare_text(const char *a, const char *b)
 
 static int compare_handlers(const void *a, const void *b)
 {
-	const stepbus_handler_spec *left = &(*(stepbus_handler *const *)a)->spec;
-	const stepbus_handler_spec *right = &(*(stepbus_handler *const *)b)->spec;
+	const stepbus_handler_spec *left = &(*(stepbus_handler *const *)a)->facts->spec;
+	const stepbus_handler_spec *right = &(*(stepbus_handler *const *)b)->facts->spec;
 	int order = compare_text(left->handler_namespace, right->handler_namespace);
 
 	if (order == 0)
@@ -99,18 +99,20 @@ static bool add_permissions(sb_json *json, const stepbus_handler_spec *spec)
 
 static bool add_runs(sb_json *json, const stepbus_handler *handler)
 {
-	int64_t runs = (int64_t)atomic_load_explicit(&handler->run_count, memory_order_relaxed);
-	int64_t total_us = atomic_load_explicit(&handler->total_us, memory_order_relaxed);
+	int64_t runs =
+		(int64_t)atomic_load_explicit(&handler->facts->run_count, memory_order_relaxed);
+	int64_t total_us = atomic_load_explicit(&handler->facts->total_us, memory_order_relaxed);
 	sb_json *part = sb_json_object_new();
 	bool is_complete =
 		sb_json_add_int(part, "runs", runs) &&
 		sb_json_add_int(part, "failures",
-				(int64_t)atomic_load_explicit(&handler->failure_count,
+				(int64_t)atomic_load_explicit(&handler->facts->failure_count,
 							      memory_order_relaxed)) &&
 		sb_json_add_int(part, "total_us", total_us) &&
 		sb_json_add_int(part, "mean_us", runs > 0 ? total_us / runs : 0) &&
-		sb_json_add_int(part, "longest_us",
-				atomic_load_explicit(&handler->longest_us, memory_order_relaxed));
+		sb_json_add_int(
+			part, "longest_us",
+			atomic_load_explicit(&handler->facts->longest_us, memory_order_relaxed));
 
 	return sb_json_add_part_take(json, "stats", part) && is_complete;
 }
@@ -126,7 +128,7 @@ static bool add_identity(sb_json *json, const stepbus_handler_spec *spec)
 
 static sb_json *handler_json(const stepbus_handler *handler, bool *is_complete)
 {
-	const stepbus_handler_spec *spec = &handler->spec;
+	const stepbus_handler_spec *spec = &handler->facts->spec;
 	bool is_factory = spec->create != NULL;
 	bool is_per_worker = spec->instance_scope == STEPBUS_SCOPE_WORKER;
 	sb_json *json = sb_json_object_new();
@@ -147,7 +149,7 @@ static sb_json *handler_json(const stepbus_handler *handler, bool *is_complete)
 				 (spec->flags & STEPBUS_HANDLER_DEFAULT) != 0) &&
 		sb_json_add_bool(json, "has_health", spec->health != NULL) &&
 		add_permissions(json, spec) && add_policy(json, spec) &&
-		sb_json_add_time(json, "registered_at", handler->registered_at_us) &&
+		sb_json_add_time(json, "registered_at", handler->facts->registered_at_us) &&
 		add_runs(json, handler) && *is_complete;
 	return json;
 }
@@ -167,7 +169,7 @@ stepbus_status sb_introspect_list(stepbus_registry *registry, const sb_handler_w
 	for (size_t i = 0; i < count; i++) {
 		sb_json *part;
 
-		if (!is_wanted(&handlers[i]->spec, wish))
+		if (!is_wanted(&handlers[i]->facts->spec, wish))
 			continue;
 		part = handler_json(handlers[i], &is_complete);
 		is_complete = sb_json_add_part_take(json, NULL, part) && is_complete;
@@ -196,7 +198,7 @@ stepbus_status sb_introspect_each(stepbus_registry *registry, stepbus_handler_ea
 	if (status != STEPBUS_OK)
 		return status;
 	for (size_t i = 0; i < count && answer == 0; i++)
-		answer = visit(user_data, &handlers[i]->spec);
+		answer = visit(user_data, &handlers[i]->facts->spec);
 	sb_registry_release_all(registry, handlers, count);
 	return answer == 0 ?
 		       STEPBUS_OK :
@@ -217,8 +219,8 @@ static bool add_distinct(sb_json *list, const char **last, const char *word)
 
 static int compare_by_version(const void *a, const void *b)
 {
-	const stepbus_handler_spec *left = &(*(stepbus_handler *const *)a)->spec;
-	const stepbus_handler_spec *right = &(*(stepbus_handler *const *)b)->spec;
+	const stepbus_handler_spec *left = &(*(stepbus_handler *const *)a)->facts->spec;
+	const stepbus_handler_spec *right = &(*(stepbus_handler *const *)b)->facts->spec;
 
 	return sb_version_compare(sb_slice_of(left->version, left->version_len),
 				  sb_slice_of(right->version, right->version_len));
@@ -226,8 +228,8 @@ static int compare_by_version(const void *a, const void *b)
 
 static int compare_by_domain(const void *a, const void *b)
 {
-	const char *left = (*(stepbus_handler *const *)a)->spec.domain;
-	const char *right = (*(stepbus_handler *const *)b)->spec.domain;
+	const char *left = (*(stepbus_handler *const *)a)->facts->spec.domain;
+	const char *right = (*(stepbus_handler *const *)b)->facts->spec.domain;
 
 	return compare_text(left != NULL ? left : "", right != NULL ? right : "");
 }
@@ -255,7 +257,8 @@ static bool add_distincts(sb_json *json, const char *name, stepbus_handler **han
 	bool is_complete = true;
 
 	for (size_t i = 0; i < count; i++)
-		is_complete = add_distinct(list, &last, word_of(&handlers[i]->spec)) && is_complete;
+		is_complete = add_distinct(list, &last, word_of(&handlers[i]->facts->spec)) &&
+			      is_complete;
 	return sb_json_add_part_take(json, name, list) && is_complete;
 }
 
@@ -264,9 +267,9 @@ static bool add_sums(sb_json *json, stepbus_handler **handlers, size_t count)
 	int64_t runs = 0, failures = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		runs += (int64_t)atomic_load_explicit(&handlers[i]->run_count,
+		runs += (int64_t)atomic_load_explicit(&handlers[i]->facts->run_count,
 						      memory_order_relaxed);
-		failures += (int64_t)atomic_load_explicit(&handlers[i]->failure_count,
+		failures += (int64_t)atomic_load_explicit(&handlers[i]->facts->failure_count,
 							  memory_order_relaxed);
 	}
 	return sb_json_add_int(json, "runs", runs) && sb_json_add_int(json, "failures", failures);
@@ -310,7 +313,7 @@ stepbus_status sb_introspect_stats(stepbus_registry *registry, stepbus_text **ou
 static bool add_health(sb_json *list, const stepbus_handler *handler, bool *is_healthy)
 {
 	stepbus_error err = STEPBUS_ERROR_INIT;
-	bool is_well = handler->spec.health(handler->spec.user_data, &err) == 0;
+	bool is_well = handler->facts->spec.health(handler->facts->spec.user_data, &err) == 0;
 	sb_json *json = sb_json_object_new();
 	bool is_complete;
 
@@ -319,7 +322,7 @@ static bool add_health(sb_json *list, const stepbus_handler *handler, bool *is_h
 	err.message[sb_utf8_is_valid(err.message, strlen(err.message)) ? strlen(err.message) : 0] =
 		'\0';
 	is_complete =
-		add_identity(json, &handler->spec) &&
+		add_identity(json, &handler->facts->spec) &&
 		sb_json_add_text(json, "status", sb_slice_z(is_well ? "healthy" : "unhealthy")) &&
 		sb_json_add_text(json, "message",
 				 is_well ? sb_slice_of(NULL, 0) : sb_slice_z(err.message));
@@ -341,7 +344,7 @@ stepbus_status sb_introspect_health(stepbus_registry *registry, stepbus_text **o
 	json = sb_json_object_new();
 	list = sb_json_array_new();
 	for (size_t i = 0; i < count; i++)
-		if (handlers[i]->spec.health != NULL)
+		if (handlers[i]->facts->spec.health != NULL)
 			is_complete = add_health(list, handlers[i], &is_healthy) && is_complete;
 	is_complete = sb_json_add_text(json, "status",
 				       sb_slice_z(is_healthy ? "healthy" : "unhealthy")) &&

@@ -57,10 +57,10 @@ static void write_versions(const sb_family *family, char text[LIST_LEN])
 	size_t len = 0;
 
 	text[0] = '\0';
-	for (const sb_entry *entry = family->versions; entry != NULL && len < LIST_LEN;
-	     entry = entry->lower)
+	for (const stepbus_handler *handler = family->versions; handler != NULL && len < LIST_LEN;
+	     handler = handler->facts->lower)
 		len += (size_t)snprintf(text + len, LIST_LEN - len, "%s'%s'", len > 0 ? ", " : "",
-					entry->handler->spec.version);
+					handler->facts->spec.version);
 }
 
 /* The name is there, in other versions. */

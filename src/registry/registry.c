@@ -4,15 +4,14 @@
 #include "base/clock.h"
 #include "base/forkpage.h"
 #include "base/log.h"
+#include "registry/key.h"
 #include "registry/missing.h"
 
-stepbus_status sb_registry_check(const stepbus_registry *registry, stepbus_error *err)
+stepbus_status sb_registry_fail_forked(stepbus_error *err)
 {
-	if (atomic_load_explicit(&registry->head->mode, memory_order_acquire) == SB_REGISTRY_FORKED)
-		return sb_fail(err, STEPBUS_EFORKED,
-			       "the registry belongs to the parent of this process: make a new one "
-			       "after fork");
-	return STEPBUS_OK;
+	return sb_fail(err, STEPBUS_EFORKED,
+		       "the registry belongs to the parent of this process: make a new one after "
+		       "fork");
 }
 
 static void dispose(stepbus_registry *registry)
@@ -21,7 +20,8 @@ static void dispose(stepbus_registry *registry)
 
 	pthread_mutex_destroy(&registry->lock);
 	sb_gate_free(&registry->gate);
-	sb_forkpage_free(registry->head);
+	sb_pool_close(registry->pool);
+	sb_forkpage_free(&host, registry->head);
 	sb_release(&host, registry);
 }
 
@@ -44,12 +44,15 @@ stepbus_status sb_registry_new(const stepbus_registry_options *options, stepbus_
 	registry->created_at_us = sb_clock_now_us(&host);
 	sb_gate_init(&registry->gate);
 	sb_assert(pthread_mutex_init(&registry->lock, NULL) == 0);
-	status = sb_forkpage_new(sizeof *registry->head, &head, err);
+	status = sb_forkpage_new(&registry->host, sizeof *registry->head, &head, err);
 	registry->head = head;
 	if (status == STEPBUS_OK)
-		status = sb_map_init(&registry->table.entries, &registry->host, err);
+		status = sb_map_init(&registry->table.handlers, &registry->host, err);
 	if (status == STEPBUS_OK)
 		status = sb_map_init(&registry->table.families, &registry->host, err);
+	registry->pool = status == STEPBUS_OK ? sb_handler_pool_new(&registry->host) : NULL;
+	if (status == STEPBUS_OK && registry->pool == NULL)
+		status = sb_fail_memory(err, "make a registry");
 	if (status != STEPBUS_OK) {
 		dispose(registry);
 		return status;
@@ -89,7 +92,7 @@ static void tell_observer(stepbus_registry *registry, const stepbus_handler *han
 	sb_guard_hold(&frame->item, &registry->observer);
 	pthread_mutex_unlock(&registry->lock);
 	if (observer.changed != NULL)
-		observer.changed(observer.user_data, &handler->spec, is_registered);
+		observer.changed(observer.user_data, &handler->facts->spec, is_registered);
 	sb_guard_pop(thread, frame);
 }
 
@@ -97,7 +100,7 @@ static void log_change(stepbus_registry *registry, const stepbus_handler *handle
 		       bool is_registered)
 {
 	const sb_handler_name name = sb_handler_name_of(handler);
-	char entity_id[SB_TABLE_KEY_LEN_MAX + 1];
+	char entity_id[SB_KEY_LEN_MAX + 1];
 	size_t len = name.handler_namespace.len;
 
 	memcpy(entity_id, name.handler_namespace.data, len);
@@ -131,28 +134,42 @@ static void part_with(stepbus_registry *registry, stepbus_handler **handlers, si
 		if (handlers[i] == NULL)
 			continue;
 		announce(registry, handlers[i], false);
-		sb_handler_unref(handlers[i]);
+		sb_handler_unref_slowly(handlers[i]);
 	}
+}
+
+static uint32_t mode_of(const stepbus_registry *registry)
+{
+	return atomic_load_explicit(&registry->head->mode, memory_order_acquire);
 }
 
 static stepbus_status check_change(const stepbus_registry *registry, stepbus_error *err)
 {
 	stepbus_status status = sb_registry_check(registry, err);
 
+	if (status == STEPBUS_OK && mode_of(registry) == SB_REGISTRY_CLOSING)
+		return sb_fail(err, STEPBUS_ESHUTDOWN, "the registry is being freed");
 	if (status == STEPBUS_OK && sb_registry_is_sealed(registry))
 		return sb_fail(err, STEPBUS_ESEALED,
 			       "the registry is sealed: register handlers before sealing it");
 	return status;
 }
 
-/* Under the lock, the gate closed. The caller gets the entry's reference to its handler. */
-static stepbus_handler *remove_entry(stepbus_registry *registry, sb_entry *entry)
+/* Under the lock, the gate closed. The caller gets the table's reference. */
+static stepbus_handler *take(stepbus_registry *registry, stepbus_handler *handler)
 {
-	stepbus_handler *handler = sb_table_remove(&registry->table, entry);
-
-	atomic_store_explicit(&handler->is_removed, 1, memory_order_release);
-	atomic_fetch_add_explicit(&registry->removal_count, 1, memory_order_release);
+	sb_table_remove(&registry->table, handler);
 	return handler;
+}
+
+/*
+ * What cannot be resolved any more: its loans become references. Under the lock, the gate closed.
+ */
+static void end_handler(stepbus_registry *registry, stepbus_handler *handler)
+{
+	sb_guard_call_in(handler, &handler->loan_state, &handler->ref_count);
+	atomic_store_explicit(&handler->facts->is_removed, 1, memory_order_release);
+	atomic_fetch_add_explicit(&registry->removal_count, 1, memory_order_release);
 }
 
 /* A group that is being registered: what comes in and, at the same index, what it replaces. */
@@ -185,7 +202,8 @@ static stepbus_status new_group(stepbus_registry *registry, const stepbus_handle
 	g->replaced = sb_alloc_array(&registry->host, count, sizeof *g->replaced);
 	is_complete = g->added != NULL && g->replaced != NULL;
 	for (size_t i = 0; is_complete && i < count; i++) {
-		g->added[i] = sb_handler_new(&registry->host, &specs[i]);
+		g->added[i] =
+			sb_handler_new(registry->pool, &registry->gate, &registry->host, &specs[i]);
 		is_complete = g->added[i] != NULL;
 	}
 	if (is_complete)
@@ -196,7 +214,7 @@ static stepbus_status new_group(stepbus_registry *registry, const stepbus_handle
 
 static stepbus_status fail_existing(const stepbus_handler *handler, stepbus_error *err)
 {
-	const stepbus_handler_spec *spec = &handler->spec;
+	const stepbus_handler_spec *spec = &handler->facts->spec;
 
 	return sb_fail(err, STEPBUS_EEXISTS,
 		       "handler '%s' is already registered in namespace '%s', version '%s': use "
@@ -209,22 +227,21 @@ static stepbus_status put_in(stepbus_registry *registry, group *g, size_t i, ste
 {
 	stepbus_handler *handler = g->added[i];
 	const sb_handler_name name = sb_handler_name_of(handler);
-	sb_entry *entry = sb_table_find(&registry->table, &name);
+	stepbus_handler *present = sb_table_find(&registry->table, &name);
 
-	if (entry != NULL && (handler->spec.flags & STEPBUS_HANDLER_OVERRIDE) == 0)
+	if (present != NULL && (handler->facts->spec.flags & STEPBUS_HANDLER_OVERRIDE) == 0)
 		return fail_existing(handler, err);
-	if (entry != NULL) {
-		g->replaced[i] = entry->handler;
-		entry->handler = handler;
+	if (present != NULL) {
+		g->replaced[i] = present;
+		sb_table_swap(&registry->table, present, handler);
 		return STEPBUS_OK;
 	}
-	if (sb_map_count(&registry->table.entries) >= registry->handler_count_max)
+	if (sb_map_count(&registry->table.handlers) >= registry->handler_count_max)
 		return sb_fail(err, STEPBUS_ELIMIT,
 			       "the registry has %u handlers: raise handler_count_max",
 			       registry->handler_count_max);
-	return sb_table_add(&registry->table, handler) != NULL ?
-		       STEPBUS_OK :
-		       sb_fail_memory(err, "register a handler");
+	return sb_table_add(&registry->table, handler) ? STEPBUS_OK :
+							 sb_fail_memory(err, "register a handler");
 }
 
 /*
@@ -234,13 +251,10 @@ static stepbus_status put_in(stepbus_registry *registry, group *g, size_t i, ste
 static void take_back(stepbus_registry *registry, group *g, size_t count)
 {
 	while (count-- > 0) {
-		const sb_handler_name name = sb_handler_name_of(g->added[count]);
-		sb_entry *entry = sb_table_find(&registry->table, &name);
-
 		if (g->replaced[count] != NULL)
-			entry->handler = g->replaced[count];
+			sb_table_swap(&registry->table, g->added[count], g->replaced[count]);
 		else
-			remove_entry(registry, entry);
+			take(registry, g->added[count]);
 	}
 }
 
@@ -254,20 +268,16 @@ static stepbus_status put_all_in(stepbus_registry *registry, group *g, stepbus_e
 		status = put_in(registry, g, count++, err);
 	if (status != STEPBUS_OK)
 		take_back(registry, g, count - 1);
-	sb_gate_open(&registry->gate);
-	if (status != STEPBUS_OK)
-		return status;
-	registry->last_registration_us = sb_clock_now_us(&registry->host);
-	for (size_t i = 0; i < g->count; i++) {
+	for (size_t i = 0; status == STEPBUS_OK && i < g->count; i++) {
 		/* For the announcement: as soon as the lock is free it may be unregistered. */
 		sb_handler_ref(g->added[i]);
-		if (g->replaced[i] != NULL) {
-			atomic_store_explicit(&g->replaced[i]->is_removed, 1, memory_order_release);
-			atomic_fetch_add_explicit(&registry->removal_count, 1,
-						  memory_order_release);
-		}
+		if (g->replaced[i] != NULL)
+			end_handler(registry, g->replaced[i]);
 	}
-	return STEPBUS_OK;
+	sb_gate_open(&registry->gate);
+	if (status == STEPBUS_OK)
+		registry->last_registration_us = sb_clock_now_us(&registry->host);
+	return status;
 }
 
 stepbus_status sb_registry_register(stepbus_registry *registry, const stepbus_handler_spec *specs,
@@ -293,7 +303,7 @@ stepbus_status sb_registry_register(stepbus_registry *registry, const stepbus_ha
 	part_with(registry, g.replaced, count);
 	for (size_t i = 0; i < count; i++) {
 		announce(registry, g.added[i], true);
-		sb_handler_unref(g.added[i]);
+		sb_handler_unref_slowly(g.added[i]);
 	}
 	free_group(registry, &g);
 	return STEPBUS_OK;
@@ -303,8 +313,8 @@ static size_t count_versions(const sb_family *family)
 {
 	size_t count = 0;
 
-	for (const sb_entry *entry = family != NULL ? family->versions : NULL; entry != NULL;
-	     entry = entry->lower)
+	for (const stepbus_handler *handler = family != NULL ? family->versions : NULL;
+	     handler != NULL; handler = handler->facts->lower)
 		count++;
 	return count;
 }
@@ -315,7 +325,7 @@ static stepbus_status take_out(stepbus_registry *registry, const sb_handler_name
 {
 	size_t handlers_count;
 	sb_family *family = sb_table_find_family(&registry->table, name);
-	sb_entry *one = name->version.len > 0 ? sb_table_find(&registry->table, name) : NULL;
+	stepbus_handler *one = name->version.len > 0 ? sb_table_find(&registry->table, name) : NULL;
 	stepbus_handler **handlers;
 
 	if (family == NULL || (name->version.len > 0 && one == NULL))
@@ -326,10 +336,12 @@ static stepbus_status take_out(stepbus_registry *registry, const sb_handler_name
 		return sb_fail_memory(err, "unregister a handler");
 	sb_gate_close(&registry->gate);
 	if (one != NULL)
-		handlers[0] = remove_entry(registry, one);
+		handlers[0] = take(registry, one);
 	/* The family goes with its last version. */
 	for (size_t i = 0; one == NULL && i < handlers_count; i++)
-		handlers[i] = remove_entry(registry, family->versions);
+		handlers[i] = take(registry, family->versions);
+	for (size_t i = 0; i < handlers_count; i++)
+		end_handler(registry, handlers[i]);
 	sb_gate_open(&registry->gate);
 	*out = handlers;
 	*count = handlers_count;
@@ -356,37 +368,31 @@ stepbus_status sb_registry_unregister(stepbus_registry *registry, const sb_handl
 	return status;
 }
 
-/* Empties the table; the handlers come back linked through their entries. Under the lock. */
-static sb_entry *empty_locked(stepbus_registry *registry)
+/* Empties the table; the handlers come back linked by lower. Under the lock. */
+static stepbus_handler *empty_locked(stepbus_registry *registry)
 {
-	sb_entry *chain = NULL;
+	stepbus_handler *chain = NULL;
 	sb_map_node *node;
 
 	sb_gate_close(&registry->gate);
-	while ((node = sb_map_first(&registry->table.entries)) != NULL) {
-		sb_entry *entry = (sb_entry *)(void *)node;
+	while ((node = sb_map_first(&registry->table.handlers)) != NULL) {
+		stepbus_handler *handler = take(registry, (stepbus_handler *)(void *)node);
 
-		sb_map_remove(&registry->table.entries, node);
-		atomic_store_explicit(&entry->handler->is_removed, 1, memory_order_release);
-		entry->next_new = chain;
-		chain = entry;
+		handler->facts->lower = chain;
+		chain = handler;
 	}
-	while ((node = sb_map_first(&registry->table.families)) != NULL) {
-		sb_map_remove(&registry->table.families, node);
-		sb_release(&registry->host, node);
-	}
-	atomic_fetch_add_explicit(&registry->removal_count, 1, memory_order_release);
+	for (stepbus_handler *handler = chain; handler != NULL; handler = handler->facts->lower)
+		end_handler(registry, handler);
 	sb_gate_open(&registry->gate);
 	return chain;
 }
 
-static void part_with_chain(stepbus_registry *registry, sb_entry *chain)
+static void part_with_chain(stepbus_registry *registry, stepbus_handler *chain)
 {
 	while (chain != NULL) {
-		sb_entry *next = chain->next_new;
+		stepbus_handler *next = chain->facts->lower;
 
-		part_with(registry, &chain->handler, 1);
-		sb_release(&registry->host, chain);
+		part_with(registry, &chain, 1);
 		chain = next;
 	}
 }
@@ -394,7 +400,7 @@ static void part_with_chain(stepbus_registry *registry, sb_entry *chain)
 stepbus_status sb_registry_clear(stepbus_registry *registry, stepbus_error *err)
 {
 	stepbus_status status = sb_registry_check(registry, err);
-	sb_entry *chain = NULL;
+	stepbus_handler *chain = NULL;
 
 	if (status != STEPBUS_OK)
 		return status;
@@ -409,14 +415,17 @@ stepbus_status sb_registry_clear(stepbus_registry *registry, stepbus_error *err)
 
 void sb_registry_free(stepbus_registry *registry)
 {
-	sb_entry *chain;
+	stepbus_handler *chain;
 
 	if (registry == NULL || sb_registry_check(registry, NULL) != STEPBUS_OK)
 		return;
 	pthread_mutex_lock(&registry->lock);
+	atomic_store(&registry->head->mode, SB_REGISTRY_CLOSING);
 	chain = empty_locked(registry);
 	pthread_mutex_unlock(&registry->lock);
 	part_with_chain(registry, chain);
+	/* Somebody may be calling in a loan, on the way to giving it back. */
+	sb_guard_wait(sb_gate_keeper(&registry->gate));
 	dispose(registry);
 }
 
@@ -434,29 +443,36 @@ bool sb_registry_is_sealed(const stepbus_registry *registry)
 	       SB_REGISTRY_SEALED;
 }
 
+static stepbus_status fail_missing(stepbus_registry *registry, const sb_handler_name *name,
+				   stepbus_error *err)
+{
+	pthread_mutex_lock(&registry->lock);
+	sb_missing_fail(&registry->table, name, err);
+	pthread_mutex_unlock(&registry->lock);
+	return STEPBUS_ENOTFOUND;
+}
+
 stepbus_status sb_registry_resolve(stepbus_registry *registry, const sb_handler_name *name,
 				   bool is_exact, stepbus_handler **out, stepbus_error *err)
 {
 	sb_guard_thread *thread = sb_guard_thread_get();
-	sb_entry *entry = NULL;
+	stepbus_handler *handler = NULL;
 
 	if (sb_unlikely(thread == NULL))
 		return sb_fail_memory(err, "resolve a handler");
 	sb_gate_enter(&registry->gate, thread);
 	if (name->version.len > 0)
-		entry = sb_table_find(&registry->table, name);
-	if (entry == NULL && !is_exact)
-		entry = sb_table_fall_back(&registry->table, name);
+		handler = sb_table_find(&registry->table, name);
+	if (sb_unlikely(handler == NULL) && !is_exact)
+		handler = sb_table_fall_back(&registry->table, name);
 	/* Inside the gate, where nobody can let go of the last reference. */
-	if (entry != NULL)
-		sb_handler_ref(*out = entry->handler);
+	if (handler != NULL && !sb_guard_borrow(thread, handler, &handler->loan_state))
+		sb_handler_ref(handler);
 	sb_gate_leave(thread);
-	if (sb_likely(entry != NULL))
-		return STEPBUS_OK;
-	pthread_mutex_lock(&registry->lock);
-	sb_missing_fail(&registry->table, name, err);
-	pthread_mutex_unlock(&registry->lock);
-	return STEPBUS_ENOTFOUND;
+	if (sb_unlikely(handler == NULL))
+		return fail_missing(registry, name, err);
+	*out = handler;
+	return STEPBUS_OK;
 }
 
 bool sb_registry_is_registered(stepbus_registry *registry, const sb_handler_name *name)
@@ -480,11 +496,11 @@ stepbus_status sb_registry_hold_all(stepbus_registry *registry, stepbus_handler 
 
 	*count = 0;
 	pthread_mutex_lock(&registry->lock);
-	handlers = sb_alloc_array(&registry->host, sb_map_count(&registry->table.entries),
+	handlers = sb_alloc_array(&registry->host, sb_map_count(&registry->table.handlers),
 				  sizeof *handlers);
-	for (sb_map_node *node = sb_map_first(&registry->table.entries);
+	for (sb_map_node *node = sb_map_first(&registry->table.handlers);
 	     handlers != NULL && node != NULL; node = sb_map_next(node)) {
-		stepbus_handler *handler = ((sb_entry *)(void *)node)->handler;
+		stepbus_handler *handler = (stepbus_handler *)(void *)node;
 
 		sb_handler_ref(handler);
 		handlers[(*count)++] = handler;
@@ -497,6 +513,6 @@ stepbus_status sb_registry_hold_all(stepbus_registry *registry, stepbus_handler 
 void sb_registry_release_all(stepbus_registry *registry, stepbus_handler **handlers, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		sb_handler_unref(handlers[i]);
+		sb_handler_unref_slowly(handlers[i]);
 	sb_release(&registry->host, handlers);
 }

@@ -13,7 +13,12 @@
 #include "registry/table.h"
 
 /* Zero comes from the fork page: in a forked child every registry reads as FORKED. */
-enum { SB_REGISTRY_FORKED = 0, SB_REGISTRY_OPEN = 1, SB_REGISTRY_SEALED = 2 };
+enum {
+	SB_REGISTRY_FORKED = 0,
+	SB_REGISTRY_OPEN = 1,
+	SB_REGISTRY_SEALED = 2,
+	SB_REGISTRY_CLOSING = 3,
+};
 
 typedef struct sb_registry_head {
 	_Atomic(uint32_t) mode;
@@ -29,6 +34,7 @@ typedef struct sb_registry_observer {
 struct stepbus_registry {
 	sb_registry_head *head; /* on a fork page */
 	stepbus_host host;
+	sb_pool *pool; /* of the handlers */
 	sb_gate gate;
 	_Atomic(uint64_t) removal_count; /* rises with each handler that leaves */
 	int64_t created_at_us;
@@ -46,8 +52,16 @@ struct stepbus_registry {
 stepbus_status sb_registry_new(const stepbus_registry_options *options, stepbus_registry **out,
 			       stepbus_error *err);
 void sb_registry_free(stepbus_registry *registry);
+stepbus_status sb_registry_fail_forked(stepbus_error *err);
+
 /* STEPBUS_EFORKED in a forked child. */
-stepbus_status sb_registry_check(const stepbus_registry *registry, stepbus_error *err);
+static inline stepbus_status sb_registry_check(const stepbus_registry *registry, stepbus_error *err)
+{
+	if (sb_unlikely(atomic_load_explicit(&registry->head->mode, memory_order_acquire) ==
+			SB_REGISTRY_FORKED))
+		return sb_registry_fail_forked(err);
+	return STEPBUS_OK;
+}
 void sb_registry_observe(stepbus_registry *registry, const sb_registry_observer *observer);
 
 /* Registers all or none. specs were checked and filled. destroy is not called where this fails. */

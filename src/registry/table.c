@@ -3,56 +3,33 @@
 
 #include "registry/version.h"
 
-/* name NUL namespace, and for one version another NUL and the version. */
-static size_t write_family_key(const sb_handler_name *name, char key[SB_TABLE_KEY_LEN_MAX])
+static bool is_family(const char *bytes, const void *wanted)
 {
-	memcpy(key, name->name.data, name->name.len);
-	key[name->name.len] = '\0';
-	memcpy(key + name->name.len + 1, name->handler_namespace.data, name->handler_namespace.len);
-	return name->name.len + 1 + name->handler_namespace.len;
-}
-
-static size_t write_entry_key(const sb_handler_name *name, char key[SB_TABLE_KEY_LEN_MAX])
-{
-	size_t len = write_family_key(name, key);
-
-	key[len] = '\0';
-	memcpy(key + len + 1, name->version.data, name->version.len);
-	return len + 1 + name->version.len;
-}
-
-sb_entry *sb_table_find(const sb_table *table, const sb_handler_name *name)
-{
-	char key[SB_TABLE_KEY_LEN_MAX];
-	size_t len = write_entry_key(name, key);
-
-	return (sb_entry *)(void *)sb_map_find(&table->entries, key, len);
+	return sb_key_is_family(bytes, wanted);
 }
 
 sb_family *sb_table_find_family(const sb_table *table, const sb_handler_name *name)
 {
-	char key[SB_TABLE_KEY_LEN_MAX];
-	size_t len = write_family_key(name, key);
-
-	return (sb_family *)(void *)sb_map_find(&table->families, key, len);
+	return (sb_family *)(void *)sb_map_find_match(
+		&table->families, sb_key_hash_family(&table->families.key, name),
+		sb_key_family_len(name), is_family, name);
 }
 
 /* The family of a name, made where there is none. */
 static sb_family *ensure_family(sb_table *table, const sb_handler_name *name)
 {
 	sb_family *family = sb_table_find_family(table, name);
-	char key[SB_TABLE_KEY_LEN_MAX];
-	size_t len;
+	size_t len = sb_key_family_len(name);
 
 	if (family != NULL)
 		return family;
-	len = write_family_key(name, key);
 	family = sb_alloc(table->host, sizeof *family + len);
 	if (family == NULL)
 		return NULL;
-	memcpy(family->key, key, len);
+	sb_key_write_family(family->key, name);
 	family->key_len = len;
-	if (sb_map_add(&table->families, &family->node, family->key, len))
+	if (sb_map_add_hashed(&table->families, &family->node, family->key, len,
+			      sb_key_hash_family(&table->families.key, name)))
 		return family;
 	sb_release(table->host, family);
 	return NULL;
@@ -66,77 +43,83 @@ static void drop_family_if_empty(sb_table *table, sb_family *family)
 	sb_release(table->host, family);
 }
 
-static void link_version(sb_family *family, sb_entry *entry)
+static void link_version(sb_family *family, stepbus_handler *handler)
 {
-	sb_entry **place = &family->versions;
-	sb_slice version = sb_handler_name_of(entry->handler).version;
+	stepbus_handler **place = &family->versions;
+	sb_slice version = sb_handler_name_of(handler).version;
 
 	while (*place != NULL &&
-	       sb_version_compare(sb_handler_name_of((*place)->handler).version, version) > 0)
-		place = &(*place)->lower;
-	entry->family = family;
-	entry->lower = *place;
-	*place = entry;
+	       sb_version_compare(sb_handler_name_of(*place).version, version) > 0)
+		place = &(*place)->facts->lower;
+	handler->facts->lower = *place;
+	*place = handler;
 }
 
-sb_entry *sb_table_add(sb_table *table, stepbus_handler *handler)
+static stepbus_handler **place_of(sb_family *family, const stepbus_handler *handler)
+{
+	stepbus_handler **place = &family->versions;
+
+	while (*place != handler)
+		place = &(*place)->facts->lower;
+	return place;
+}
+
+bool sb_table_add(sb_table *table, stepbus_handler *handler)
 {
 	const sb_handler_name name = sb_handler_name_of(handler);
 	sb_family *family = ensure_family(table, &name);
-	sb_entry *entry = NULL;
-	char key[SB_TABLE_KEY_LEN_MAX];
-	size_t len = write_entry_key(&name, key);
 
 	if (family == NULL)
-		return NULL;
-	entry = sb_alloc(table->host, sizeof *entry + len);
-	if (entry != NULL) {
-		memcpy(entry->key, key, len);
-		entry->key_len = len;
-		entry->handler = handler;
-	}
-	if (entry == NULL || !sb_map_add(&table->entries, &entry->node, entry->key, len)) {
-		sb_release(table->host, entry);
+		return false;
+	if (!sb_map_add_hashed(&table->handlers, &handler->node, sb_handler_key(handler),
+			       handler->key_len, sb_key_hash(&table->handlers.key, &name))) {
 		drop_family_if_empty(table, family);
-		return NULL;
+		return false;
 	}
-	link_version(family, entry);
-	return entry;
+	link_version(family, handler);
+	return true;
 }
 
-stepbus_handler *sb_table_remove(sb_table *table, sb_entry *entry)
+void sb_table_remove(sb_table *table, stepbus_handler *handler)
 {
-	stepbus_handler *handler = entry->handler;
-	sb_entry **place = &entry->family->versions;
+	const sb_handler_name name = sb_handler_name_of(handler);
+	sb_family *family = sb_table_find_family(table, &name);
 
-	while (*place != entry)
-		place = &(*place)->lower;
-	*place = entry->lower;
-	sb_map_remove(&table->entries, &entry->node);
-	drop_family_if_empty(table, entry->family);
-	sb_release(table->host, entry);
+	*place_of(family, handler) = handler->facts->lower;
+	handler->facts->lower = NULL;
+	sb_map_remove(&table->handlers, &handler->node);
+	drop_family_if_empty(table, family);
+}
+
+void sb_table_swap(sb_table *table, stepbus_handler *before, stepbus_handler *after)
+{
+	const sb_handler_name name = sb_handler_name_of(before);
+
+	*place_of(sb_table_find_family(table, &name), before) = after;
+	after->facts->lower = before->facts->lower;
+	before->facts->lower = NULL;
+	sb_map_swap(&table->handlers, &before->node, &after->node, sb_handler_key(after));
+}
+
+static stepbus_handler *find_default(const sb_family *family)
+{
+	stepbus_handler *handler = family->versions;
+
+	while (handler != NULL && (handler->facts->spec.flags & STEPBUS_HANDLER_DEFAULT) == 0)
+		handler = handler->facts->lower;
 	return handler;
 }
 
-static sb_entry *find_default(const sb_family *family)
-{
-	sb_entry *entry = family->versions;
-
-	while (entry != NULL && (entry->handler->spec.flags & STEPBUS_HANDLER_DEFAULT) == 0)
-		entry = entry->lower;
-	return entry;
-}
-
-sb_entry *sb_table_fall_back(const sb_table *table, const sb_handler_name *name)
+stepbus_handler *sb_table_fall_back(const sb_table *table, const sb_handler_name *name)
 {
 	const sb_family *family = sb_table_find_family(table, name);
-	sb_entry *entry = family != NULL ? family->versions : NULL;
-	sb_entry *marked = family != NULL ? find_default(family) : NULL;
+	stepbus_handler *handler = family != NULL ? family->versions : NULL;
+	stepbus_handler *marked = family != NULL ? find_default(family) : NULL;
 
 	if (name->version.len == 0)
-		return marked != NULL ? marked : entry;
-	while (entry != NULL &&
-	       sb_version_compare(sb_handler_name_of(entry->handler).version, name->version) > 0)
-		entry = entry->lower;
-	return entry != NULL ? entry : marked;
+		return marked != NULL ? marked : handler;
+	while (handler != NULL &&
+	       sb_version_compare(sb_handler_name_of(handler).version, name->version) > 0)
+		handler = handler->facts->lower;
+	return handler != NULL ? handler : marked;
 }

@@ -29,11 +29,17 @@ typedef struct test_bridge {
 	test_trace trace;
 } test_bridge;
 
-/* For cmocka: a started bridge on a test_host. Closing frees it where the test has not. */
+/*
+ * For cmocka: a started bridge on a test_host. Closing frees it where the test has not; a test that
+ * leaves subscriptions has failed.
+ */
 int test_bridge_open(void **state);
 int test_bridge_close(void **state);
 /* For tests that make their bridge themselves. */
 int test_bridge_open_none(void **state);
+
+/* Frees the bridge now, while the listeners on the stack are still there. */
+void test_bridge_free(test_bridge *b);
 
 #define BRIDGE_TEST(test) cmocka_unit_test_setup_teardown(test, test_bridge_open, test_bridge_close)
 
@@ -46,6 +52,7 @@ struct test_listener {
 	void *object;                                            /* for act */
 	stepbus_status status;                                   /* of what act did */
 	test_bridge *b;
+	stepbus_bridge *bridge; /* that of b when it subscribed */
 	uint64_t id;
 	_Atomic(uint32_t) delivered_count;
 	_Atomic(uint32_t) destroyed_count;

@@ -18,8 +18,7 @@ static void a_higher_priority_runs_earlier_and_equal_ones_in_order(void **state)
 		test_listen(b, &l[i], "order.made", 0, priorities[i]);
 	test_publish(b, event);
 	assert_string_equal(test_trace_take(&b->trace), "fbdaec");
-	stepbus_bridge_free(b->bridge);
-	b->bridge = NULL;
+	test_bridge_free(b);
 }
 
 static void patterns_and_exact_names_share_one_order(void **state)
@@ -36,8 +35,7 @@ static void patterns_and_exact_names_share_one_order(void **state)
 		test_listen(b, &l[i], patterns[i], 0, priorities[i]);
 	test_publish(b, event);
 	assert_string_equal(test_trace_take(&b->trace), "cdabef");
-	stepbus_bridge_free(b->bridge);
-	b->bridge = NULL;
+	test_bridge_free(b);
 }
 
 static void the_order_stays_when_some_have_left(void **state)
@@ -54,8 +52,7 @@ static void the_order_stays_when_some_have_left(void **state)
 	test_listen(b, &l[1], "order.*", 0, 0);
 	test_publish(b, event);
 	assert_string_equal(test_trace_take(&b->trace), "acdb");
-	stepbus_bridge_free(b->bridge);
-	b->bridge = NULL;
+	test_bridge_free(b);
 }
 
 typedef struct name_row {
@@ -148,6 +145,7 @@ static void a_subscriber_gets_the_publishers_own_bytes_on_its_thread(void **stat
 	assert_ptr_equal(g.payload, payload);
 	assert_int_equal(g.len, sizeof payload);
 	assert_true(pthread_equal(g.thread, pthread_self()));
+	test_bridge_free(b);
 }
 
 static void a_payload_may_be_empty_with_and_without_an_address(void **state)
@@ -165,6 +163,7 @@ static void a_payload_may_be_empty_with_and_without_an_address(void **state)
 	assert_null(g.payload);
 	assert_int_equal(stepbus_bridge_publish(b->bridge, event, "x", 0, NULL), STEPBUS_OK);
 	assert_int_equal(g.len, 0);
+	test_bridge_free(b);
 }
 
 static void nobody_to_reach_is_no_error(void **state)
@@ -191,8 +190,7 @@ static void a_refusal_is_told_and_everybody_is_called_all_the_same(void **state)
 	assert_int_equal(b->err.code, STEPBUS_EDELIVERY);
 	assert_non_null(strstr(b->err.message, "order.made"));
 	assert_non_null(strstr(b->err.message, "42"));
-	stepbus_bridge_free(b->bridge);
-	b->bridge = NULL;
+	test_bridge_free(b);
 }
 
 static void a_lone_subscriber_may_refuse_too(void **state)
@@ -208,6 +206,32 @@ static void a_lone_subscriber_may_refuse_too(void **state)
 	test_publish(b, event);
 	assert_int_equal(l.delivered_count, 2);
 	test_unlisten(&l);
+}
+
+static void every_answer_but_zero_is_a_refusal(void **state)
+{
+	static const int32_t answers[] = { 1,       2,         42,        -1, 0x10000,      1 << 29,
+					   1 << 30, INT32_MAX, INT32_MIN, -2, INT32_MIN + 1 };
+	test_bridge *b = *state;
+	test_listener l[] = { { .answer = 0 }, { .answer = 0 } };
+	uint32_t made = test_declare(b, "order.made"), paid = test_declare(b, "order.paid");
+
+	/* A lone subscriber is called in another way than one of several. */
+	test_listen(b, &l[0], "order.*", 0, 0);
+	test_listen(b, &l[1], "order.paid", 0, 0);
+	for (size_t i = 0; i < 2 * (sizeof answers / sizeof *answers); i++) {
+		int32_t answer = answers[i / 2];
+		char shown[32];
+
+		l[0].answer = answer;
+		if (stepbus_bridge_publish(b->bridge, i % 2 == 0 ? made : paid, NULL, 0, &b->err) !=
+		    STEPBUS_EDELIVERY)
+			fail_msg("%d should be a refusal", answer);
+		snprintf(shown, sizeof shown, "status %d", answer);
+		if (strstr(b->err.message, shown) == NULL)
+			fail_msg("'%s' should tell %s", b->err.message, shown);
+	}
+	test_bridge_free(b);
 }
 
 static void ids_that_nobody_gave_out_are_refused(void **state)
@@ -304,8 +328,7 @@ static void a_thousand_subscribers_are_all_called_in_order(void **state)
 	test_publish(b, event);
 	for (size_t i = 0; i < COUNT; i++)
 		assert_int_equal(l[i].delivered_count, 1 + i % 2);
-	stepbus_bridge_free(b->bridge);
-	b->bridge = NULL;
+	test_bridge_free(b);
 	for (size_t i = 0; i < COUNT; i++)
 		assert_int_equal(l[i].destroyed_count, 1);
 	free(l);
@@ -324,6 +347,7 @@ int main(void)
 		BRIDGE_TEST(nobody_to_reach_is_no_error),
 		BRIDGE_TEST(a_refusal_is_told_and_everybody_is_called_all_the_same),
 		BRIDGE_TEST(a_lone_subscriber_may_refuse_too),
+		BRIDGE_TEST(every_answer_but_zero_is_a_refusal),
 		BRIDGE_TEST(ids_that_nobody_gave_out_are_refused),
 		BRIDGE_TEST(arguments_that_are_not_allowed_are_refused),
 		BRIDGE_TEST(two_bridges_never_meet),

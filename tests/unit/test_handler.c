@@ -10,19 +10,36 @@
 
 enum { THREAD_COUNT = 4, RUN_COUNT = 20000 };
 
+static sb_pool *pool;
+static sb_gate gate;
+
 static int set_up(void **state)
 {
 	static test_host host;
 
 	test_host_init(&host);
+	pool = sb_handler_pool_new(&host.host);
+	sb_gate_init(&gate);
 	*state = &host;
-	return 0;
+	return pool == NULL;
 }
 
 static int tear_down(void **state)
 {
+	sb_pool_close(pool);
+	sb_gate_free(&gate);
 	test_host_end(*state);
 	return 0;
+}
+
+/* As one that was taken out of its table: counted, not lent. */
+static stepbus_handler *new_handler(const test_host *t, const stepbus_handler_spec *spec)
+{
+	stepbus_handler *handler = sb_handler_new(pool, &gate, &t->host, spec);
+
+	if (handler != NULL)
+		sb_guard_call_in(handler, &handler->loan_state, &handler->ref_count);
+	return handler;
 }
 
 static void a_handler_keeps_copies_of_all_texts(void **state)
@@ -36,15 +53,15 @@ static void a_handler_keeps_copies_of_all_texts(void **state)
 	spec.domain_len = strlen(domain);
 	spec.config_schema = schema;
 	spec.config_schema_len = strlen(schema);
-	handler = sb_handler_new(&t->host, &spec);
+	handler = new_handler(t, &spec);
 	memset(name, 'x', sizeof name);
 	memset(domain, 'x', sizeof domain);
 	memset(schema, 'x', sizeof schema);
 	assert_non_null(handler);
-	assert_string_equal(handler->spec.name, "mail");
-	assert_string_equal(handler->spec.version, "1.0.0");
-	assert_string_equal(handler->spec.domain, "billing");
-	assert_string_equal(handler->spec.config_schema, "{}");
+	assert_string_equal(handler->facts->spec.name, "mail");
+	assert_string_equal(handler->facts->spec.version, "1.0.0");
+	assert_string_equal(handler->facts->spec.domain, "billing");
+	assert_string_equal(handler->facts->spec.config_schema, "{}");
 	sb_handler_unref(handler);
 }
 
@@ -56,11 +73,11 @@ static void texts_that_were_not_said_are_null(void **state)
 
 	/* An empty text may point anywhere; what is kept may not. */
 	spec.description = "";
-	handler = sb_handler_new(&t->host, &spec);
+	handler = new_handler(t, &spec);
 	assert_non_null(handler);
-	assert_null(handler->spec.version);
-	assert_null(handler->spec.description);
-	assert_null(handler->spec.permitted_callers);
+	assert_null(handler->facts->spec.version);
+	assert_null(handler->facts->spec.description);
+	assert_null(handler->facts->spec.permitted_callers);
 	sb_handler_unref(handler);
 }
 
@@ -71,9 +88,9 @@ static void a_handler_is_made_at_the_time_of_the_host(void **state)
 	stepbus_handler *handler;
 
 	t->now_us = 1234567;
-	handler = sb_handler_new(&t->host, &spec);
+	handler = new_handler(t, &spec);
 	assert_non_null(handler);
-	assert_int_equal(handler->registered_at_us, 1234567);
+	assert_int_equal(handler->facts->registered_at_us, 1234567);
 	sb_handler_unref(handler);
 }
 
@@ -82,7 +99,7 @@ static void the_last_reference_runs_destroy(void **state)
 	const test_host *t = *state;
 	_Atomic(int) destroyed = 0;
 	const stepbus_handler_spec spec = test_counted_spec("mail", NULL, &destroyed);
-	stepbus_handler *handler = sb_handler_new(&t->host, &spec);
+	stepbus_handler *handler = new_handler(t, &spec);
 
 	assert_non_null(handler);
 	sb_handler_ref(handler);
@@ -98,7 +115,7 @@ static void abandoning_a_handler_does_not_run_destroy(void **state)
 	_Atomic(int) destroyed = 0;
 	const stepbus_handler_spec spec = test_counted_spec("mail", NULL, &destroyed);
 
-	sb_handler_abandon(sb_handler_new(&t->host, &spec));
+	sb_handler_abandon(new_handler(t, &spec));
 	sb_handler_abandon(NULL);
 	assert_int_equal(destroyed, 0);
 }
@@ -109,23 +126,23 @@ static void without_memory_there_is_no_handler(void **state)
 	const stepbus_handler_spec spec = test_spec("mail", NULL);
 
 	t->fail_at = t->allocation_count + 1;
-	assert_null(sb_handler_new(&t->host, &spec));
+	assert_null(new_handler(t, &spec));
 }
 
 static void runs_are_counted_with_their_time(void **state)
 {
 	const test_host *t = *state;
 	const stepbus_handler_spec spec = test_spec("mail", NULL);
-	stepbus_handler *handler = sb_handler_new(&t->host, &spec);
+	stepbus_handler *handler = new_handler(t, &spec);
 
 	assert_non_null(handler);
 	sb_handler_count_run(handler, true, 10);
 	sb_handler_count_run(handler, false, 30);
 	sb_handler_count_run(handler, true, 20);
-	assert_int_equal(handler->run_count, 3);
-	assert_int_equal(handler->failure_count, 1);
-	assert_int_equal(handler->total_us, 60);
-	assert_int_equal(handler->longest_us, 30);
+	assert_int_equal(handler->facts->run_count, 3);
+	assert_int_equal(handler->facts->failure_count, 1);
+	assert_int_equal(handler->facts->total_us, 60);
+	assert_int_equal(handler->facts->longest_us, 30);
 	sb_handler_unref(handler);
 }
 
@@ -142,7 +159,7 @@ static void runs_on_many_threads_are_all_counted(void **state)
 {
 	const test_host *t = *state;
 	const stepbus_handler_spec spec = test_spec("mail", NULL);
-	stepbus_handler *handler = sb_handler_new(&t->host, &spec);
+	stepbus_handler *handler = new_handler(t, &spec);
 	pthread_t threads[THREAD_COUNT];
 
 	assert_non_null(handler);
@@ -150,9 +167,9 @@ static void runs_on_many_threads_are_all_counted(void **state)
 		assert_int_equal(pthread_create(&threads[i], NULL, count_runs, handler), 0);
 	for (int i = 0; i < THREAD_COUNT; i++)
 		pthread_join(threads[i], NULL);
-	assert_int_equal(handler->run_count, THREAD_COUNT * RUN_COUNT);
-	assert_int_equal(handler->failure_count, THREAD_COUNT * RUN_COUNT / 2);
-	assert_int_equal(handler->longest_us, RUN_COUNT);
+	assert_int_equal(handler->facts->run_count, THREAD_COUNT * RUN_COUNT);
+	assert_int_equal(handler->facts->failure_count, THREAD_COUNT * RUN_COUNT / 2);
+	assert_int_equal(handler->facts->longest_us, RUN_COUNT);
 	sb_handler_unref(handler);
 }
 

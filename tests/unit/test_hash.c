@@ -8,8 +8,23 @@
 
 enum { LEN_MAX = 64 };
 
-static const sb_hash_key key = { { UINT64_C(0x9ae16a3b2f90404f), UINT64_C(0xc949c7defebfffa5),
-				   UINT64_C(0x3c6ef372fe94f82b) } };
+enum { SECRET_COUNT = sizeof(sb_hash_key) / sizeof(uint64_t) };
+
+static sb_hash_key key;
+
+static int draw_key(void **state)
+{
+	uint64_t random = 88172645463325252;
+
+	(void)state;
+	for (size_t i = 0; i < SECRET_COUNT; i++) {
+		random ^= random << 13;
+		random ^= random >> 7;
+		random ^= random << 17;
+		key.secrets[i] = random;
+	}
+	return 0;
+}
 
 /* Hashes from a block of exactly len bytes, so that AddressSanitizer sees a read outside. */
 static uint64_t hash_exactly(const sb_hash_key *with, const char *bytes, size_t len)
@@ -72,20 +87,29 @@ static void the_length_counts_where_all_bytes_are_equal(void **state)
 	}
 }
 
-static void every_secret_counts_at_every_length(void **state)
+static bool has_secret_an_effect(size_t secret, const char *bytes, size_t len)
+{
+	sb_hash_key other = key;
+
+	other.secrets[secret] ^= UINT64_C(1) << 40;
+	return hash_exactly(&other, bytes, len) != hash_exactly(&key, bytes, len);
+}
+
+/* A name is hidden under two secrets, a long one under four, and any hash under the last one. */
+static void secrets_count_at_every_length(void **state)
 {
 	char bytes[LEN_MAX];
 
 	(void)state;
 	memset(bytes, 'n', sizeof bytes);
-	for (size_t len = 0; len <= LEN_MAX; len++)
-		for (size_t i = 0; i < 3; i++) {
-			sb_hash_key other = key;
+	for (size_t len = 0; len <= LEN_MAX; len++) {
+		size_t count = len > 16 ? 4 : 2;
 
-			other.secrets[i] ^= UINT64_C(1) << 40;
-			if (hash_exactly(&other, bytes, len) == hash_exactly(&key, bytes, len))
+		for (size_t i = 0; i < count; i++)
+			if (!has_secret_an_effect(i, bytes, len))
 				fail_msg("secret %zu does not count at length %zu", i, len);
-		}
+		assert_true(has_secret_an_effect(SECRET_COUNT - 1, bytes, len));
+	}
 }
 
 static void keys_of_other_draws_give_other_hashes(void **state)
@@ -94,6 +118,60 @@ static void keys_of_other_draws_give_other_hashes(void **state)
 
 	(void)state;
 	assert_true(sb_hash(&key, "step.done", 9) != sb_hash(&other, "step.done", 9));
+}
+
+static void parts_have_secrets_of_their_own(void **state)
+{
+	char bytes[LEN_MAX];
+
+	(void)state;
+	memset(bytes, 'p', sizeof bytes);
+	for (size_t len = 0; len <= LEN_MAX; len++)
+		for (uint32_t part = 1; part < SB_HASH_PART_COUNT; part++)
+			for (uint32_t before = 0; before < part; before++)
+				assert_true(sb_hash_part(&key, part, bytes, len) !=
+					    sb_hash_part(&key, before, bytes, len));
+}
+
+static void a_whole_is_one_part_with_its_length(void **state)
+{
+	(void)state;
+	assert_true(sb_hash(&key, "step.done", 9) ==
+		    sb_hash_end(&key, sb_hash_part(&key, 0, "step.done", 9), 9));
+	assert_true(sb_hash_end(&key, 1, 9) != sb_hash_end(&key, 1, 10));
+}
+
+/* Both from blocks of exactly their length. */
+static bool do_differ(const char *left, const char *right, size_t len)
+{
+	char *blocks[2] = { malloc(len + 1), malloc(len + 1) };
+	bool is_different;
+
+	memcpy(blocks[0] + 1, left, len);
+	memcpy(blocks[1] + 1, right, len);
+	is_different = sb_bytes_differ(blocks[0] + 1, blocks[1] + 1, len);
+	free(blocks[0]);
+	free(blocks[1]);
+	return is_different;
+}
+
+static void bytes_differ_where_one_of_them_does(void **state)
+{
+	(void)state;
+	for (size_t len = 0; len <= LEN_MAX; len++) {
+		char left[LEN_MAX], right[LEN_MAX];
+
+		memset(left, 'a', sizeof left);
+		memset(right, 'a', sizeof right);
+		assert_false(do_differ(left, right, len));
+		for (size_t at = 0; at < len; at++)
+			for (int bit = 0; bit < 8; bit++) {
+				right[at] = (char)(left[at] ^ 1 << bit);
+				if (!do_differ(left, right, len))
+					fail_msg("byte %zu of %zu does not count", at, len);
+				right[at] = left[at];
+			}
+	}
 }
 
 static int compare(const void *a, const void *b)
@@ -145,11 +223,14 @@ int main(void)
 		cmocka_unit_test(a_hash_depends_on_the_bytes_alone),
 		cmocka_unit_test(every_byte_of_every_length_counts),
 		cmocka_unit_test(the_length_counts_where_all_bytes_are_equal),
-		cmocka_unit_test(every_secret_counts_at_every_length),
+		cmocka_unit_test(secrets_count_at_every_length),
 		cmocka_unit_test(keys_of_other_draws_give_other_hashes),
+		cmocka_unit_test(parts_have_secrets_of_their_own),
+		cmocka_unit_test(a_whole_is_one_part_with_its_length),
+		cmocka_unit_test(bytes_differ_where_one_of_them_does),
 		cmocka_unit_test(a_hundred_thousand_names_do_not_collide),
 		cmocka_unit_test(low_bits_turn_with_every_bit_of_the_key),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, draw_key, NULL);
 }

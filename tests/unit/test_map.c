@@ -160,7 +160,8 @@ static bool add_with_failure(size_t n, item *items, size_t count)
 		assert_true(add(&map, &items[i], i));
 	}
 	has_failed = t.failed_count > 0;
-	assert_int_equal(refused_count, t.failed_count);
+	/* What a failure may cost is speed, or the one that was to be added. */
+	assert_true(refused_count <= t.failed_count);
 	for (size_t i = 0; i < count; i++)
 		assert_ptr_equal(find(&map, i), &items[i]);
 	for (size_t i = 0; i < count; i++)
@@ -253,7 +254,7 @@ static void ordinary_names_are_spread(void **state)
 	free(items);
 }
 
-static void maps_of_other_secrets_hash_otherwise(void **state)
+static void maps_draw_secrets_of_their_own(void **state)
 {
 	static const stepbus_host system = { .allocate = sb_memory_system,
 					     .random = sb_random_system };
@@ -263,7 +264,76 @@ static void maps_of_other_secrets_hash_otherwise(void **state)
 	assert_int_equal(sb_map_init(&one, &system, NULL), STEPBUS_OK);
 	assert_int_equal(sb_map_init(&other, &system, NULL), STEPBUS_OK);
 	assert_memory_not_equal(&one.key, &other.key, sizeof one.key);
-	assert_int_equal(sb_map_hash(&one, "step.done", 9), sb_map_hash(&one, "step.done", 9));
+}
+
+static bool is_same_name(const char *bytes, const void *wanted)
+{
+	return strcmp(bytes, wanted) == 0;
+}
+
+static void a_key_may_be_hashed_and_compared_by_the_caller(void **state)
+{
+	item items[100];
+	test_host t;
+	sb_map map;
+
+	(void)state;
+	test_host_init(&t);
+	assert_int_equal(sb_map_init(&map, &t.host, NULL), STEPBUS_OK);
+	assert_null(sb_map_find_match(&map, 7, 6, is_same_name, "name.0"));
+	/* All under one hash, so that only the comparison tells them apart. */
+	for (size_t i = 0; i < 100; i++) {
+		size_t len = write_key(i, items[i].key);
+
+		assert_true(sb_map_add_hashed(&map, &items[i].node, items[i].key, len, 7));
+	}
+	assert_ptr_equal(sb_map_find_match(&map, 7, 6, is_same_name, "name.3"), &items[3]);
+	assert_ptr_equal(sb_map_find_match(&map, 7, 7, is_same_name, "name.99"), &items[99]);
+	assert_null(sb_map_find_match(&map, 7, 7, is_same_name, "name.3"));
+	assert_null(sb_map_find_match(&map, 8, 6, is_same_name, "name.3"));
+	for (size_t i = 0; i < 100; i++)
+		sb_map_remove(&map, &items[i].node);
+	test_host_end(&t);
+}
+
+/* Swaps one of a crowd of a size and looks at all of it. */
+static void swap_one(size_t count, size_t index)
+{
+	item items[40], other;
+	sb_map_node *node;
+	test_host t;
+	sb_map map;
+	size_t i = 0;
+
+	test_host_init(&t);
+	assert_int_equal(sb_map_init(&map, &t.host, NULL), STEPBUS_OK);
+	for (; i < count; i++)
+		assert_true(add(&map, &items[i], i));
+	other.index = index;
+	write_key(index, other.key);
+	sb_map_swap(&map, &items[index].node, &other.node, other.key);
+	memset(&items[index], 0xFF, sizeof items[index]);
+	assert_int_equal(sb_map_count(&map), count);
+	for (i = 0; i < count; i++)
+		assert_ptr_equal(find(&map, i), i == index ? &other : &items[i]);
+	i = 0;
+	for (node = sb_map_first(&map); node != NULL; node = sb_map_next(node))
+		assert_int_equal(((item *)(void *)node)->index, i++);
+	assert_int_equal(i, count);
+	for (i = 0; i < count; i++)
+		sb_map_remove(&map, i == index ? &other.node : &items[i].node);
+	assert_int_equal(sb_map_count(&map), 0);
+	test_host_end(&t);
+}
+
+static void a_node_that_is_swapped_in_takes_the_place_of_the_other(void **state)
+{
+	static const size_t counts[] = { 1, 2, 3, 40 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+		for (size_t index = 0; index < counts[i]; index++)
+			swap_one(counts[i], index);
 }
 
 int main(void)
@@ -278,7 +348,9 @@ int main(void)
 		cmocka_unit_test(no_random_numbers_mean_no_map),
 		cmocka_unit_test(keys_that_collide_under_the_default_hash_are_spread),
 		cmocka_unit_test(ordinary_names_are_spread),
-		cmocka_unit_test(maps_of_other_secrets_hash_otherwise),
+		cmocka_unit_test(maps_draw_secrets_of_their_own),
+		cmocka_unit_test(a_key_may_be_hashed_and_compared_by_the_caller),
+		cmocka_unit_test(a_node_that_is_swapped_in_takes_the_place_of_the_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

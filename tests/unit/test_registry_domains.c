@@ -79,7 +79,7 @@ static void a_spec_that_says_another_domain_is_refused(void **state)
 	g.specs[2].domain = "users";
 	g.specs[2].domain_len = 5;
 	expect_nothing_of(shelf, &g, STEPBUS_EINVAL);
-	assert_string_equal(shelf->err.message, "handler 2 of the domain names another domain");
+	assert_string_equal(shelf->err.message, "handler 2 of the domain: it names another domain");
 }
 
 static void a_domain_that_is_null_with_a_length_is_refused(void **state)

@@ -9,6 +9,8 @@
 
 typedef struct fixture {
 	test_host host;
+	sb_pool *pool;
+	sb_gate gate;
 	sb_table table;
 } fixture;
 
@@ -18,10 +20,19 @@ static int set_up(void **state)
 
 	test_host_init(&f.host);
 	f.table = (sb_table){ .host = &f.host.host };
-	assert_int_equal(sb_map_init(&f.table.entries, &f.host.host, NULL), STEPBUS_OK);
+	assert_int_equal(sb_map_init(&f.table.handlers, &f.host.host, NULL), STEPBUS_OK);
 	assert_int_equal(sb_map_init(&f.table.families, &f.host.host, NULL), STEPBUS_OK);
+	f.pool = sb_handler_pool_new(&f.host.host);
+	assert_non_null(f.pool);
+	sb_gate_init(&f.gate);
 	*state = &f;
 	return 0;
+}
+
+static void take_out(fixture *f, stepbus_handler *handler)
+{
+	sb_table_remove(&f->table, handler);
+	sb_handler_abandon(handler);
 }
 
 static int tear_down(void **state)
@@ -29,9 +40,11 @@ static int tear_down(void **state)
 	fixture *f = *state;
 	sb_map_node *node;
 
-	while ((node = sb_map_first(&f->table.entries)) != NULL)
-		sb_handler_unref(sb_table_remove(&f->table, (sb_entry *)(void *)node));
+	while ((node = sb_map_first(&f->table.handlers)) != NULL)
+		take_out(f, (stepbus_handler *)(void *)node);
 	assert_null(sb_map_first(&f->table.families));
+	sb_pool_close(f->pool);
+	sb_gate_free(&f->gate);
 	test_host_end(&f->host);
 	return 0;
 }
@@ -42,27 +55,24 @@ static sb_handler_name name_of(const char *handler_namespace, const char *name, 
 				  sb_slice_z(version) };
 }
 
-static sb_entry *add_flagged(fixture *f, const char *handler_namespace, const char *name,
-			     const char *version, uint32_t flags)
+static stepbus_handler *add_flagged(fixture *f, const char *handler_namespace, const char *name,
+				    const char *version, uint32_t flags)
 {
 	stepbus_handler_spec spec = test_spec(name, version);
 	stepbus_handler *handler;
-	sb_entry *entry;
 
 	spec.handler_namespace = handler_namespace;
 	spec.handler_namespace_len = strlen(handler_namespace);
 	spec.flags = flags;
-	handler = sb_handler_new(&f->host.host, &spec);
-	if (handler == NULL)
-		return NULL;
-	entry = sb_table_add(&f->table, handler);
-	if (entry == NULL)
-		sb_handler_abandon(handler);
-	return entry;
+	handler = sb_handler_new(f->pool, &f->gate, &f->host.host, &spec);
+	if (handler == NULL || sb_table_add(&f->table, handler))
+		return handler;
+	sb_handler_abandon(handler);
+	return NULL;
 }
 
-static sb_entry *add(fixture *f, const char *handler_namespace, const char *name,
-		     const char *version)
+static stepbus_handler *add(fixture *f, const char *handler_namespace, const char *name,
+			    const char *version)
 {
 	return add_flagged(f, handler_namespace, name, version, 0);
 }
@@ -70,11 +80,11 @@ static sb_entry *add(fixture *f, const char *handler_namespace, const char *name
 static void an_added_version_is_found(void **state)
 {
 	fixture *f = *state;
-	sb_entry *entry = add(f, "ns", "mail", "1.0.0");
+	stepbus_handler *handler = add(f, "ns", "mail", "1.0.0");
 	const sb_handler_name name = name_of("ns", "mail", "1.0.0");
 
-	assert_non_null(entry);
-	assert_ptr_equal(sb_table_find(&f->table, &name), entry);
+	assert_non_null(handler);
+	assert_ptr_equal(sb_table_find(&f->table, &name), handler);
 }
 
 static void what_differs_in_one_part_is_not_found(void **state)
@@ -122,21 +132,22 @@ static void the_versions_of_a_name_are_kept_highest_first(void **state)
 		add(f, "ns", "mail", added[i]);
 	family = sb_table_find_family(&f->table, &name);
 	assert_non_null(family);
-	for (const sb_entry *entry = family->versions; entry != NULL; entry = entry->lower)
-		assert_string_equal(entry->handler->spec.version, sorted[count++]);
+	for (const stepbus_handler *handler = family->versions; handler != NULL;
+	     handler = handler->facts->lower)
+		assert_string_equal(handler->facts->spec.version, sorted[count++]);
 	assert_int_equal(count, 6);
 }
 
 static void a_family_goes_with_its_last_version(void **state)
 {
 	fixture *f = *state;
-	sb_entry *first = add(f, "ns", "mail", "1.0");
-	sb_entry *second = add(f, "ns", "mail", "2.0");
+	stepbus_handler *first = add(f, "ns", "mail", "1.0");
+	stepbus_handler *second = add(f, "ns", "mail", "2.0");
 	const sb_handler_name name = name_of("ns", "mail", "");
 
-	sb_handler_unref(sb_table_remove(&f->table, second));
+	take_out(f, second);
 	assert_non_null(sb_table_find_family(&f->table, &name));
-	sb_handler_unref(sb_table_remove(&f->table, first));
+	take_out(f, first);
 	assert_null(sb_table_find_family(&f->table, &name));
 }
 
@@ -149,8 +160,8 @@ static void check_fall_backs(fixture *f, const fall_back_row *rows, size_t count
 {
 	for (size_t i = 0; i < count; i++) {
 		const sb_handler_name name = name_of("ns", "mail", rows[i].asked);
-		const sb_entry *entry = sb_table_fall_back(&f->table, &name);
-		const char *found = entry != NULL ? entry->handler->spec.version : NULL;
+		const stepbus_handler *handler = sb_table_fall_back(&f->table, &name);
+		const char *found = handler != NULL ? handler->facts->spec.version : NULL;
 
 		if ((found == NULL) != (rows[i].found == NULL) ||
 		    (found != NULL && strcmp(found, rows[i].found) != 0))
@@ -209,19 +220,19 @@ static void adding_without_memory_leaves_nothing_behind(void **state)
 {
 	fixture *f = *state;
 	const sb_handler_name name = name_of("ns", "mail", "1.0");
-	sb_entry *entry = NULL;
+	stepbus_handler *handler = NULL;
 	size_t failures = 0;
 
-	for (size_t n = 1; entry == NULL; n++) {
+	for (size_t n = 1; handler == NULL; n++) {
 		f->host.fail_at = f->host.allocation_count + n;
-		entry = add(f, "ns", "mail", "1.0");
-		failures += entry == NULL;
-		if (entry == NULL)
+		handler = add(f, "ns", "mail", "1.0");
+		failures += handler == NULL;
+		if (handler == NULL)
 			assert_null(sb_table_find_family(&f->table, &name));
 	}
 	f->host.fail_at = 0;
 	assert_true(failures > 2);
-	assert_ptr_equal(sb_table_find(&f->table, &name), entry);
+	assert_ptr_equal(sb_table_find(&f->table, &name), handler);
 }
 
 static void ten_thousand_names_are_all_found(void **state)
@@ -241,8 +252,31 @@ static void ten_thousand_names_are_all_found(void **state)
 		key = name_of("ns", name, "1.0");
 		assert_non_null(sb_table_find(&f->table, &key));
 	}
-	assert_int_equal(sb_map_count(&f->table.entries), COUNT);
+	assert_int_equal(sb_map_count(&f->table.handlers), COUNT);
 	assert_int_equal(sb_map_count(&f->table.families), COUNT);
+}
+
+static void a_swapped_handler_takes_the_place_of_the_other(void **state)
+{
+	fixture *f = *state;
+	const sb_handler_name name = name_of("ns", "mail", "2.0");
+	const sb_handler_name family_name = name_of("ns", "mail", "");
+	const stepbus_handler_spec spec = test_spec("mail", "2.0");
+	stepbus_handler_spec full = spec;
+	stepbus_handler *before, *after;
+
+	add(f, "ns", "mail", "1.0");
+	before = add(f, "ns", "mail", "2.0");
+	add(f, "ns", "mail", "3.0");
+	full.handler_namespace = "ns";
+	full.handler_namespace_len = 2;
+	after = sb_handler_new(f->pool, &f->gate, &f->host.host, &full);
+	sb_table_swap(&f->table, before, after);
+	sb_handler_abandon(before);
+	assert_ptr_equal(sb_table_find(&f->table, &name), after);
+	assert_ptr_equal(sb_table_find_family(&f->table, &family_name)->versions->facts->lower,
+			 after);
+	assert_int_equal(sb_map_count(&f->table.handlers), 3);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -261,6 +295,7 @@ int main(void)
 		TEST(a_name_that_is_not_there_falls_back_to_nothing),
 		TEST(adding_without_memory_leaves_nothing_behind),
 		TEST(ten_thousand_names_are_all_found),
+		TEST(a_swapped_handler_takes_the_place_of_the_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
