@@ -254,12 +254,12 @@ stepbus_status sb_payload_copy(const stepbus_host *host, sb_payload_kind kind, c
 	switch (kind) {
 	case SB_PAYLOAD_STEP_EVENT:
 		status = sb_payload_check_step_event(payload, len, &event, err);
-		if (status == STEPBUS_OK)
+		if (status == STEPBUS_OK && event != NULL)
 			*out = copy_step_event(host, event, len);
 		break;
 	case SB_PAYLOAD_COMPLETION:
 		status = sb_payload_check_completion(payload, len, &completion, err);
-		if (status == STEPBUS_OK)
+		if (status == STEPBUS_OK && completion != NULL)
 			*out = copy_completion(host, completion, len);
 		break;
 	case SB_PAYLOAD_BYTES:

@@ -566,13 +566,12 @@ void sb_roster_free(stepbus_bridge *bridge)
 {
 	sb_event_table *table = newest_table(bridge);
 
-	for (sb_subscriber_list *list = bridge->retired; list != NULL; list = list->next)
-		sb_guard_wait(list);
-	if (bridge->empty != NULL)
-		sb_guard_wait(bridge->empty);
-	if (bridge->undeclared != NULL)
+	/* No list was ever made where one of the first three is missing. */
+	if (bridge->empty != NULL && bridge->undeclared != NULL && bridge->visit != NULL) {
+		sb_roster_wait(bridge);
 		sb_guard_wait(bridge->undeclared);
-	sb_roster_settle(bridge);
+		sb_guard_wait(bridge->visit);
+	}
 	sb_release(&bridge->host, bridge->empty);
 	sb_release(&bridge->host, bridge->undeclared);
 	sb_release(&bridge->host, bridge->visit);

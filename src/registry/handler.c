@@ -120,20 +120,17 @@ static void drop(stepbus_handler *handler)
 }
 
 /*
- * Turns the loans of a handler into references. Its gate belongs to the registry, which waits for
- * our frame before it goes; but only a handler that is still lent has a registry.
+ * Turns the loans of a handler into references. Its gate belongs to the registry, which waits for our
+ * frame before it goes; but only a handler that is still lent has a registry. False: there is no frame
+ * to have, for want of memory.
  */
-static void call_in(stepbus_handler *handler)
+static bool call_in(stepbus_handler *handler)
 {
 	sb_guard_thread *thread = sb_guard_thread_get();
 	sb_guard_frame *frame;
 
-	/*
-	 * Without a frame: whoever unregisters it will call it in. The reference is lost until
-	 * then.
-	 */
 	if (thread == NULL || sb_guard_is_full(thread))
-		return;
+		return false;
 	frame = sb_guard_push(thread);
 	sb_guard_hold(&frame->item, sb_gate_keeper(handler->facts->gate));
 	if (atomic_load_explicit(&handler->loan_state, memory_order_acquire) == SB_GUARD_LENDING) {
@@ -142,20 +139,26 @@ static void call_in(stepbus_handler *handler)
 		sb_gate_open(handler->facts->gate);
 	}
 	sb_guard_pop(thread, frame);
+	return true;
 }
 
 void sb_handler_unref_slowly(stepbus_handler *handler)
 {
 	uint64_t count = atomic_load_explicit(&handler->ref_count, memory_order_relaxed);
+	uint32_t state, round = 0;
 
 	/*
-	 * While it is lent, one reference is the registry's own. If there is no other, what is
-	 * given back is a loan of another thread.
+	 * While it is lent, one reference is the registry's own. If there is no other, what is given
+	 * back is a loan of another thread. While it is called in, the count is about to grow.
 	 */
-	while (atomic_load_explicit(&handler->loan_state, memory_order_acquire) ==
-	       SB_GUARD_LENDING) {
-		if (count <= 1) {
-			call_in(handler);
+	while ((state = atomic_load_explicit(&handler->loan_state, memory_order_acquire)) !=
+	       SB_GUARD_CALLED_IN) {
+		if (state == SB_GUARD_CALLING_IN) {
+			sb_guard_backoff(&round);
+		} else if (count <= 1) {
+			/* Without it the reference stays where it is: a leak, but no harm. */
+			if (!call_in(handler))
+				return;
 			count = atomic_load_explicit(&handler->ref_count, memory_order_relaxed);
 		} else if (atomic_compare_exchange_weak_explicit(&handler->ref_count, &count,
 								 count - 1, memory_order_acq_rel,

@@ -368,7 +368,7 @@ static void ten_thousand_handlers_come_and_go(void **state)
 {
 	enum { COUNT = 10000 };
 	test_shelf *shelf = *state;
-	char name[16];
+	char name[24];
 
 	for (int i = 0; i < COUNT; i++) {
 		snprintf(name, sizeof name, "h%d", i);

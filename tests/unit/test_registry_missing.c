@@ -56,7 +56,7 @@ static void the_nearest_name_is_suggested(void **state)
 static void a_long_list_is_cut_and_the_rest_counted(void **state)
 {
 	test_shelf *shelf = *state;
-	char name[16];
+	char name[24];
 
 	for (int i = 0; i < 20; i++) {
 		snprintf(name, sizeof name, "handler%02d", i);
@@ -173,7 +173,7 @@ static void hostile_bytes_do_not_reach_the_message(void **state)
 static void missing_one_of_ten_thousand_is_told_too(void **state)
 {
 	test_shelf *shelf = *state;
-	char name[16];
+	char name[24];
 
 	for (int i = 0; i < 10000; i++) {
 		snprintf(name, sizeof name, "h%05d", i);

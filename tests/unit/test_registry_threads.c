@@ -15,7 +15,8 @@ enum {
 	NAME_COUNT = 5,
 	ALIVE = 0x5EED,
 	STORM_MS = 3000,
-	FENCED_STORM_MS = 2000
+	FENCED_STORM_MS = 2000,
+	HANDOVER_MS = 1500
 };
 
 static const char *const names[NAME_COUNT] = { "alpha", "beta", "gamma", "delta", "epsilon" };
@@ -25,6 +26,9 @@ static const char *const names[NAME_COUNT] = { "alpha", "beta", "gamma", "delta"
 typedef struct item {
 	int magic;
 	const char *name;
+	/* Written by each resolver in its own place and read by destroy, without any order but that of
+	 * giving back: a sanitizer sees it where that is none. */
+	uint32_t uses[RESOLVER_COUNT];
 } item;
 
 typedef struct storm {
@@ -45,8 +49,11 @@ static _Atomic(stepbus_handler *) mailbox;
 static void destroy_item(void *user_data)
 {
 	item *i = user_data;
+	uint32_t uses = 0;
 
-	if (i->magic != ALIVE)
+	for (int n = 0; n < RESOLVER_COUNT; n++)
+		uses += i->uses[n];
+	if (i->magic != ALIVE || uses > UINT32_MAX / 2)
 		atomic_fetch_add(&s.faults, 1);
 	i->magic = 0;
 	free(i);
@@ -59,7 +66,7 @@ static stepbus_handler_spec new_spec(uint32_t n)
 	item *i = malloc(sizeof *i);
 
 	if (i != NULL)
-		*i = (item){ ALIVE, spec.name };
+		*i = (item){ ALIVE, spec.name, { 0 } };
 	spec.user_data = i;
 	spec.destroy = destroy_item;
 	atomic_fetch_add(&s.made, 1);
@@ -108,7 +115,7 @@ static uint32_t next(uint32_t *seed)
 
 static void *change(void *context)
 {
-	uint32_t seed = *(const uint32_t *)context;
+	uint32_t seed = *(const uint32_t *)context * 7919 + 1;
 
 	while (!atomic_load(&s.is_over)) {
 		uint32_t n = next(&seed);
@@ -136,12 +143,13 @@ static void *change(void *context)
 	return NULL;
 }
 
-static void look_up(uint32_t n)
+/* index says which resolver this is; mail_every how often it leaves what it found to another. */
+static void look_up(uint32_t n, uint32_t index, uint32_t mail_every)
 {
 	const stepbus_handler_key key = test_key(names[n % NAME_COUNT], n % 3 == 0 ? NULL : "v2");
 	stepbus_handler *handler = NULL;
 	stepbus_status status = stepbus_registry_resolve(s.registry, &key, &handler, NULL);
-	const item *i;
+	item *i;
 
 	if (status != STEPBUS_OK) {
 		expect_one_of(status, STEPBUS_ENOTFOUND, STEPBUS_ENOTFOUND);
@@ -151,7 +159,8 @@ static void look_up(uint32_t n)
 	i = stepbus_handler_definition(handler)->user_data;
 	if (i->magic != ALIVE || strcmp(i->name, key.name) != 0)
 		atomic_fetch_add(&s.faults, 1);
-	if (n % 5 == 0)
+	i->uses[index]++;
+	if (n % mail_every == 0)
 		handler = atomic_exchange(&mailbox, handler);
 	stepbus_handler_unref(handler);
 	atomic_fetch_add(&s.found, 1);
@@ -159,11 +168,35 @@ static void look_up(uint32_t n)
 
 static void *resolve(void *context)
 {
-	uint32_t seed = *(const uint32_t *)context;
+	uint32_t index = *(const uint32_t *)context;
+	uint32_t seed = index * 7919 + 1;
 
 	while (!atomic_load(&s.is_over))
 		for (int i = 0; i < 64; i++)
-			look_up(next(&seed));
+			look_up(next(&seed), index, 5);
+	return NULL;
+}
+
+/* One name only, and nobody gives back what he found himself. */
+static void *resolve_and_hand_over(void *context)
+{
+	uint32_t index = *(const uint32_t *)context;
+
+	while (!atomic_load(&s.is_over))
+		for (int i = 0; i < 64; i++)
+			look_up(0, index, 1);
+	return NULL;
+}
+
+static void *come_and_go(void *context)
+{
+	const stepbus_handler_key key = test_key(names[0], NULL);
+
+	(void)context;
+	while (!atomic_load(&s.is_over)) {
+		register_one(0);
+		stepbus_registry_unregister(s.registry, &key, NULL);
+	}
 	return NULL;
 }
 
@@ -196,23 +229,25 @@ static void introspect_until(int64_t end_ms)
 	}
 }
 
-static void run_storm(int64_t duration_ms)
+static void run_storm(int64_t duration_ms, void *(*resolver)(void *context),
+		      void *(*registrar)(void *context))
 {
-	pthread_t threads[RESOLVER_COUNT + REGISTRAR_COUNT];
-	uint32_t seeds[RESOLVER_COUNT + REGISTRAR_COUNT];
-	size_t count = RESOLVER_COUNT + REGISTRAR_COUNT;
+	enum { COUNT = RESOLVER_COUNT + REGISTRAR_COUNT };
+	pthread_t threads[COUNT];
+	uint32_t indices[COUNT];
 
 	memset(&s, 0, sizeof s);
 	assert_int_equal(stepbus_registry_new(NULL, &s.registry, NULL), STEPBUS_OK);
-	for (size_t i = 0; i < count; i++) {
-		seeds[i] = (uint32_t)(i * 7919 + 1);
+	for (uint32_t i = 0; i < COUNT; i++) {
+		indices[i] = i;
 		assert_int_equal(pthread_create(&threads[i], NULL,
-						i < RESOLVER_COUNT ? resolve : change, &seeds[i]),
+						i < RESOLVER_COUNT ? resolver : registrar,
+						&indices[i]),
 				 0);
 	}
 	introspect_until(now_ms() + duration_ms);
 	atomic_store(&s.is_over, true);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < COUNT; i++)
 		pthread_join(threads[i], NULL);
 	stepbus_registry_free(s.registry);
 	stepbus_handler_unref(atomic_exchange(&mailbox, NULL));
@@ -229,7 +264,7 @@ static void expect_calm(void)
 static void a_storm_of_changes_leaves_only_live_handlers_to_be_found(void **state)
 {
 	(void)state;
-	run_storm(STORM_MS);
+	run_storm(STORM_MS, resolve, change);
 	expect_calm();
 }
 
@@ -238,8 +273,15 @@ static void the_storm_is_as_calm_with_fences(void **state)
 {
 	(void)state;
 	sb_guard_force_fences(true);
-	run_storm(FENCED_STORM_MS);
+	run_storm(FENCED_STORM_MS, resolve, change);
 	sb_guard_force_fences(false);
+	expect_calm();
+}
+
+static void handlers_handed_from_thread_to_thread_end_once(void **state)
+{
+	(void)state;
+	run_storm(HANDOVER_MS, resolve_and_hand_over, come_and_go);
 	expect_calm();
 }
 
@@ -248,6 +290,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_storm_of_changes_leaves_only_live_handlers_to_be_found),
 		cmocka_unit_test(the_storm_is_as_calm_with_fences),
+		cmocka_unit_test(handlers_handed_from_thread_to_thread_end_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

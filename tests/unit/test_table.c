@@ -239,7 +239,7 @@ static void ten_thousand_names_are_all_found(void **state)
 {
 	enum { COUNT = 10000 };
 	fixture *f = *state;
-	char name[16];
+	char name[24];
 
 	for (int i = 0; i < COUNT; i++) {
 		snprintf(name, sizeof name, "h%d", i);
