@@ -16,6 +16,9 @@ AR ?= ar
 OBJCOPY ?= objcopy
 PKG_CONFIG ?= pkg-config
 TEST_TIMEOUT_S ?= 120
+# make V=1 shows the commands.
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@echo "  $(1)")
 # In CI a warning is an error; elsewhere a newer compiler must not stop a user.
 WERROR ?= $(if $(CI),-Werror)
 
@@ -115,11 +118,13 @@ deps-%:
 
 $(OUT)/%.o: %.c Makefile | deps-build
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(DEPENDENCY_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,cc    $<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(DEPENDENCY_CFLAGS) -MMD -MP -c $< -o $@
 
 # nodelete: threads that end after a dlclose would run a destructor that is gone.
 $(SHARED): $(OBJECTS) src/ffi/stepbus.map
-	$(CC) -shared -pthread $(SANITIZE) $(LDFLAGS) -Wl,-soname,$(@F) -Wl,--version-script,src/ffi/stepbus.map \
+	$(call say,link  $@)
+	$(Q)$(CC) -shared -pthread $(SANITIZE) $(LDFLAGS) -Wl,-soname,$(@F) -Wl,--version-script,src/ffi/stepbus.map \
 		-Wl,-z,relro,-z,now,-z,noexecstack,-z,defs,-z,nodelete -o $@ $(OBJECTS) $(DEPENDENCY_LIBS)
 
 $(OUT)/libstepbus.so: $(SHARED)
@@ -127,20 +132,23 @@ $(OUT)/libstepbus.so: $(SHARED)
 
 # One object in which only the exported names are global.
 $(STATIC): $(OBJECTS)
-	$(CC) -r -nostdlib -o $(OUT)/stepbus-all.o $(OBJECTS)
-	$(OBJCOPY) --wildcard --keep-global-symbol='stepbus_*' $(OUT)/stepbus-all.o
+	$(call say,link  $@)
+	$(Q)$(CC) -r -nostdlib -o $(OUT)/stepbus-all.o $(OBJECTS)
+	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='stepbus_*' $(OUT)/stepbus-all.o
 	@rm -f $@
-	$(AR) rcs $@ $(OUT)/stepbus-all.o
+	$(Q)$(AR) rcs $@ $(OUT)/stepbus-all.o
 
 # Tests see the insides; examples see what a user sees.
 $(OUT)/tests/%: $(OUT)/tests/%.o $(OBJECTS) $(SUPPORT)
-	$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(DEPENDENCY_LIBS)
+	$(call say,link  $@)
+	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(DEPENDENCY_LIBS)
 
 # Examples include <stepbus.h>, as a user does.
 $(OUT)/examples/%.o: ALL_CFLAGS += -Iinclude
 
 $(OUT)/examples/%: $(OUT)/examples/%.o $(STATIC)
-	$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(DEPENDENCY_LIBS)
+	$(call say,link  $@)
+	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(DEPENDENCY_LIBS)
 
 $(OUT)/tests/%.o: ALL_CFLAGS += -Itests
 $(OUT)/tests/%.o: | deps-test
