@@ -78,6 +78,7 @@ extern const bench_peer peer_uthash_rwlock;
 extern const bench_peer peer_uthash_insert;
 extern const bench_peer peer_ghash;
 extern const bench_peer peer_unordered;
+extern const bench_peer peer_unordered_composed;
 
 #ifdef __cplusplus
 }

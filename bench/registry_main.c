@@ -14,6 +14,7 @@ static const bench_peer *const peers[] = {
 	&peer_ghash,
 #endif
 	&peer_unordered,
+	&peer_unordered_composed,
 };
 
 static void run_resolve(const char *case_name, uint32_t count, double goal_ns)

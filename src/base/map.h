@@ -91,8 +91,8 @@ sb_map_find_match(const sb_map *map, uint64_t wide_hash, size_t len,
 }
 
 /*
- * uthash lets chains grow to ten before it doubles its buckets, so that most look-ups take a turn that
- * the processor did not foresee. We double at one node to two buckets. False: out of memory.
+ * uthash lets chains grow to ten before it doubles its buckets, so that most look-ups take a turn
+ * that the processor did not foresee. We double at one node to two buckets. False: out of memory.
  */
 static inline bool sb_map_make_room(sb_map *map)
 {

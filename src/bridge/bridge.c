@@ -292,41 +292,36 @@ stepbus_status sb_bridge_declare(stepbus_bridge *bridge, const stepbus_event_inf
 	return status;
 }
 
-/* The way for a name that was not found: declare it where the bridge allows that. */
-static stepbus_status event_missing(stepbus_bridge *bridge, sb_slice name, sb_event **out,
-				    stepbus_error *err)
+/* Under the lock: by now somebody else may have declared it. */
+static stepbus_status find_or_declare(stepbus_bridge *bridge, sb_slice name, sb_event **out,
+				      stepbus_error *err)
 {
 	const stepbus_event_info info = { .size = sizeof info,
 					  .name = name.data,
 					  .name_len = name.len };
-	stepbus_status status = sb_topic_check_name(name, err);
 
-	if (status != STEPBUS_OK)
-		return status;
-	pthread_mutex_lock(&bridge->lock);
-	/* Somebody else may have declared it in between. */
 	*out = (sb_event *)(void *)sb_map_find(&bridge->events.names, name.data, name.len);
-	if (*out == NULL && (bridge->flags & STEPBUS_BRIDGE_ALLOW_UNDECLARED) != 0)
-		status = declare_locked(bridge, &info, out, err);
-	else if (*out == NULL)
-		status = sb_events_fail_missing(&bridge->events, name, err);
-	pthread_mutex_unlock(&bridge->lock);
-	return status;
+	if (*out != NULL)
+		return STEPBUS_OK;
+	if ((bridge->flags & STEPBUS_BRIDGE_ALLOW_UNDECLARED) != 0)
+		return declare_locked(bridge, &info, out, err);
+	return sb_events_fail_missing(&bridge->events, name, err);
 }
 
-stepbus_status sb_bridge_event(stepbus_bridge *bridge, sb_slice name, sb_event **out,
-			       stepbus_error *err)
+stepbus_status sb_bridge_event_slowly(stepbus_bridge *bridge, sb_slice name, sb_event **out,
+				      stepbus_error *err)
 {
 	stepbus_status status = sb_bridge_check(bridge, err);
 
-	*out = NULL;
-	if (status == STEPBUS_OK && name.len <= SB_TOPIC_LEN_MAX && name.data != NULL)
-		status = sb_events_find(&bridge->events, name, out, err);
-	/*
-	 * One that is just being declared can be found before it can be published: wait for that.
-	 */
-	if (status == STEPBUS_OK &&
-	    (*out == NULL || sb_bridge_event_of(bridge, (*out)->id) == NULL))
-		status = event_missing(bridge, name, out, err);
+	if (status == STEPBUS_OK)
+		status = sb_topic_check_name(name, err);
+	if (status != STEPBUS_OK)
+		return status;
+	/* So that the thread finds it by itself the next time. */
+	if (sb_guard_thread_get() == NULL)
+		return sb_fail_memory(err, "look up an event");
+	pthread_mutex_lock(&bridge->lock);
+	status = find_or_declare(bridge, name, out, err);
+	pthread_mutex_unlock(&bridge->lock);
 	return status;
 }

@@ -19,6 +19,7 @@
 #include "bridge/delivery.h"
 #include "bridge/events.h"
 #include "bridge/subscription.h"
+#include "bridge/topic.h"
 
 /* Zero comes from the fork page: in a forked child every bridge reads as FORKED. */
 enum { SB_BRIDGE_FORKED = 0, SB_BRIDGE_ACTIVE = 1, SB_BRIDGE_STOPPED = 2, SB_BRIDGE_CLOSING = 3 };
@@ -89,8 +90,25 @@ void sb_bridge_set_mode(stepbus_bridge *bridge, uint32_t mode);
 /* Whether the calling thread is inside a callback of this bridge. */
 bool sb_bridge_is_inside(const stepbus_bridge *bridge);
 
-stepbus_status sb_bridge_event(stepbus_bridge *bridge, sb_slice name, sb_event **out,
-			       stepbus_error *err);
+/* Names that are not allowed, not there yet, or looked up for the first time by a thread. */
+stepbus_status sb_bridge_event_slowly(stepbus_bridge *bridge, sb_slice name, sb_event **out,
+				      stepbus_error *err);
+
+static inline __attribute__((always_inline)) stepbus_status
+sb_bridge_event(stepbus_bridge *bridge, sb_slice name, sb_event **out, stepbus_error *err)
+{
+	sb_guard_thread *thread = sb_guard_self;
+
+	/* A name that is too long, or none, is nobody's; and a forked child has no names at all. */
+	if (sb_likely(name.data != NULL && name.len <= SB_TOPIC_LEN_MAX &&
+		      thread != &sb_guard_nobody)) {
+		*out = sb_events_find_open(&bridge->events, thread, name);
+		if (sb_likely(*out != NULL))
+			return STEPBUS_OK;
+	}
+	return sb_bridge_event_slowly(bridge, name, out, err);
+}
+
 stepbus_status sb_bridge_declare(stepbus_bridge *bridge, const stepbus_event_info *info,
 				 uint32_t *event_id, stepbus_error *err);
 /* The event of an id; NULL where there is none. Any thread. */

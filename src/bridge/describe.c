@@ -269,20 +269,19 @@ stepbus_status sb_describe_event(stepbus_bridge *bridge, sb_slice name, stepbus_
 				 stepbus_error *err)
 {
 	stepbus_status status = sb_bridge_check(bridge, err);
-	sb_event *event = NULL;
+	const sb_event *event;
 	bool is_complete = true;
 	sb_json *json;
 
-	if (status == STEPBUS_OK)
-		status = sb_events_find(&bridge->events, name, &event, err);
 	if (status != STEPBUS_OK)
 		return status;
-	if (event == NULL) {
-		pthread_mutex_lock(&bridge->lock);
+	pthread_mutex_lock(&bridge->lock);
+	event = (sb_event *)(void *)sb_map_find(&bridge->events.names, name.data, name.len);
+	if (event == NULL)
 		status = sb_events_fail_missing(&bridge->events, name, err);
-		pthread_mutex_unlock(&bridge->lock);
+	pthread_mutex_unlock(&bridge->lock);
+	if (event == NULL)
 		return status;
-	}
 	json = event_json(event, &is_complete);
 	return sb_json_print_take(json, is_complete, &bridge->host, out, err);
 }

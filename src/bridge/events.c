@@ -152,19 +152,6 @@ stepbus_status sb_events_add(sb_events *events, const stepbus_event_info *info,
 	return STEPBUS_OK;
 }
 
-stepbus_status sb_events_find(sb_events *events, sb_slice name, sb_event **out, stepbus_error *err)
-{
-	sb_guard_thread *thread = sb_guard_thread_get();
-
-	*out = NULL;
-	if (thread == NULL)
-		return sb_fail_memory(err, "look up an event");
-	sb_gate_enter(&events->gate, thread);
-	*out = (sb_event *)(void *)sb_map_find(&events->names, name.data, name.len);
-	sb_gate_leave(thread);
-	return STEPBUS_OK;
-}
-
 stepbus_status sb_events_fail_missing(sb_events *events, sb_slice name, stepbus_error *err)
 {
 	sb_nearest nearest = sb_nearest_to(name);

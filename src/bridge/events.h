@@ -16,6 +16,7 @@
 typedef struct sb_event {
 	sb_map_node node;
 	uint32_t id;
+	_Atomic(uint32_t) is_open; /* it can be published, not only found */
 	sb_payload_kind kind;
 	sb_slice name;
 	sb_slice category;
@@ -50,10 +51,19 @@ bool sb_events_is_category(sb_slice category);
 stepbus_status sb_events_add(sb_events *events, const stepbus_event_info *info,
 			     sb_payload_kind kind, sb_event **out, stepbus_error *err);
 
-/*
- * Any thread. NULL: not there. STEPBUS_ENOMEM where the thread has no block yet and cannot get one.
- */
-stepbus_status sb_events_find(sb_events *events, sb_slice name, sb_event **out, stepbus_error *err);
+/* Any thread, one that has a block. NULL: not there, or only about to be. */
+static inline __attribute__((always_inline)) sb_event *
+sb_events_find_open(sb_events *events, sb_guard_thread *thread, sb_slice name)
+{
+	sb_event *event;
+
+	sb_gate_enter(&events->gate, thread);
+	event = (sb_event *)(void *)sb_map_find(&events->names, name.data, name.len);
+	sb_gate_leave(thread);
+	if (event == NULL || atomic_load_explicit(&event->is_open, memory_order_acquire) == 0)
+		return NULL;
+	return event;
+}
 /* "no event 'x' … did you mean 'y'?" Under the bridge's lock. */
 stepbus_status sb_events_fail_missing(sb_events *events, sb_slice name, stepbus_error *err);
 

@@ -145,7 +145,7 @@ stepbus_status sb_roster_prepare(stepbus_bridge *bridge, sb_slice name, sb_subsc
 	return *out != NULL ? STEPBUS_OK : sb_fail_memory(err, "make room for an event");
 }
 
-void sb_roster_open(stepbus_bridge *bridge, const sb_event *event, sb_subscriber_list *list)
+void sb_roster_open(stepbus_bridge *bridge, sb_event *event, sb_subscriber_list *list)
 {
 	for (sb_event_table *table = newest_table(bridge); table != NULL; table = table->previous)
 		if (event->id < table->capacity)
@@ -154,6 +154,7 @@ void sb_roster_open(stepbus_bridge *bridge, const sb_event *event, sb_subscriber
 	if (list != bridge->empty)
 		list->event_id = event->id;
 	set_list(bridge, event->id, list);
+	atomic_store_explicit(&event->is_open, 1, memory_order_release);
 }
 
 void sb_roster_abandon(stepbus_bridge *bridge, sb_subscriber_list *list)

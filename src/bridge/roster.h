@@ -15,7 +15,7 @@
 stepbus_status sb_roster_prepare(stepbus_bridge *bridge, sb_slice name, sb_subscriber_list **out,
 				 stepbus_error *err);
 /* Lets the event be published. */
-void sb_roster_open(stepbus_bridge *bridge, const sb_event *event, sb_subscriber_list *list);
+void sb_roster_open(stepbus_bridge *bridge, sb_event *event, sb_subscriber_list *list);
 /* Takes the preparation back. */
 void sb_roster_abandon(stepbus_bridge *bridge, sb_subscriber_list *list);
 

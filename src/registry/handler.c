@@ -120,9 +120,9 @@ static void drop(stepbus_handler *handler)
 }
 
 /*
- * Turns the loans of a handler into references. Its gate belongs to the registry, which waits for our
- * frame before it goes; but only a handler that is still lent has a registry. False: there is no frame
- * to have, for want of memory.
+ * Turns the loans of a handler into references. Its gate belongs to the registry, which waits for
+ * our frame before it goes; but only a handler that is still lent has a registry. False: there is
+ * no frame to have, for want of memory.
  */
 static bool call_in(stepbus_handler *handler)
 {
@@ -148,8 +148,9 @@ void sb_handler_unref_slowly(stepbus_handler *handler)
 	uint32_t state, round = 0;
 
 	/*
-	 * While it is lent, one reference is the registry's own. If there is no other, what is given
-	 * back is a loan of another thread. While it is called in, the count is about to grow.
+	 * While it is lent, one reference is the registry's own. If there is no other, what is
+	 * given back is a loan of another thread. While it is called in, the count is about to
+	 * grow.
 	 */
 	while ((state = atomic_load_explicit(&handler->loan_state, memory_order_acquire)) !=
 	       SB_GUARD_CALLED_IN) {

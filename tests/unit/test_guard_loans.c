@@ -151,10 +151,10 @@ static void a_loan_is_either_counted_or_given_back_with_fences(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_thread_has_room_for_so_many_loans),
 		cmocka_unit_test(a_loan_that_is_given_back_leaves_nothing),
 		cmocka_unit_test(loans_that_are_called_in_become_references),
 		cmocka_unit_test(loans_may_be_given_back_in_any_order),
-		cmocka_unit_test(a_thread_has_room_for_so_many_loans),
 		cmocka_unit_test(a_loan_is_either_counted_or_given_back),
 		cmocka_unit_test(a_loan_is_either_counted_or_given_back_with_fences),
 	};

@@ -81,6 +81,9 @@ static void override_replaces_and_destroys_the_old_one_once(void **state)
 	assert_int_equal(stepbus_registry_resolve(shelf->registry, &key, &handler, NULL), 0);
 	assert_ptr_equal(stepbus_handler_definition(handler)->user_data, &destroyed);
 	stepbus_handler_unref(handler);
+	/* While its counter is still there. */
+	stepbus_registry_clear(shelf->registry, NULL);
+	assert_int_equal(destroyed, 1);
 }
 
 static void override_of_nothing_registers(void **state)
