@@ -1003,7 +1003,8 @@ enum {
  *
  * name                1 to 128 bytes of [A-Za-z0-9_.:/-], as all names here; compared byte by byte.
  * handler_namespace   "default" when not said.
- * version             "1.0.0", "v2", …; "0.1.0" when not said.
+ * version             "1.0.0", "v2", …; "0.1.0" when not said. In order, numbers between dots count
+ *                     as numbers and "1.0" as "1.0.0".
  * domain              the group it is listed under.
  * capabilities        comma-separated words; "process" when not said.
  * config_schema       the JSON Schema of its step_config.

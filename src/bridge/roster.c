@@ -229,6 +229,31 @@ static stepbus_status subscribe_locked(stepbus_bridge *bridge, sb_slice pattern,
 	return STEPBUS_OK;
 }
 
+static void free_retired_locked(stepbus_bridge *bridge)
+{
+	sb_subscriber_list **place = &bridge->retired;
+
+	while (*place != NULL) {
+		sb_subscriber_list *list = *place;
+
+		if (sb_guard_is_held(list)) {
+			place = &list->next;
+			continue;
+		}
+		*place = list->next;
+		free_list(bridge, list);
+	}
+}
+
+/* The lists that the change has outdated, and no host code. */
+static void reclaim_locked(stepbus_bridge *bridge)
+{
+	if (bridge->retired == NULL)
+		return;
+	sb_guard_barrier();
+	free_retired_locked(bridge);
+}
+
 stepbus_status sb_roster_subscribe(stepbus_bridge *bridge, sb_slice pattern,
 				   const stepbus_subscription *spec, uint64_t *id,
 				   stepbus_error *err)
@@ -236,7 +261,6 @@ stepbus_status sb_roster_subscribe(stepbus_bridge *bridge, sb_slice pattern,
 	sb_subscription *subscription = NULL;
 	stepbus_status status =
 		sb_subscription_new(bridge, &bridge->host, spec, pattern, &subscription, err);
-	sb_guard_frame *frame;
 
 	if (status != STEPBUS_OK)
 		return status;
@@ -245,14 +269,13 @@ stepbus_status sb_roster_subscribe(stepbus_bridge *bridge, sb_slice pattern,
 	/* From the moment the lock is free the subscription may end: read its id before. */
 	if (status == STEPBUS_OK && id != NULL)
 		*id = subscription->id;
+	if (status == STEPBUS_OK)
+		reclaim_locked(bridge);
 	pthread_mutex_unlock(&bridge->lock);
 	if (status != STEPBUS_OK) {
 		sb_subscription_free(&bridge->host, subscription);
 		return status;
 	}
-	frame = sb_bridge_visit(bridge);
-	sb_roster_settle(bridge);
-	sb_bridge_leave(bridge, frame);
 	return STEPBUS_OK;
 }
 
@@ -453,22 +476,6 @@ void sb_roster_clear(stepbus_bridge *bridge)
 	}
 	sb_roster_settle(bridge);
 	sb_delivery_announce(&bridge->delivery);
-}
-
-static void free_retired_locked(stepbus_bridge *bridge)
-{
-	sb_subscriber_list **place = &bridge->retired;
-
-	while (*place != NULL) {
-		sb_subscriber_list *list = *place;
-
-		if (sb_guard_is_held(list)) {
-			place = &list->next;
-			continue;
-		}
-		*place = list->next;
-		free_list(bridge, list);
-	}
 }
 
 static sb_subscription *take_over_locked(stepbus_bridge *bridge)

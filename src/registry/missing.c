@@ -8,13 +8,14 @@
 #include "base/utf8.h"
 #include "registry/registry.h"
 
-enum { SHOWN_COUNT_MAX = 12, LIST_LEN = 640, HINT_LEN = 192 };
+enum { SHOWN_COUNT_MAX = 12, LIST_LEN = 640, HINT_LEN = 192, SEEN_COUNT_MAX = 2000 };
 
 /* The first few names of the registry in sorted order. */
 typedef struct listing {
 	sb_slice names[SHOWN_COUNT_MAX];
 	size_t count;
-	size_t total; /* how many there are in all */
+	size_t total;  /* how many were seen */
+	bool has_more; /* than were looked at */
 } listing;
 
 static int compare(sb_slice a, sb_slice b)
@@ -48,7 +49,9 @@ static void write_list(const listing *l, char text[LIST_LEN])
 	for (size_t i = 0; i < l->count && len < LIST_LEN; i++)
 		len += (size_t)snprintf(text + len, LIST_LEN - len, "%s'%.*s'", i > 0 ? ", " : "",
 					(int)l->names[i].len, l->names[i].data);
-	if (l->total > l->count && len < LIST_LEN)
+	if (l->has_more && len < LIST_LEN)
+		(void)snprintf(text + len, LIST_LEN - len, ", and many more");
+	else if (l->total > l->count && len < LIST_LEN)
 		(void)snprintf(text + len, LIST_LEN - len, ", and %zu more", l->total - l->count);
 }
 
@@ -92,15 +95,21 @@ static sb_slice namespace_of(const sb_family *family)
 	return sb_slice_of(family->key + name_len + 1, family->key_len - name_len - 1);
 }
 
-/* Goes through what is registered: the names of the namespace, and who has the name elsewhere. */
+/*
+ * Goes through what is registered: the names of the namespace, and who has the name elsewhere. Only
+ * so far, since it is the registry's lock under which a miss of a large one would take its time.
+ */
 static const sb_family *look_around(const sb_map *families, const sb_handler_name *name, listing *l,
 				    sb_nearest *nearest)
 {
 	const sb_family *elsewhere = NULL;
+	size_t seen_count = 0;
 
-	for (sb_map_node *node = sb_map_first(families); node != NULL; node = sb_map_next(node)) {
+	for (sb_map_node *node = sb_map_first(families);
+	     node != NULL && seen_count < SEEN_COUNT_MAX; node = sb_map_next(node)) {
 		const sb_family *family = (const sb_family *)(const void *)node;
 
+		seen_count++;
 		if (sb_slice_is_equal(namespace_of(family), name->handler_namespace)) {
 			insert(l, name_of(family));
 			sb_nearest_offer(nearest, name_of(family));
@@ -109,6 +118,7 @@ static const sb_family *look_around(const sb_map *families, const sb_handler_nam
 			elsewhere = family;
 		}
 	}
+	l->has_more = seen_count < sb_map_count(families);
 	return elsewhere;
 }
 

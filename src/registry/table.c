@@ -119,7 +119,7 @@ stepbus_handler *sb_table_fall_back(const sb_table *table, const sb_handler_name
 	if (name->version.len == 0)
 		return marked != NULL ? marked : handler;
 	while (handler != NULL &&
-	       sb_version_compare(sb_handler_name_of(handler).version, name->version) > 0)
+	       sb_version_order(sb_handler_name_of(handler).version, name->version) > 0)
 		handler = handler->facts->lower;
 	return handler != NULL ? handler : marked;
 }

@@ -56,10 +56,9 @@ static bool has_number(sb_slice text)
 	return text.len > 0 && text.data[0] >= '0' && text.data[0] <= '9';
 }
 
-int sb_version_compare(sb_slice a, sb_slice b)
+int sb_version_order(sb_slice a, sb_slice b)
 {
 	sb_slice rest_a = without_v(a), rest_b = without_v(b);
-	int order;
 
 	while (has_number(rest_a) || has_number(rest_b)) {
 		uint64_t part_a = take_part(&rest_a);
@@ -71,6 +70,12 @@ int sb_version_compare(sb_slice a, sb_slice b)
 	/* A version with something behind its numbers comes before the one without. */
 	if ((rest_a.len > 0) != (rest_b.len > 0))
 		return rest_a.len > 0 ? -1 : 1;
-	order = compare_bytes(rest_a, rest_b);
+	return compare_bytes(rest_a, rest_b);
+}
+
+int sb_version_compare(sb_slice a, sb_slice b)
+{
+	int order = sb_version_order(a, b);
+
 	return order != 0 ? order : compare_bytes(a, b);
 }

@@ -256,6 +256,37 @@ static void freeing_on_the_loop_drops_what_waits(void **state)
 		assert_int_equal(l[i].destroyed_count, 1);
 }
 
+static void freeing_in_a_callback_while_the_loop_delivers(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		void *opened = NULL;
+		test_bridge *b;
+		test_listener freeing = { .act = act_free }, queued[2] = { { .mark = 0 } };
+		uint32_t made, paid;
+
+		test_bridge_open(&opened);
+		b = opened;
+		made = test_declare(b, "order.made");
+		paid = test_declare(b, "order.paid");
+		test_listen(b, &freeing, "order.paid", 0, 0);
+		for (size_t j = 0; j < 2; j++)
+			test_listen(b, &queued[j], "*", STEPBUS_SUBSCRIPTION_QUEUED, -1);
+		for (int j = 0; j < i; j++)
+			test_publish(b, made);
+		stepbus_bridge_publish(b->bridge, paid, NULL, 0, NULL);
+		b->bridge = NULL;
+		/* Publish was the outermost call: with it all is gone. */
+		assert_int_equal(b->t.live_count, 0);
+		assert_int_equal(freeing.destroyed_count, 1);
+		for (size_t j = 0; j < 2; j++) {
+			assert_int_equal(queued[j].destroyed_count, 1);
+			assert_int_equal(queued[j].delivered_count, queued[j].returned_count);
+		}
+		test_bridge_close(&opened);
+	}
+}
+
 /* What the nested callback is for, and when it may go on. */
 typedef struct nested_free {
 	uint32_t event;
@@ -423,6 +454,7 @@ int main(void)
 		BRIDGE_TEST(a_queued_once_callback_may_free_the_bridge),
 		BRIDGE_TEST(freeing_on_the_loop_drops_what_waits),
 		cmocka_unit_test(freeing_on_the_loop_while_the_publisher_returns),
+		cmocka_unit_test(freeing_in_a_callback_while_the_loop_delivers),
 		BRIDGE_TEST(a_callback_nested_on_the_loop_may_free_the_bridge),
 		BRIDGE_TEST(a_callback_that_refuses_counts_as_delivered),
 		BRIDGE_TEST(a_queued_once_subscription_gets_the_first_event),

@@ -174,8 +174,17 @@ static void check_fall_backs(fixture *f, const fall_back_row *rows, size_t count
 static void without_a_default_it_falls_back_to_the_next_lower_version(void **state)
 {
 	static const fall_back_row rows[] = {
-		{ "v9", "v4" }, { "v4", "v4" }, { "v3", "v2" },     { "v2.5", "v2" },
-		{ "v1", NULL }, { "", "v4" },   { "latest", NULL }, { "0", NULL },
+		{ "v9", "v4" },
+		{ "v4", "v4" },
+		{ "v3", "v2" },
+		{ "v2.5", "v2" },
+		{ "v1", NULL },
+		{ "", "v4" },
+		{ "latest", NULL },
+		{ "0", NULL },
+		/* Written differently, but the same. */
+		{ "2.0.0", "v2" },
+		{ "4", "v4" },
 	};
 	fixture *f = *state;
 
