@@ -56,7 +56,7 @@ SHARED := $(OUT)/libstepbus.so.$(SOVERSION)
 STATIC := $(OUT)/libstepbus.a
 
 .DEFAULT_GOAL := help
-.PHONY: help all check lint bench bench-bridge bench-registry demo install uninstall clean asan tsan deps-% format
+.PHONY: help all check lint bench bench-bridge bench-registry demo install uninstall clean asan tsan deps format
 .SECONDARY:
 
 help: ## print this list
@@ -69,7 +69,7 @@ all: $(SHARED) $(STATIC) $(OUT)/libstepbus.so ## build the libraries
 demo: $(OUT)/examples/flow ## build what is needed and show the flow of a step, end to end
 	@$(OUT)/examples/flow
 
-check: deps-test all $(TESTS) $(EXAMPLES) ## build and run all tests
+check: all $(TESTS) $(EXAMPLES) ## build and run all tests
 	@TEST_TIMEOUT_S=$(TEST_TIMEOUT_S) OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' tests/run.sh $(TESTS)
 
 asan: ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -78,10 +78,10 @@ tsan: ## run the tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan OUT=build/tsan run-tests
 
 .PHONY: run-tests
-run-tests: deps-test $(TESTS)
+run-tests: $(TESTS)
 	@SCRIPTS=0 TEST_TIMEOUT_S=$(TEST_TIMEOUT_S) OUT=$(OUT) tests/run.sh $(TESTS)
 
-lint: deps-lint all ## check layers, sizes, symbols, the header, format, clang-tidy and cppcheck
+lint: all ## check layers, sizes, symbols, the header, format, clang-tidy and cppcheck
 	@OUT=$(OUT) tools/lint.sh
 
 bench: all ## run all benchmarks; peers that are installed take part
@@ -91,8 +91,11 @@ bench-bridge: all ## run the benchmark of the bridge
 bench-registry: all ## run the benchmark of the registry and of the in-memory flow
 	@OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' bench/run.sh registry
 
-format: deps-lint ## format the sources
+format: deps ## format the sources
 	@clang-format -i $$(find src include tests examples bench -name '*.[ch]')
+
+# On the machine itself the loader has to hear of it; below DESTDIR a package does that.
+tell_loader = @if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" -eq 0 ]; then ldconfig; fi
 
 install: all ## install under PREFIX (/usr/local), below DESTDIR
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
@@ -102,21 +105,25 @@ install: all ## install under PREFIX (/usr/local), below DESTDIR
 	ln -sf libstepbus.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libstepbus.so
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 		-e 's|@VERSION@|$(VERSION)|' tools/stepbus.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/stepbus.pc
+	$(call tell_loader)
 
 uninstall: ## take away what install put there
 	rm -f $(DESTDIR)$(INCLUDEDIR)/stepbus.h $(DESTDIR)$(LIBDIR)/libstepbus.a \
 		$(DESTDIR)$(LIBDIR)/libstepbus.so $(DESTDIR)$(LIBDIR)/libstepbus.so.$(SOVERSION) \
 		$(DESTDIR)$(LIBDIR)/pkgconfig/stepbus.pc
+	$(call tell_loader)
 
 clean: ## remove all that was built
 	rm -rf build
 
-# What a group of targets needs on this machine; the stamp spares asking again.
-deps-%:
-	@test -e build/.deps-$* || tools/deps.sh $*
-	@mkdir -p build && touch build/.deps-$*
+# What the goals need on this machine, asked for in one go; the stamp spares asking again.
+NEEDS := $(if $(filter lint format,$(MAKECMDGOALS)),lint,$(if \
+	$(filter check asan tsan run-tests $(OUT)/tests/%,$(MAKECMDGOALS)),test,build))
+deps:
+	@test -e build/.deps-$(NEEDS) || CC='$(CC)' tools/deps.sh $(NEEDS)
+	@mkdir -p build && touch build/.deps-$(NEEDS)
 
-$(OUT)/%.o: %.c Makefile | deps-build
+$(OUT)/%.o: %.c Makefile | deps
 	@mkdir -p $(@D)
 	$(call say,cc    $<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(DEPENDENCY_CFLAGS) -MMD -MP -c $< -o $@
@@ -151,6 +158,5 @@ $(OUT)/examples/%: $(OUT)/examples/%.o $(STATIC)
 	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(DEPENDENCY_LIBS)
 
 $(OUT)/tests/%.o: ALL_CFLAGS += -Itests
-$(OUT)/tests/%.o: | deps-test
 
 -include $(OBJECTS:.o=.d) $(SUPPORT:.o=.d) $(TESTS:=.d) $(EXAMPLES:=.d)

@@ -8,13 +8,11 @@
 enum { INSERT_COUNT = 20000, INSERT_ROUND_COUNT = 9 };
 
 static const bench_peer *const peers[] = {
-	&peer_uthash,
-	&peer_uthash_rwlock,
+	&peer_uthash,    &peer_uthash_rwlock,
 #ifdef BENCH_HAS_GLIB
 	&peer_ghash,
 #endif
-	&peer_unordered,
-	&peer_unordered_composed,
+	&peer_unordered, &peer_unordered_composed,
 };
 
 static void run_resolve(const char *case_name, uint32_t count, double goal_ns)

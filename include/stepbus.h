@@ -5,9 +5,9 @@
  * This header is the whole stable interface. It stands alone (C99, C11, C++11), needs no macro to
  * be used, and can be read by foreign-function tools. How to read it:
  *
- *   names     stepbus_<noun>_<verb>; units come last (timeout_ms). _new/_free, _start/_stop,
- *             _add/_remove and _ref/_unref are the only lifecycle words. Every _free and _unref
- *             accepts NULL.
+ *   names     stepbus_<noun>_<verb>; units come last (timeout_ms). The words for lifetimes are
+ *             _new/_free, _open/_close, _start/_stop, _add/_remove and _ref/_unref. Every _free and
+ *             _unref accepts NULL.
  *   status    a call returns STEPBUS_OK (0) or one of the codes below. The last parameter is a
  *             stepbus_error that the caller owns and that may be NULL; its message says what could
  *             not be done, to what, and what to do about it.
@@ -20,7 +20,8 @@
  *             inside a callback of the library. No lock of the library is held while host code
  *             runs.
  *   callbacks come as function, user_data and destroy. destroy runs exactly once, also when the
- *             call that was given it fails.
+ *             call that was given it fails (but not of a struct whose size cannot be right: nothing
+ *             of it is read).
  *   fork      after fork() the child gets STEPBUS_EFORKED from every object of the parent.
  *
  * There is no discovery: nothing here scans a directory, loads a library or looks up a symbol by
@@ -253,7 +254,11 @@ typedef struct stepbus_host {
  * ------------------------
  */
 
-/** The events around one step that every host meets. The catalog has the others. */
+/**
+ * The events around one step that every host meets. The catalog has the others, also those of parts
+ * that are still to come: this version publishes all of these but step.checkpoint_yield.sent, and a
+ * host publishes step.execution.received.
+ */
 #define STEPBUS_EVENT_STEP_EXECUTION_RECEIVED "step.execution.received"
 #define STEPBUS_EVENT_STEP_COMPLETION_SENT "step.completion.sent"
 #define STEPBUS_EVENT_STEP_CHECKPOINT_YIELD_SENT "step.checkpoint_yield.sent"
@@ -751,7 +756,7 @@ typedef struct stepbus_dependency {
  * handler_*       which handler is to run; the version may be empty.
  * input           opaque bytes, handed on as they are.
  * step_config     JSON from the step's template.
- * retry_count     attempts before this one; max_retries: how many there may be.
+ * retry_count     attempts before this one; max_retries: how many there may be after the first.
  */
 typedef struct stepbus_step_event {
 	uint32_t size;
@@ -970,8 +975,8 @@ typedef struct stepbus_handler stepbus_handler;
 /**
  * Runs one step and writes its outcome into result. Returning 0 means "the call came through":
  * success or failure is what result says, and a handler that writes nothing has failed. Any other
- * value means that the host failed (an exception, say): the step fails as "handler_error", may be
- * retried, and handler.error is published.
+ * value means that the host failed (an exception, say): the step fails as "handler_error" and may
+ * be retried, unless result says a failure already, which is kept; handler.error is published.
  *
  * instance  what the factory made, or the handler's user_data where there is no factory.
  */
@@ -1010,10 +1015,14 @@ enum {
  * config_schema       the JSON Schema of its step_config.
  * permitted_queues    comma-separated; which queues may run it. Not said: all.
  * permitted_callers   comma-separated; who may enqueue it. Not said: all.
- * *_timeout_ms        waiting to start, one attempt, all attempts; kept for the step runtime.
+ * *_timeout_ms        waiting to start, one attempt, all attempts.
  * retry_kind          STEPBUS_RETRY_…; with attempt_count_max, retry_base_ms, retry_cap_ms,
  *                     jitter_percent.
  * concurrency_max     how many steps of it may run at once; rate_per_minute: how many may start.
+ *
+ * Permissions, timeouts, retries and limits are kept and shown for the step runtime that enforces
+ * them; this version has none yet, and runs what is announced.
+ *
  * create, discard     the factory: makes an instance from user_data, and discards it again.
  * health              0 when the handler is well; otherwise it writes why into err.
  * destroy             runs once, when the handler is unregistered and no step of it runs any more.
@@ -1088,7 +1097,8 @@ STEPBUS_API stepbus_status stepbus_registry_new(const stepbus_registry_options *
  * Frees a registry and what is registered. Handlers that are still held live until they are given
  * back. NULL is accepted. In a forked child nothing is run or freed.
  *
- * threads  any; no other thread may use the registry from then on.
+ * threads  any, but not inside a callback of this registry; no other thread may use it from then
+ *          on.
  * errors   none.
  * since    0.1
  */

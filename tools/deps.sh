@@ -11,17 +11,25 @@ has_command() { command -v "$1" >/dev/null 2>&1; }
 has_library() { has_command pkg-config && pkg-config --exists "$1"; }
 has_header() { echo "#include <$1>" | "$cc" -E -x c - >/dev/null 2>&1; }
 
+# The package of the compiler that was asked for.
+compiler() {
+	case $cc in
+	cc | gcc) echo gcc libc6-dev ;;
+	*) echo "$cc" ;;
+	esac
+}
+
 # Prints the packages that a group lacks.
 missing() {
 	case $1 in
 	build)
-		has_command "$cc" || echo gcc
-		has_header stdio.h || echo libc6-dev
+		has_command "$cc" || compiler
+		! has_command "$cc" || has_header stdio.h || echo libc6-dev
 		has_command objcopy || echo binutils
 		has_command pkg-config || echo pkg-config
 		has_library libevent_core || echo libevent-dev
 		has_library libcjson || echo libcjson-dev
-		has_header uthash.h || echo uthash-dev
+		test -e /usr/include/uthash.h || has_header uthash.h || echo uthash-dev
 		;;
 	test)
 		missing build
@@ -52,7 +60,7 @@ missing() {
 	esac
 }
 
-wanted=$(missing "$group" | sort -u | tr '\n' ' ')
+wanted=$(missing "$group" | tr ' ' '\n' | sort -u | tr '\n' ' ' | sed 's/ *$//')
 [ -n "$wanted" ] || exit 0
 
 as_root=

@@ -110,6 +110,7 @@ void sb_guard_barrier(void)
 		static _Atomic(uint32_t) turn;
 
 		atomic_fetch_add_explicit(&turn, 1, memory_order_seq_cst);
+		__sync_synchronize();
 		return;
 	}
 	if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0)
@@ -234,19 +235,31 @@ static uint32_t take_loans(sb_guard_thread *thread, const void *object)
 	return count;
 }
 
-void sb_guard_call_in(const void *object, _Atomic(uint32_t) *state, _Atomic(uint64_t) *ref_count)
+bool sb_guard_call_in_begin(_Atomic(uint32_t) *state)
+{
+	uint32_t expected = SB_GUARD_LENDING;
+
+	return atomic_compare_exchange_strong(state, &expected, SB_GUARD_CALLING_IN);
+}
+
+void sb_guard_call_in_end(const void *object, _Atomic(uint32_t) *state,
+			  _Atomic(uint64_t) *ref_count)
 {
 	sb_guard_thread *thread = atomic_load_explicit(&threads, memory_order_acquire);
 	uint32_t count = 0;
 
-	if (atomic_load_explicit(state, memory_order_acquire) == SB_GUARD_CALLED_IN)
-		return;
-	atomic_store_explicit(state, SB_GUARD_CALLING_IN, memory_order_seq_cst);
-	sb_guard_barrier();
 	for (; thread != NULL; thread = thread->next)
 		count += take_loans(thread, object);
 	atomic_fetch_add_explicit(ref_count, count, memory_order_relaxed);
 	atomic_store_explicit(state, SB_GUARD_CALLED_IN, memory_order_release);
+}
+
+void sb_guard_call_in(const void *object, _Atomic(uint32_t) *state, _Atomic(uint64_t) *ref_count)
+{
+	if (!sb_guard_call_in_begin(state))
+		return;
+	sb_guard_barrier();
+	sb_guard_call_in_end(object, state, ref_count);
 }
 
 void sb_guard_backoff(uint32_t *round)

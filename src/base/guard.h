@@ -164,11 +164,23 @@ static inline bool sb_guard_give_back(const void *object, const _Atomic(uint32_t
 	if (sb_unlikely(atomic_load_explicit(state, memory_order_acquire) != SB_GUARD_LENDING))
 		return sb_guard_give_back_slowly(sb_guard_leaving(object), state);
 	atomic_store_explicit(&thread->loans[last], NULL, memory_order_release);
+	/* Down to the next one that is out: those before may have come back earlier. */
+	while (sb_unlikely(last > 0) &&
+	       atomic_load_explicit(&thread->loans[last - 1], memory_order_relaxed) == NULL)
+		last--;
 	thread->loan_count = last;
 	return true;
 }
 
-/* Adds the loans to *ref_count. Nobody can borrow meanwhile, and one thread at a time. */
+/*
+ * Calls in many objects with one barrier: begin for each, sb_guard_barrier, end for each for which
+ * begin said true; it adds the loans to *ref_count. Where begin says false, another thread does it,
+ * or did. Nobody can borrow the object meanwhile.
+ */
+bool sb_guard_call_in_begin(_Atomic(uint32_t) *state);
+void sb_guard_call_in_end(const void *object, _Atomic(uint32_t) *state,
+			  _Atomic(uint64_t) *ref_count);
+/* One object, all of it. */
 void sb_guard_call_in(const void *object, _Atomic(uint32_t) *state, _Atomic(uint64_t) *ref_count);
 
 /* Orders the marking of an object before the reading of all frames. */

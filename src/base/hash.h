@@ -89,10 +89,10 @@ sb_hash_part(const sb_hash_key *key, uint32_t part, const void *data, size_t len
 	return sb_hash_fold(a ^ secrets[0], b ^ secrets[1]);
 }
 
-/* len_sum tells apart what only differs in where its parts end. */
-static inline uint64_t sb_hash_end(const sb_hash_key *key, uint64_t state, uint64_t len_sum)
+/* lens tells apart what only differs in how long its parts are. */
+static inline uint64_t sb_hash_end(const sb_hash_key *key, uint64_t state, uint64_t lens)
 {
-	return sb_hash_fold(state, len_sum ^ key->secrets[SB_HASH_SECRET_COUNT - 1]);
+	return sb_hash_fold(state, lens ^ key->secrets[SB_HASH_SECRET_COUNT - 1]);
 }
 
 static inline uint64_t sb_hash(const sb_hash_key *key, const void *data, size_t len)

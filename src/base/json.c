@@ -26,11 +26,6 @@ sb_json *sb_json_array_new(void)
 	return cJSON_CreateArray();
 }
 
-void sb_json_free(sb_json *document)
-{
-	cJSON_Delete(document);
-}
-
 bool sb_json_add_part_take(sb_json *parent, const char *name, sb_json *part)
 {
 	bool is_added = false;

@@ -18,7 +18,6 @@ typedef struct cJSON sb_json;
 /* A document or a part of one; NULL where memory ran out, which every call below accepts. */
 sb_json *sb_json_object_new(void);
 sb_json *sb_json_array_new(void);
-void sb_json_free(sb_json *document);
 
 /*
  * Add to an object under a name that is a literal, or to an array with name NULL. false: out of

@@ -2,9 +2,9 @@
 #include "base/pool.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -24,6 +24,7 @@ typedef struct free_object {
 struct sb_pool {
 	stepbus_host host;
 	size_t object_len;
+	pid_t owner;
 	pthread_mutex_t lock; /* guards what follows */
 	block *blocks;
 	free_object *free;
@@ -39,8 +40,14 @@ sb_pool *sb_pool_new(const stepbus_host *host, size_t object_len)
 		return NULL;
 	pool->host = *host;
 	pool->object_len = object_len;
+	pool->owner = getpid();
 	sb_assert(pthread_mutex_init(&pool->lock, NULL) == 0);
 	return pool;
+}
+
+bool sb_pool_is_ours(const sb_pool *pool)
+{
+	return pool->owner == getpid();
 }
 
 static bool grow(sb_pool *pool)

@@ -7,6 +7,7 @@
 #ifndef SB_BASE_POOL_H
 #define SB_BASE_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "include/stepbus.h"
@@ -18,6 +19,8 @@ sb_pool *sb_pool_new(const stepbus_host *host, size_t object_len);
 /* Zeroed. NULL: out of memory. */
 void *sb_pool_take(sb_pool *pool);
 void sb_pool_give(sb_pool *pool, void *object);
+/* False in a forked child of the process that made it; asks the system, so not for hot paths. */
+bool sb_pool_is_ours(const sb_pool *pool);
 /* NULL is accepted. */
 void sb_pool_close(sb_pool *pool);
 

@@ -42,6 +42,11 @@ static uint32_t inside_depth(const stepbus_bridge *bridge, bool is_any)
 	return depth;
 }
 
+bool sb_bridge_is_visited(const stepbus_bridge *bridge)
+{
+	return inside_depth(bridge, true) > 0;
+}
+
 bool sb_bridge_is_inside(const stepbus_bridge *bridge)
 {
 	return inside_depth(bridge, false) > 0;

@@ -89,6 +89,8 @@ stepbus_status sb_bridge_check(const stepbus_bridge *bridge, stepbus_error *err)
 void sb_bridge_set_mode(stepbus_bridge *bridge, uint32_t mode);
 /* Whether the calling thread is inside a callback of this bridge. */
 bool sb_bridge_is_inside(const stepbus_bridge *bridge);
+/* Or inside a destroy that the bridge calls. */
+bool sb_bridge_is_visited(const stepbus_bridge *bridge);
 
 /* Names that are not allowed, not there yet, or looked up for the first time by a thread. */
 stepbus_status sb_bridge_event_slowly(stepbus_bridge *bridge, sb_slice name, sb_event **out,

@@ -63,6 +63,12 @@ int32_t sb_delivery_offer(void *target, uint32_t event_id, const void *payload, 
 				&event, !sb_delivery_is_loop_here(delivery), &needs_turn);
 	if (is_once && status != STEPBUS_OK)
 		atomic_store(&subscription->is_spent, 0);
+	/*
+	 * That it has just been ended is no concern of the publisher's; the queue counts it as
+	 * dropped.
+	 */
+	if (status == STEPBUS_ESHUTDOWN)
+		status = STEPBUS_OK;
 	if (needs_turn) {
 		give_turn(delivery, subscription);
 		sb_loop_wake(atomic_load_explicit(&delivery->loop, memory_order_acquire));

@@ -156,6 +156,16 @@ static void add_to(sb_queue_counts *sum, const sb_queue_counts *counts)
 	sum->waiting += counts->waiting;
 }
 
+static void add_queue(sb_queue_counts *sum, const sb_subscription *subscription)
+{
+	sb_queue_counts counts;
+
+	if (subscription->queue == NULL)
+		return;
+	counts = sb_queue_count(subscription->queue);
+	add_to(sum, &counts);
+}
+
 stepbus_status sb_describe_stats(stepbus_bridge *bridge, stepbus_text **out, stepbus_error *err)
 {
 	stepbus_status status = sb_bridge_check(bridge, err);
@@ -171,15 +181,11 @@ stepbus_status sb_describe_stats(stepbus_bridge *bridge, stepbus_text **out, ste
 	event_count = bridge->events.count;
 	subscription_count = sb_map_count(&bridge->subscriptions);
 	for (sb_map_node *node = sb_map_first(&bridge->subscriptions); node != NULL;
-	     node = sb_map_next(node)) {
-		sb_subscription *subscription = sb_subscription_of(node);
-
-		if (subscription->queue != NULL) {
-			sb_queue_counts one = sb_queue_count(subscription->queue);
-
-			add_to(&counts, &one);
-		}
-	}
+	     node = sb_map_next(node))
+		add_queue(&counts, sb_subscription_of(node));
+	for (const sb_subscription *subscription = bridge->leaving; subscription != NULL;
+	     subscription = subscription->next_leaving)
+		add_queue(&counts, subscription);
 	pthread_mutex_unlock(&bridge->lock);
 	json = sb_json_object_new();
 	queued = sb_json_object_new();

@@ -2,6 +2,7 @@
 #include "bridge/publish.h"
 
 #include "base/log.h"
+#include "base/status.h"
 #include "bridge/roster.h"
 
 /* A stopped bridge may be published to a million times: the log gets the 1st, 2nd, 4th, 8th … */
@@ -99,6 +100,14 @@ static sb_subscriber_list *enter(sb_guard_frame *frame, sb_list_slot *slot)
 	}
 }
 
+/*
+ * An empty list may also mean that there is no such event, or that the bridge was stopped just now.
+ */
+static bool is_reaching_nobody(const stepbus_bridge *bridge, const sb_subscriber_list *list)
+{
+	return list != bridge->undeclared && sb_bridge_mode(bridge) == SB_BRIDGE_ACTIVE;
+}
+
 stepbus_status sb_publish_walk(stepbus_bridge *bridge, sb_guard_frame *frame, uint32_t event_id,
 			       const void *payload, size_t len, stepbus_error *err)
 {
@@ -117,9 +126,10 @@ stepbus_status sb_publish_walk(stepbus_bridge *bridge, sb_guard_frame *frame, ui
 		if (sb_unlikely(answer != STEPBUS_OK) && refusal == STEPBUS_OK)
 			refusal = answer;
 	}
-	if (sb_unlikely(list == bridge->undeclared)) {
+	if (sb_unlikely(list->count == 0 && !is_reaching_nobody(bridge, list))) {
 		sb_guard_pop(sb_guard_self, frame);
-		return fail_unknown(event_id, err);
+		return list == bridge->undeclared ? fail_unknown(event_id, err) :
+						    refuse_inactive(bridge, event_id, err);
 	}
 	sb_guard_hold(&frame->item, NULL);
 	sb_guard_hold(&frame->group, sb_guard_leaving(list));
@@ -145,8 +155,11 @@ static stepbus_status fail_delivery(const stepbus_bridge *bridge, uint32_t event
 			"down, raise queue_count_max, or choose another overflow",
 			event->name.data);
 	return sb_fail(err, STEPBUS_EDELIVERY,
-		       "'%s' reached all subscribers, and at least one answered with status %d",
-		       event->name.data, answer);
+		       "'%s' reached all subscribers, and at least one answered with %s (%d)%s",
+		       event->name.data, sb_status_name(answer), answer,
+		       answer == STEPBUS_EINVAL && event->kind != SB_PAYLOAD_BYTES ?
+			       ": its payload is a struct, see the catalog" :
+			       "");
 }
 
 stepbus_status sb_publish_leave(sb_guard_frame *frame, int32_t refusal, stepbus_error *err)

@@ -281,7 +281,8 @@ stepbus_status sb_roster_subscribe(stepbus_bridge *bridge, sb_slice pattern,
 
 /*
  * From here on nobody new calls it. Lists that cannot be rebuilt for want of memory keep it as one
- * that does nothing, until they are rebuilt for another reason.
+ * that does nothing, until they are rebuilt for another reason. It is leaving until it is finished:
+ * by the caller, who waits for it, or from inside a callback by whoever comes by.
  */
 static void end_locked(stepbus_bridge *bridge, sb_subscription *subscription)
 {
@@ -289,6 +290,14 @@ static void end_locked(stepbus_bridge *bridge, sb_subscription *subscription)
 	atomic_store_explicit(&subscription->is_removed, 1, memory_order_seq_cst);
 	atomic_store_explicit(&subscription->deliver, sb_subscription_deliver_nothing,
 			      memory_order_seq_cst);
+	if (subscription->queue != NULL)
+		sb_queue_close(subscription->queue);
+	subscription->waiter = sb_bridge_is_inside(bridge) ? NULL : sb_guard_self;
+	/* A thread without a block has nothing to wait with, nor to be waited for. */
+	if (subscription->waiter == &sb_guard_nobody)
+		subscription->waiter = NULL;
+	subscription->next_leaving = bridge->leaving;
+	bridge->leaving = subscription;
 }
 
 static bool has_item(const sb_subscriber_list *list, const sb_subscription *subscription)
@@ -355,6 +364,7 @@ static void finish(stepbus_bridge *bridge, sb_subscription *subscription)
 	subscription->is_finished = true;
 	free_subscription_if_unused(bridge, subscription);
 	pthread_mutex_unlock(&bridge->lock);
+	sb_delivery_announce(&bridge->delivery);
 }
 
 /*
@@ -382,41 +392,65 @@ static bool is_over(stepbus_bridge *bridge, sb_subscription *subscription)
 	return !is_running(bridge, subscription);
 }
 
-static bool is_over_now(stepbus_bridge *bridge, sb_subscription *subscription)
+/* Takes those off the leaving ones that are over and that this waiter is to finish. */
+static sb_subscription *take_over_locked(stepbus_bridge *bridge, const void *waiter, bool *has_more)
 {
-	bool is_now;
+	sb_subscription **place = &bridge->leaving;
+	sb_subscription *over = NULL;
 
-	pthread_mutex_lock(&bridge->lock);
-	is_now = is_over(bridge, subscription);
-	pthread_mutex_unlock(&bridge->lock);
-	return is_now;
+	*has_more = false;
+	while (*place != NULL) {
+		sb_subscription *subscription = *place;
+
+		if (subscription->waiter != waiter || !is_over(bridge, subscription)) {
+			*has_more = *has_more || subscription->waiter == waiter;
+			place = &subscription->next_leaving;
+			continue;
+		}
+		*place = subscription->next_leaving;
+		subscription->next_leaving = over;
+		over = subscription;
+	}
+	return over;
 }
 
-/* Ends what end_locked began, now or, from inside a callback, when the last one returns. */
-static void part_with(stepbus_bridge *bridge, sb_subscription *subscription)
+static void finish_chain(stepbus_bridge *bridge, sb_subscription *chain)
 {
+	while (chain != NULL) {
+		sb_subscription *next = chain->next_leaving;
+
+		finish(bridge, chain);
+		chain = next;
+	}
+}
+
+/*
+ * Finishes what this thread has ended, as soon as nothing runs it. From inside a callback: nothing.
+ */
+static void wait_for_own(stepbus_bridge *bridge)
+{
+	const void *self = sb_guard_self;
+	bool has_more = self != &sb_guard_nobody;
 	uint32_t round = 0;
 
-	if (subscription->queue != NULL)
-		sb_queue_close(subscription->queue);
-	if (sb_bridge_is_inside(bridge)) {
-		pthread_mutex_lock(&bridge->lock);
-		subscription->next_leaving = bridge->leaving;
-		bridge->leaving = subscription;
-		pthread_mutex_unlock(&bridge->lock);
-		sb_roster_settle(bridge);
-		return;
-	}
 	sb_guard_barrier();
-	while (!is_over_now(bridge, subscription))
-		sb_guard_backoff(&round);
-	finish(bridge, subscription);
+	while (has_more) {
+		sb_subscription *over;
+
+		pthread_mutex_lock(&bridge->lock);
+		over = take_over_locked(bridge, self, &has_more);
+		pthread_mutex_unlock(&bridge->lock);
+		if (over == NULL && has_more)
+			sb_guard_backoff(&round);
+		finish_chain(bridge, over);
+	}
 }
 
 stepbus_status sb_roster_unsubscribe(stepbus_bridge *bridge, uint64_t id, stepbus_error *err)
 {
+	/* Before anything ends: who has a block can wait. */
+	sb_guard_frame *frame = sb_bridge_visit(bridge);
 	sb_subscription *subscription;
-	sb_guard_frame *frame;
 
 	pthread_mutex_lock(&bridge->lock);
 	subscription = sb_subscription_of(sb_map_find(&bridge->subscriptions, &id, sizeof id));
@@ -425,16 +459,16 @@ stepbus_status sb_roster_unsubscribe(stepbus_bridge *bridge, uint64_t id, stepbu
 		take_out_locked(bridge, subscription);
 	}
 	pthread_mutex_unlock(&bridge->lock);
-	if (subscription == NULL)
-		return sb_fail(err, STEPBUS_ENOTFOUND,
-			       "there is no subscription %llu: it has ended before, or never was",
-			       (unsigned long long)id);
-	frame = sb_bridge_visit(bridge);
-	part_with(bridge, subscription);
-	sb_roster_settle(bridge);
-	sb_delivery_announce(&bridge->delivery);
+	if (subscription != NULL) {
+		wait_for_own(bridge);
+		sb_roster_settle(bridge);
+	}
 	sb_bridge_leave(bridge, frame);
-	return STEPBUS_OK;
+	if (subscription != NULL)
+		return STEPBUS_OK;
+	return sb_fail(err, STEPBUS_ENOTFOUND,
+		       "there is no subscription %llu: it has ended before, or never was",
+		       (unsigned long long)id);
 }
 
 bool sb_roster_has(stepbus_bridge *bridge, uint64_t id)
@@ -450,17 +484,11 @@ bool sb_roster_has(stepbus_bridge *bridge, uint64_t id)
 void sb_roster_clear(stepbus_bridge *bridge)
 {
 	sb_event_table *table;
-	sb_subscription *ended = NULL;
 	sb_map_node *node;
 
 	pthread_mutex_lock(&bridge->lock);
-	while ((node = sb_map_first(&bridge->subscriptions)) != NULL) {
-		sb_subscription *subscription = sb_subscription_of(node);
-
-		end_locked(bridge, subscription);
-		subscription->next_leaving = ended;
-		ended = subscription;
-	}
+	while ((node = sb_map_first(&bridge->subscriptions)) != NULL)
+		end_locked(bridge, sb_subscription_of(node));
 	table = newest_table(bridge);
 	for (uint32_t id = 0; id < bridge->events.count; id++) {
 		retire(bridge, list_at(table, id));
@@ -468,33 +496,8 @@ void sb_roster_clear(stepbus_bridge *bridge)
 	}
 	bridge->has_dead_items = false;
 	pthread_mutex_unlock(&bridge->lock);
-	while (ended != NULL) {
-		sb_subscription *next = ended->next_leaving;
-
-		part_with(bridge, ended);
-		ended = next;
-	}
+	wait_for_own(bridge);
 	sb_roster_settle(bridge);
-	sb_delivery_announce(&bridge->delivery);
-}
-
-static sb_subscription *take_over_locked(stepbus_bridge *bridge)
-{
-	sb_subscription **place = &bridge->leaving;
-	sb_subscription *over = NULL;
-
-	while (*place != NULL) {
-		sb_subscription *subscription = *place;
-
-		if (!is_over(bridge, subscription)) {
-			place = &subscription->next_leaving;
-			continue;
-		}
-		*place = subscription->next_leaving;
-		subscription->next_leaving = over;
-		over = subscription;
-	}
-	return over;
 }
 
 static bool has_dead_item(const sb_subscriber_list *list)
@@ -530,22 +533,18 @@ static void bury_dead_items_locked(stepbus_bridge *bridge)
 void sb_roster_settle(stepbus_bridge *bridge)
 {
 	sb_subscription *over = NULL;
+	bool has_more;
 
 	pthread_mutex_lock(&bridge->lock);
 	if (bridge->has_dead_items)
 		bury_dead_items_locked(bridge);
 	if (bridge->retired != NULL || bridge->leaving != NULL) {
 		sb_guard_barrier();
-		over = take_over_locked(bridge);
+		over = take_over_locked(bridge, NULL, &has_more);
 		free_retired_locked(bridge);
 	}
 	pthread_mutex_unlock(&bridge->lock);
-	while (over != NULL) {
-		sb_subscription *next = over->next_leaving;
-
-		finish(bridge, over);
-		over = next;
-	}
+	finish_chain(bridge, over);
 }
 
 /* Callbacks run in lists that were retired and, on the loop thread, in the empty one. */

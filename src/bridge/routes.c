@@ -15,6 +15,7 @@ struct stepbus_subscriber {
 	stepbus_bridge *bridge;
 	stepbus_host host;
 	_Atomic(uint32_t) ref_count;
+	_Atomic(uint32_t) stop_count; /* tells a start that a stop came in between */
 	pthread_mutex_t
 		lock; /* one start at a time; stop takes none, since a callback may call it */
 	void *user_data;
@@ -155,11 +156,13 @@ static void unsubscribe_all(stepbus_subscriber *subscriber)
 
 stepbus_status sb_routes_start(stepbus_subscriber *subscriber, stepbus_error *err)
 {
+	uint32_t stop_count;
 	stepbus_status status = sb_bridge_check(subscriber->bridge, err);
 
 	if (status != STEPBUS_OK)
 		return status;
 	pthread_mutex_lock(&subscriber->lock);
+	stop_count = atomic_load(&subscriber->stop_count);
 	for (uint32_t i = 0; status == STEPBUS_OK && i < subscriber->route_count; i++) {
 		route *r = &subscriber->routes[i];
 		uint64_t id = atomic_load(&r->subscription_id);
@@ -168,7 +171,8 @@ stepbus_status sb_routes_start(stepbus_subscriber *subscriber, stepbus_error *er
 			status = subscribe(subscriber, r, err);
 	}
 	pthread_mutex_unlock(&subscriber->lock);
-	if (status != STEPBUS_OK)
+	/* All routes or none: a stop that came in between had its say about all of them. */
+	if (status != STEPBUS_OK || atomic_load(&subscriber->stop_count) != stop_count)
 		sb_routes_stop(subscriber, NULL);
 	return status;
 }
@@ -188,9 +192,10 @@ stepbus_status sb_routes_stop(stepbus_subscriber *subscriber, stepbus_error *err
 
 	if (status != STEPBUS_OK)
 		return status;
+	atomic_fetch_add(&subscriber->stop_count, 1);
 	unsubscribe_all(subscriber);
 	/* Another stop, from inside a callback perhaps, may have left something to wait for. */
-	while (!sb_bridge_is_inside(subscriber->bridge) && !has_subscription(subscriber) &&
+	while (!sb_bridge_is_visited(subscriber->bridge) && !has_subscription(subscriber) &&
 	       atomic_load_explicit(&subscriber->ref_count, memory_order_acquire) > 1)
 		sb_guard_backoff(&round);
 	return STEPBUS_OK;

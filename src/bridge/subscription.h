@@ -33,6 +33,8 @@ typedef struct sb_subscription {
 	uint32_t list_count; /* lists that hold it */
 	bool is_finished;    /* destroy has run: only lists keep it */
 	struct sb_subscription *next_leaving;
+	const void
+		*waiter; /* who waits until it is over, and finishes it; NULL: whoever comes by */
 	struct sb_subscription *next_ready; /* the loop's turn list, under its own lock */
 	bool is_ready;
 	size_t pattern_len;

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/execution.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/status.h"
+#include "base/utf8.h"
 #include "bridge/publish.h"
 #include "bridge/roster.h"
 #include "handlers/context.h"
@@ -21,6 +25,7 @@ struct stepbus_execution_subscriber {
 	uint32_t error_event_id;
 	sb_slice worker_id;
 	_Atomic(uint32_t) ref_count;
+	_Atomic(uint32_t) stop_count;      /* tells a start that a stop came in between */
 	_Atomic(uint64_t) subscription_id; /* 0: not started */
 	pthread_mutex_t lock; /* one start at a time; stop takes none, a handler may call it */
 };
@@ -210,14 +215,14 @@ static void publish_error(const run *r)
 	const sb_slice *parts = r->result.parts;
 	sb_json *json = sb_json_object_new();
 	stepbus_text *text = NULL;
-	stepbus_error token = STEPBUS_ERROR_INIT;
+	char token[24];
 	bool is_complete;
 
 	/* As text, since a token may pass what a JSON number holds exactly. */
-	sb_fail(&token, STEPBUS_OK, "%llu", (unsigned long long)step->token);
+	(void)snprintf(token, sizeof token, "%llu", (unsigned long long)step->token);
 	is_complete =
 		add_id(json, "step_id", step->step_id) && add_id(json, "task_id", step->task_id) &&
-		sb_json_add_text(json, "token", sb_slice_z(token.message)) &&
+		sb_json_add_text(json, "token", sb_slice_z(token)) &&
 		sb_json_add_foreign(json, "correlation_id",
 				    sb_slice_of(step->correlation_id, step->correlation_id_len)) &&
 		sb_json_add_foreign(json, "handler",
@@ -228,6 +233,25 @@ static void publish_error(const run *r)
 		sb_publish_news(r->subscriber->bridge, r->subscriber->error_event_id,
 				sb_text_data(text), sb_text_len(text), NULL);
 	sb_text_free(text);
+}
+
+/* The one place where all of it is known: which step, which status, and why. */
+static void log_refusal(const run *r, const char *event_type, stepbus_status status,
+			const stepbus_error *cause)
+{
+	stepbus_error text = STEPBUS_ERROR_INIT;
+	char id[SB_ID_TEXT_LEN + 1] = "";
+
+	sb_fail(&text, status, "%s: %s", sb_status_name(status), cause->message);
+	sb_utf8_repair(text.message, strlen(text.message));
+	if (r->step != NULL)
+		sb_id_format(r->step->step_id, id);
+	sb_log(&r->subscriber->host, &(sb_log_record){ .level = STEPBUS_LOG_ERROR,
+						       .component = "execution_subscriber",
+						       .message = text.message,
+						       .event_type = event_type,
+						       .entity_type = "step",
+						       .entity_id = sb_slice_z(id) });
 }
 
 static stepbus_status submit(const run *r)
@@ -248,13 +272,7 @@ static stepbus_status submit(const run *r)
 				sizeof completion, NULL);
 		return STEPBUS_OK;
 	}
-	sb_log(&subscriber->host,
-	       &(sb_log_record){ .level = STEPBUS_LOG_ERROR,
-				 .component = "execution_subscriber",
-				 .message = "the completion function refused a result",
-				 .event_type = "completion_refused",
-				 .entity_type = "worker",
-				 .entity_id = subscriber->worker_id });
+	log_refusal(r, "completion_refused", status, &err);
 	return status;
 }
 
@@ -262,12 +280,15 @@ static stepbus_status on_step(void *user_data, uint32_t event_id, const void *pa
 {
 	stepbus_execution_subscriber *subscriber = user_data;
 	run r = { .subscriber = subscriber };
-	stepbus_status status = sb_payload_check_step_event(payload, len, &r.step, NULL);
+	stepbus_error err = STEPBUS_ERROR_INIT;
+	stepbus_status status = sb_payload_check_step_event(payload, len, &r.step, &err);
 	int64_t started_ns;
 
 	(void)event_id;
-	if (status != STEPBUS_OK)
+	if (status != STEPBUS_OK) {
+		log_refusal(&r, "step_refused", status, &err);
 		return status;
+	}
 	sb_instances_sweep(&subscriber->instances, subscriber->registry);
 	sb_result_init(&r.result, &subscriber->host);
 	started_ns = sb_clock_elapsed_ns(&subscriber->host);
@@ -377,13 +398,17 @@ static stepbus_status subscribe(stepbus_execution_subscriber *subscriber, stepbu
 stepbus_status sb_execution_start(stepbus_execution_subscriber *subscriber, stepbus_error *err)
 {
 	stepbus_status status = sb_bridge_check(subscriber->bridge, err);
+	uint32_t stop_count;
 
 	if (status != STEPBUS_OK)
 		return status;
 	pthread_mutex_lock(&subscriber->lock);
+	stop_count = atomic_load(&subscriber->stop_count);
 	if (!sb_execution_is_active(subscriber))
 		status = subscribe(subscriber, err);
 	pthread_mutex_unlock(&subscriber->lock);
+	if (atomic_load(&subscriber->stop_count) != stop_count)
+		sb_execution_stop(subscriber, NULL);
 	return status;
 }
 
@@ -395,12 +420,13 @@ stepbus_status sb_execution_stop(stepbus_execution_subscriber *subscriber, stepb
 
 	if (status != STEPBUS_OK)
 		return status;
+	atomic_fetch_add(&subscriber->stop_count, 1);
 	id = atomic_exchange(&subscriber->subscription_id, 0);
 	/* It may have ended with the bridge's stop: then there is nothing to do. */
 	if (id != 0)
 		sb_roster_unsubscribe(subscriber->bridge, id, NULL);
 	/* Another stop, from inside a handler perhaps, may have left something to wait for. */
-	while (!sb_bridge_is_inside(subscriber->bridge) &&
+	while (!sb_bridge_is_visited(subscriber->bridge) &&
 	       atomic_load(&subscriber->subscription_id) == 0 &&
 	       atomic_load_explicit(&subscriber->ref_count, memory_order_acquire) > 1)
 		sb_guard_backoff(&round);

@@ -147,6 +147,9 @@ void sb_handler_unref_slowly(stepbus_handler *handler)
 	uint64_t count = atomic_load_explicit(&handler->ref_count, memory_order_relaxed);
 	uint32_t state, round = 0;
 
+	/* In a forked child it is the parent's, whose threads and locks are not here. */
+	if (!sb_pool_is_ours(handler->facts->pool))
+		return;
 	/*
 	 * While it is lent, one reference is the registry's own. If there is no other, what is
 	 * given back is a loan of another thread. While it is called in, the count is about to

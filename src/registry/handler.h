@@ -25,6 +25,7 @@ typedef struct sb_handler_facts {
 	sb_pool *pool; /* where the handler itself came from */
 	sb_gate *gate; /* behind which it is resolved, as long as it is registered */
 	_Atomic(uint32_t) is_removed;
+	bool is_ending;         /* under the lock of the registry that takes it out */
 	stepbus_handler *lower; /* the table's: the next lower version */
 	int64_t registered_at_us;
 	_Atomic(uint64_t) run_count;

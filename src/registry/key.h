@@ -13,6 +13,12 @@
 
 enum { SB_KEY_LEN_MAX = 2 * SB_NAME_LEN_MAX + SB_VERSION_LEN_MAX + 2 };
 
+/* Lengths in one word: 16 bits are plenty for each. */
+static inline uint64_t sb_key_lens(const sb_handler_name *name, size_t version_len)
+{
+	return name->name.len | name->handler_namespace.len << 16 | version_len << 32;
+}
+
 static inline __attribute__((always_inline)) uint64_t
 sb_key_hash_family(const sb_hash_key *key, const sb_handler_name *name)
 {
@@ -20,7 +26,7 @@ sb_key_hash_family(const sb_hash_key *key, const sb_handler_name *name)
 		sb_hash_part(key, 0, name->name.data, name->name.len) ^
 		sb_hash_part(key, 1, name->handler_namespace.data, name->handler_namespace.len);
 
-	return sb_hash_end(key, state, name->name.len);
+	return sb_hash_end(key, state, sb_key_lens(name, 0));
 }
 
 static inline __attribute__((always_inline)) uint64_t sb_key_hash(const sb_hash_key *key,
@@ -31,7 +37,7 @@ static inline __attribute__((always_inline)) uint64_t sb_key_hash(const sb_hash_
 		sb_hash_part(key, 1, name->handler_namespace.data, name->handler_namespace.len) ^
 		sb_hash_part(key, 2, name->version.data, name->version.len);
 
-	return sb_hash_end(key, state, name->name.len);
+	return sb_hash_end(key, state, sb_key_lens(name, name->version.len));
 }
 
 static inline size_t sb_key_family_len(const sb_handler_name *name)

@@ -163,12 +163,23 @@ static stepbus_handler *take(stepbus_registry *registry, stepbus_handler *handle
 }
 
 /*
- * What cannot be resolved any more: its loans become references. Under the lock, the gate closed.
+ * What cannot be resolved any more: its loans become references, all for the price of one barrier.
+ * Holes are skipped. Under the lock, the gate open again: nobody can borrow what is not in the
+ * table.
  */
-static void end_handler(stepbus_registry *registry, stepbus_handler *handler)
+static void end_handlers(stepbus_registry *registry, stepbus_handler **handlers, size_t count)
 {
-	sb_guard_call_in(handler, &handler->loan_state, &handler->ref_count);
-	atomic_store_explicit(&handler->facts->is_removed, 1, memory_order_release);
+	for (size_t i = 0; i < count; i++) {
+		if (handlers[i] == NULL)
+			continue;
+		atomic_store_explicit(&handlers[i]->facts->is_removed, 1, memory_order_release);
+		handlers[i]->facts->is_ending = sb_guard_call_in_begin(&handlers[i]->loan_state);
+	}
+	sb_guard_barrier();
+	for (size_t i = 0; i < count; i++)
+		if (handlers[i] != NULL && handlers[i]->facts->is_ending)
+			sb_guard_call_in_end(handlers[i], &handlers[i]->loan_state,
+					     &handlers[i]->ref_count);
 	atomic_fetch_add_explicit(&registry->removal_count, 1, memory_order_release);
 }
 
@@ -271,13 +282,13 @@ static stepbus_status put_all_in(stepbus_registry *registry, group *g, stepbus_e
 	for (size_t i = 0; status == STEPBUS_OK && i < g->count; i++) {
 		/* For the announcement: as soon as the lock is free it may be unregistered. */
 		sb_handler_ref(g->added[i]);
-		if (g->replaced[i] != NULL)
-			end_handler(registry, g->replaced[i]);
 	}
 	sb_gate_open(&registry->gate);
-	if (status == STEPBUS_OK)
-		registry->last_registration_us = sb_clock_now_us(&registry->host);
-	return status;
+	if (status != STEPBUS_OK)
+		return status;
+	end_handlers(registry, g->replaced, g->count);
+	registry->last_registration_us = sb_clock_now_us(&registry->host);
+	return STEPBUS_OK;
 }
 
 stepbus_status sb_registry_register(stepbus_registry *registry, const stepbus_handler_spec *specs,
@@ -340,9 +351,8 @@ static stepbus_status take_out(stepbus_registry *registry, const sb_handler_name
 	/* The family goes with its last version. */
 	for (size_t i = 0; one == NULL && i < handlers_count; i++)
 		handlers[i] = take(registry, family->versions);
-	for (size_t i = 0; i < handlers_count; i++)
-		end_handler(registry, handlers[i]);
 	sb_gate_open(&registry->gate);
+	end_handlers(registry, handlers, handlers_count);
 	*out = handlers;
 	*count = handlers_count;
 	return STEPBUS_OK;
@@ -381,9 +391,16 @@ static stepbus_handler *empty_locked(stepbus_registry *registry)
 		handler->facts->lower = chain;
 		chain = handler;
 	}
-	for (stepbus_handler *handler = chain; handler != NULL; handler = handler->facts->lower)
-		end_handler(registry, handler);
 	sb_gate_open(&registry->gate);
+	for (stepbus_handler *handler = chain; handler != NULL; handler = handler->facts->lower) {
+		atomic_store_explicit(&handler->facts->is_removed, 1, memory_order_release);
+		handler->facts->is_ending = sb_guard_call_in_begin(&handler->loan_state);
+	}
+	sb_guard_barrier();
+	for (stepbus_handler *handler = chain; handler != NULL; handler = handler->facts->lower)
+		if (handler->facts->is_ending)
+			sb_guard_call_in_end(handler, &handler->loan_state, &handler->ref_count);
+	atomic_fetch_add_explicit(&registry->removal_count, 1, memory_order_release);
 	return chain;
 }
 

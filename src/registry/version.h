@@ -7,8 +7,8 @@
 
 /*
  * < 0, 0 or > 0 as a is lower than, the same as, or higher than b. Numbers between dots count as
- * numbers, missing ones as 0, a leading v not at all; 1.0.0-rc1 is lower than 1.0.0, and what stands
- * behind the numbers is compared byte by byte.
+ * numbers, missing ones as 0, a leading v not at all; 1.0.0-rc1 is lower than 1.0.0, and what
+ * stands behind the numbers is compared byte by byte.
  */
 int sb_version_order(sb_slice a, sb_slice b);
 /* The same, but versions that only are written differently ("v2", "2.0") have an order too. */

@@ -221,13 +221,14 @@ static void every_answer_but_zero_is_a_refusal(void **state)
 	test_listen(b, &l[1], "order.paid", 0, 0);
 	for (size_t i = 0; i < 2 * (sizeof answers / sizeof *answers); i++) {
 		int32_t answer = answers[i / 2];
-		char shown[32];
+		char shown[64];
 
 		l[0].answer = answer;
 		if (stepbus_bridge_publish(b->bridge, i % 2 == 0 ? made : paid, NULL, 0, &b->err) !=
 		    STEPBUS_EDELIVERY)
 			fail_msg("%d should be a refusal", answer);
-		snprintf(shown, sizeof shown, "status %d", answer);
+		snprintf(shown, sizeof shown, "answered with %s (%d)", stepbus_status_name(answer),
+			 answer);
 		if (strstr(b->err.message, shown) == NULL)
 			fail_msg("'%s' should tell %s", b->err.message, shown);
 	}

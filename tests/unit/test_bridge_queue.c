@@ -307,7 +307,8 @@ static void who_waits_for_room_is_let_go_by_unsubscribing(void **state)
 	/* It waits for the callback, but the publisher must not wait for that. */
 	test_thread_start(&e.thread, unsubscribe, &e);
 	test_thread_join(&p.thread);
-	assert_int_equal(p.status, STEPBUS_EDELIVERY);
+	/* That somebody ended it is no concern of the publisher's; the counters tell. */
+	assert_int_equal(p.status, STEPBUS_OK);
 	assert_int_equal(l.destroyed_count, 0);
 	valve_open(&v, 1);
 	test_thread_join(&e.thread);
@@ -360,7 +361,8 @@ static void stopping_on_the_loop_drops_what_waits_and_lets_publishers_go(void **
 	fill_and_block(b, &l, &p);
 	valve_open(&v, 1);
 	test_thread_join(&p.thread);
-	assert_int_equal(p.status, STEPBUS_EDELIVERY);
+	/* That somebody ended it is no concern of the publisher's; the counters tell. */
+	assert_int_equal(p.status, STEPBUS_OK);
 	/* Waits for the callback too. */
 	assert_int_equal(stepbus_bridge_stop(b->bridge, NULL), STEPBUS_OK);
 	assert_int_equal(stepbus_bridge_flush(b->bridge, -1, NULL), STEPBUS_OK);

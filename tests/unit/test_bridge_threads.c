@@ -257,6 +257,8 @@ static void a_callback_on_the_loop_and_one_on_a_publisher_may_end_each_other(voi
 	test_listen(b, &l[1], "order.paid", 0, 0);
 	test_publish(b, made);
 	test_publish(b, paid);
+	while (l[0].returned_count == 0)
+		sched_yield();
 	assert_int_equal(stepbus_bridge_stop(b->bridge, NULL), STEPBUS_OK);
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(l[i].status, STEPBUS_OK);

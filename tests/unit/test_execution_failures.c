@@ -381,7 +381,9 @@ static void a_refused_completion_is_told_to_the_publisher_and_to_the_log(void **
 		assert_int_equal(flow->host.log_count, log_count + 1);
 		assert_non_null(strstr(flow->host.log, "\"level\":\"error\""));
 		assert_non_null(strstr(flow->host.log, "\"event_type\":\"completion_refused\""));
-		assert_non_null(strstr(flow->host.log, "\"entity_id\":\"worker-1\""));
+		/* Which step, and why. */
+		assert_non_null(strstr(flow->host.log, "\"entity_type\":\"step\""));
+		assert_non_null(strstr(flow->host.log, stepbus_status_name(answers[i])));
 	}
 }
 
