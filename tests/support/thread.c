@@ -65,6 +65,20 @@ void test_thread_await_sleep(const test_thread *thread)
 	}
 }
 
+void test_meet(test_meeting *meeting, uint32_t round)
+{
+	/* Where there is but one processor, the other one needs it. */
+	const uint32_t patience = 4096;
+	uint32_t spin_count = 0;
+
+	atomic_fetch_add(&meeting->arrived_count, 1);
+	while (atomic_load_explicit(&meeting->arrived_count, memory_order_relaxed) <
+	       2 * (round + 1))
+		if (++spin_count % patience == 0)
+			sched_yield();
+	atomic_thread_fence(memory_order_acquire);
+}
+
 void test_semaphore_wait(sem_t *semaphore)
 {
 	while (sem_wait(semaphore) != 0 && errno == EINTR)

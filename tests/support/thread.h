@@ -10,6 +10,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 typedef struct test_thread {
@@ -25,6 +26,16 @@ void test_thread_start(test_thread *thread, void (*run)(void *context), void *co
 void test_thread_join(test_thread *thread);
 /* Returns when the thread sleeps in a system call (or has ended). */
 void test_thread_await_sleep(const test_thread *thread);
+
+/*
+ * Where two threads meet, again and again, to go on in the same nanoseconds: they wait awake, so that
+ * neither has to be woken. Zeroed to begin with; round counts from 0.
+ */
+typedef struct test_meeting {
+	_Atomic(uint32_t) arrived_count;
+} test_meeting;
+
+void test_meet(test_meeting *meeting, uint32_t round);
 
 /* As sem_wait, without its interruptions. */
 void test_semaphore_wait(sem_t *semaphore);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/guard.h"
 
-#include <pthread.h>
-
 #include "support/cmocka.h"
 #include "support/thread.h"
 
@@ -221,10 +219,10 @@ static void threads_that_run_at_once_have_blocks_of_their_own(void **state)
  * marks it dead and then looks whether it is named. One of them must see the other.
  */
 typedef struct duel {
-	pthread_barrier_t barrier;
+	test_meeting meeting;
 	_Atomic(bool) is_dead;
-	bool has_seen_dead;
-	int round_count;
+	_Atomic(bool) has_seen_dead;
+	uint32_t round_count;
 	test_thread thread;
 } duel;
 
@@ -233,43 +231,43 @@ static void name_then_look(void *context)
 	duel *d = context;
 	sb_guard_thread *thread = sb_guard_thread_get();
 
-	for (int i = 0; i < d->round_count; i++) {
+	for (uint32_t i = 0; i < d->round_count; i++) {
 		sb_guard_frame *frame = sb_guard_push(thread);
+		bool has_seen_dead;
 
-		pthread_barrier_wait(&d->barrier);
+		test_meet(&d->meeting, 3 * i);
 		sb_guard_hold(&frame->item, objects[0]);
-		d->has_seen_dead = atomic_load_explicit(&d->is_dead, memory_order_acquire);
-		pthread_barrier_wait(&d->barrier);
+		has_seen_dead = atomic_load_explicit(&d->is_dead, memory_order_acquire);
+		atomic_store_explicit(&d->has_seen_dead, has_seen_dead, memory_order_relaxed);
+		test_meet(&d->meeting, 3 * i + 1);
 		sb_guard_pop(thread, frame);
-		pthread_barrier_wait(&d->barrier);
+		test_meet(&d->meeting, 3 * i + 2);
 	}
 }
 
 static void fight(bool is_fenced)
 {
-	duel d = { .round_count = 20000 };
+	duel d = { .round_count = 50000 };
 	int bad_count = 0;
 
 	sb_guard_force_fences(is_fenced);
-	pthread_barrier_init(&d.barrier, NULL, 2);
 	test_thread_start(&d.thread, name_then_look, &d);
-	for (int i = 0; i < d.round_count; i++) {
+	for (uint32_t i = 0; i < d.round_count; i++) {
 		bool has_seen_held;
 
 		atomic_store(&d.is_dead, false);
-		pthread_barrier_wait(&d.barrier);
+		test_meet(&d.meeting, 3 * i);
 		/* The two sides take turns at being late. */
-		for (volatile int pause = 0; pause < i % 64; pause++)
+		for (volatile uint32_t pause = 0; pause < i % 16; pause++)
 			;
 		atomic_store_explicit(&d.is_dead, true, memory_order_seq_cst);
 		sb_guard_barrier();
 		has_seen_held = sb_guard_is_held(objects[0]);
-		pthread_barrier_wait(&d.barrier);
-		bad_count += !has_seen_held && !d.has_seen_dead;
-		pthread_barrier_wait(&d.barrier);
+		test_meet(&d.meeting, 3 * i + 1);
+		bad_count += !has_seen_held && !atomic_load(&d.has_seen_dead);
+		test_meet(&d.meeting, 3 * i + 2);
 	}
 	test_thread_join(&d.thread);
-	pthread_barrier_destroy(&d.barrier);
 	sb_guard_force_fences(false);
 	assert_int_equal(bad_count, 0);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Loans: references that cost nothing until their object is called in. */
-#include <pthread.h>
 #include <string.h>
 
 #include "base/guard.h"
@@ -80,10 +79,10 @@ static void a_thread_has_room_for_so_many_loans(void **state)
 
 /* A loan is given back while its object is called in: it is counted, or it is gone. */
 typedef struct race {
-	pthread_barrier_t barrier;
+	test_meeting meeting;
 	thing *things;
 	bool *was_loan;
-	int round_count;
+	uint32_t round_count;
 	size_t loans_below; /* how many other loans the thread has */
 	test_thread thread;
 } race;
@@ -96,9 +95,9 @@ static void borrow_and_give_back(void *context)
 
 	for (size_t i = 0; i < r->loans_below; i++)
 		sb_guard_borrow(thread, &others[i], &others[i].state);
-	for (int i = 0; i < r->round_count; i++) {
+	for (uint32_t i = 0; i < r->round_count; i++) {
 		sb_guard_borrow(thread, &r->things[i], &r->things[i].state);
-		pthread_barrier_wait(&r->barrier);
+		test_meet(&r->meeting, i);
 		r->was_loan[i] = sb_guard_give_back(&r->things[i], &r->things[i].state);
 	}
 	for (size_t i = 0; i < r->loans_below; i++)
@@ -118,16 +117,14 @@ static void race_to_the_bank(bool is_fenced, size_t loans_below)
 
 	memset(things, 0, sizeof things);
 	sb_guard_force_fences(is_fenced);
-	pthread_barrier_init(&r.barrier, NULL, 2);
 	test_thread_start(&r.thread, borrow_and_give_back, &r);
-	for (int i = 0; i < ROUND_COUNT; i++) {
-		pthread_barrier_wait(&r.barrier);
-		for (volatile int pause = 0; pause < i % 32; pause++)
+	for (uint32_t i = 0; i < ROUND_COUNT; i++) {
+		test_meet(&r.meeting, i);
+		for (volatile uint32_t pause = 0; pause < i % 32; pause++)
 			;
 		sb_guard_call_in(&things[i], &things[i].state, &things[i].ref_count);
 	}
 	test_thread_join(&r.thread);
-	pthread_barrier_destroy(&r.barrier);
 	sb_guard_force_fences(false);
 	for (int i = 0; i < ROUND_COUNT; i++)
 		bad_count += things[i].ref_count != (was_loan[i] ? 0 : 1);
