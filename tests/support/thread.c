@@ -72,11 +72,18 @@ void test_meet(test_meeting *meeting, uint32_t round)
 	uint32_t spin_count = 0;
 
 	atomic_fetch_add(&meeting->arrived_count, 1);
-	while (atomic_load_explicit(&meeting->arrived_count, memory_order_relaxed) <
+	while (atomic_load_explicit(&meeting->arrived_count, memory_order_acquire) <
 	       2 * (round + 1))
 		if (++spin_count % patience == 0)
 			sched_yield();
-	atomic_thread_fence(memory_order_acquire);
+}
+
+void test_dawdle(uint32_t count)
+{
+	volatile uint32_t loaded = count;
+
+	while (count-- > 0)
+		(void)loaded;
 }
 
 void test_semaphore_wait(sem_t *semaphore)

@@ -36,6 +36,8 @@ typedef struct test_meeting {
 } test_meeting;
 
 void test_meet(test_meeting *meeting, uint32_t round);
+/* Is late by so many loads; two threads that try all pairs of counts come as close as can be. */
+void test_dawdle(uint32_t count);
 
 /* As sem_wait, without its interruptions. */
 void test_semaphore_wait(sem_t *semaphore);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/guard.h"
 
+#include <string.h>
+
 #include "support/cmocka.h"
 #include "support/thread.h"
 
@@ -215,14 +217,23 @@ static void threads_that_run_at_once_have_blocks_of_their_own(void **state)
 }
 
 /*
- * The promise of it all: one thread names the object and then looks whether it is dead, another
- * marks it dead and then looks whether it is named. One of them must see the other.
+ * The promise of it all: one thread names an object and then looks whether it is dead, another
+ * marks it dead and then looks whether it is named. One of them must see the other. They try with a
+ * whole stack of frames in one breath, since what goes wrong goes wrong within a nanosecond.
  */
+enum { PAIR_COUNT = 30 };
+
+typedef struct pair {
+	_Alignas(64) _Atomic(bool) is_dead;
+	bool has_seen_dead;
+	bool has_seen_held;
+} pair;
+
 typedef struct duel {
 	test_meeting meeting;
-	_Atomic(bool) is_dead;
-	_Atomic(bool) has_seen_dead;
 	uint32_t round_count;
+	pair pairs[PAIR_COUNT];
+	sb_guard_frame *frames[PAIR_COUNT];
 	test_thread thread;
 } duel;
 
@@ -231,42 +242,59 @@ static void name_then_look(void *context)
 	duel *d = context;
 	sb_guard_thread *thread = sb_guard_thread_get();
 
+	for (size_t k = 0; k < PAIR_COUNT; k++)
+		d->frames[k] = sb_guard_push(thread);
 	for (uint32_t i = 0; i < d->round_count; i++) {
-		sb_guard_frame *frame = sb_guard_push(thread);
-		bool has_seen_dead;
-
 		test_meet(&d->meeting, 3 * i);
-		sb_guard_hold(&frame->item, objects[0]);
-		has_seen_dead = atomic_load_explicit(&d->is_dead, memory_order_acquire);
-		atomic_store_explicit(&d->has_seen_dead, has_seen_dead, memory_order_relaxed);
+		for (size_t k = 0; k < PAIR_COUNT; k++) {
+			sb_guard_hold(&d->frames[k]->item, &d->pairs[k]);
+			d->pairs[k].has_seen_dead =
+				atomic_load_explicit(&d->pairs[k].is_dead, memory_order_acquire);
+			test_dawdle(i % 8 * 4);
+		}
 		test_meet(&d->meeting, 3 * i + 1);
-		sb_guard_pop(thread, frame);
 		test_meet(&d->meeting, 3 * i + 2);
 	}
+	for (size_t k = PAIR_COUNT; k-- > 0;)
+		sb_guard_pop(thread, d->frames[k]);
 }
 
-static void fight(bool is_fenced)
+static int mark_then_look(duel *d, uint32_t round)
 {
-	duel d = { .round_count = 50000 };
 	int bad_count = 0;
 
+	test_meet(&d->meeting, 3 * round);
+	for (size_t k = 0; k < PAIR_COUNT; k++) {
+		pair *p = &d->pairs[k];
+
+		atomic_store_explicit(&p->is_dead, true, memory_order_relaxed);
+		sb_guard_barrier();
+		p->has_seen_held =
+			atomic_load_explicit(&d->frames[k]->item, memory_order_acquire) == p;
+		test_dawdle(round / 8 % 8 * 4);
+	}
+	test_meet(&d->meeting, 3 * round + 1);
+	for (size_t k = 0; k < PAIR_COUNT; k++) {
+		bad_count += !d->pairs[k].has_seen_held && !d->pairs[k].has_seen_dead;
+		assert_true(sb_guard_is_held(&d->pairs[k]));
+		atomic_store(&d->pairs[k].is_dead, false);
+		atomic_store(&d->frames[k]->item, NULL);
+	}
+	test_meet(&d->meeting, 3 * round + 2);
+	return bad_count;
+}
+
+static void fight(bool is_fenced, uint32_t round_count)
+{
+	static duel d;
+	int bad_count = 0;
+
+	memset(&d, 0, sizeof d);
+	d.round_count = round_count;
 	sb_guard_force_fences(is_fenced);
 	test_thread_start(&d.thread, name_then_look, &d);
-	for (uint32_t i = 0; i < d.round_count; i++) {
-		bool has_seen_held;
-
-		atomic_store(&d.is_dead, false);
-		test_meet(&d.meeting, 3 * i);
-		/* The two sides take turns at being late. */
-		for (volatile uint32_t pause = 0; pause < i % 16; pause++)
-			;
-		atomic_store_explicit(&d.is_dead, true, memory_order_seq_cst);
-		sb_guard_barrier();
-		has_seen_held = sb_guard_is_held(objects[0]);
-		test_meet(&d.meeting, 3 * i + 1);
-		bad_count += !has_seen_held && !atomic_load(&d.has_seen_dead);
-		test_meet(&d.meeting, 3 * i + 2);
-	}
+	for (uint32_t i = 0; i < d.round_count; i++)
+		bad_count += mark_then_look(&d, i);
 	test_thread_join(&d.thread);
 	sb_guard_force_fences(false);
 	assert_int_equal(bad_count, 0);
@@ -275,13 +303,13 @@ static void fight(bool is_fenced)
 static void who_ends_sees_who_holds_or_is_seen(void **state)
 {
 	(void)state;
-	fight(false);
+	fight(false, 4000);
 }
 
 static void who_ends_sees_who_holds_or_is_seen_with_fences(void **state)
 {
 	(void)state;
-	fight(true);
+	fight(true, 20000);
 }
 
 static void holding_works_with_fences(void **state)

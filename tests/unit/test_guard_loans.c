@@ -98,6 +98,7 @@ static void borrow_and_give_back(void *context)
 	for (uint32_t i = 0; i < r->round_count; i++) {
 		sb_guard_borrow(thread, &r->things[i], &r->things[i].state);
 		test_meet(&r->meeting, i);
+		test_dawdle(i / 64 % 64);
 		r->was_loan[i] = sb_guard_give_back(&r->things[i], &r->things[i].state);
 	}
 	for (size_t i = 0; i < r->loans_below; i++)
@@ -120,8 +121,7 @@ static void race_to_the_bank(bool is_fenced, size_t loans_below)
 	test_thread_start(&r.thread, borrow_and_give_back, &r);
 	for (uint32_t i = 0; i < ROUND_COUNT; i++) {
 		test_meet(&r.meeting, i);
-		for (volatile uint32_t pause = 0; pause < i % 32; pause++)
-			;
+		test_dawdle(i % 64);
 		sb_guard_call_in(&things[i], &things[i].state, &things[i].ref_count);
 	}
 	test_thread_join(&r.thread);
