@@ -15,6 +15,11 @@ CXX ?= c++
 AR ?= ar
 OBJCOPY ?= objcopy
 PKG_CONFIG ?= pkg-config
+# Another SQLite than the system's: where it is installed.
+ifdef SQLITE_PREFIX
+export PKG_CONFIG_PATH := $(SQLITE_PREFIX)/lib/pkgconfig:$(PKG_CONFIG_PATH)
+SQLITE_RPATH := -Wl,-rpath,$(SQLITE_PREFIX)/lib
+endif
 TEST_TIMEOUT_S ?= 120
 # make V=1 shows the commands.
 Q := $(if $(V),,@)
@@ -41,15 +46,15 @@ SANITIZE := $(SANITIZE_$(VARIANT))
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -Isrc -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread \
 	-ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(WERROR) $(HARDEN_$(VARIANT)) $(SANITIZE) $(CFLAGS)
 # Asked for when a recipe runs, since what answers may only just have been installed.
-DEPENDENCY_CFLAGS = $(shell $(PKG_CONFIG) --cflags libevent_core libcjson)
-DEPENDENCY_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libcjson)
+DEPENDENCY_CFLAGS = $(shell $(PKG_CONFIG) --cflags libevent_core libcjson sqlite3)
+DEPENDENCY_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libcjson sqlite3) $(SQLITE_RPATH)
 CMOCKA_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
 
-LAYERS := base bridge registry handlers ffi
+LAYERS := base config store bridge registry handlers ffi
 SOURCES := $(sort $(foreach layer,$(LAYERS),$(wildcard src/$(layer)/*.c)))
 OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
 SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/support/*.c))
-TESTS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/test_*.c tests/ffi/test_*.c)))
+TESTS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/test_*.c tests/store/test_*.c tests/ffi/test_*.c)))
 EXAMPLES := $(patsubst %.c,$(OUT)/%,$(wildcard examples/*.c))
 
 SHARED := $(OUT)/libstepbus.so.$(SOVERSION)

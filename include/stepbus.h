@@ -85,6 +85,12 @@ enum {
 	STEPBUS_ESTALE = 16,    /* a newer attempt of this step exists */
 	STEPBUS_EHANDLER = 17,  /* host code (a handler, factory or health check) failed */
 	STEPBUS_ESYSTEM = 18,   /* the operating system refused a thread, descriptor or mapping */
+	STEPBUS_ESTORE = 19,    /* the store failed; after a failed write it must be opened anew */
+	STEPBUS_ENOSPACE = 20,  /* the store has no room; nothing was changed, and it goes on */
+	STEPBUS_EREADONLY = 21, /* the store cannot be written */
+	STEPBUS_ECORRUPT = 22,  /* the store's file is damaged, or none of ours */
+	STEPBUS_EVERSION = 23,  /* the store was written by a newer version */
+	STEPBUS_ENETWORK = 24,  /* the store lies on a network file system */
 };
 
 /**

@@ -29,6 +29,7 @@ missing() {
 		has_command pkg-config || echo pkg-config
 		has_library libevent_core || echo libevent-dev
 		has_library libcjson || echo libcjson-dev
+		has_library sqlite3 || echo libsqlite3-dev
 		test -e /usr/include/uthash.h || has_header uthash.h || echo uthash-dev
 		;;
 	test)

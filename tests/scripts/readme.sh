@@ -69,7 +69,7 @@ END {
 
 [ -s "$work/programs" ] || fail "$readme has no program: no \`\`\`c block with a main"
 
-libs=$("$PKG_CONFIG" --libs libevent_core libcjson)
+libs=$("$PKG_CONFIG" --libs libevent_core libcjson sqlite3)
 while read -r number line; do
 	where="the program in line $line of $readme"
 	[ -e "$work/$number.expected" ] || fail "$where has no \`\`\`text block right behind it"
