@@ -248,55 +248,75 @@ void sb_memory_step_rows_free(sb_memory_store *store, sb_memory_step *step);
 void sb_memory_workers_free(sb_memory_store *store);
 
 /* The calls, as store.h promises them. */
-stepbus_status sb_memory_queue_intern(sb_store *, sb_slice, int64_t *, stepbus_error *);
-stepbus_status sb_memory_handler_intern(sb_store *, const sb_handler_row *, int64_t *,
-					stepbus_error *);
-stepbus_status sb_memory_queue_read(sb_store *, int64_t, sb_queue_row *, stepbus_error *);
-stepbus_status sb_memory_handler_read(sb_store *, int64_t, sb_handler_row *, stepbus_error *);
-stepbus_status sb_memory_handler_record(sb_store *, const sb_handler_row *, stepbus_error *);
-stepbus_status sb_memory_handler_is_recorded(sb_store *, const sb_handler_row *, bool *,
-					     stepbus_error *);
-stepbus_status sb_memory_queue_write(sb_store *, const sb_queue_row *, stepbus_error *);
-stepbus_status sb_memory_queue_list(sb_store *, sb_queue_visit, void *, stepbus_error *);
-stepbus_status sb_memory_queue_find(sb_store *, sb_slice, int64_t *, stepbus_error *);
+stepbus_status sb_memory_queue_intern(sb_store *base, sb_slice name, int64_t *id,
+				      stepbus_error *err);
+stepbus_status sb_memory_handler_intern(sb_store *base, const sb_handler_row *row, int64_t *id,
+					stepbus_error *err);
+stepbus_status sb_memory_queue_read(sb_store *base, int64_t id, sb_queue_row *out,
+				    stepbus_error *err);
+stepbus_status sb_memory_handler_read(sb_store *base, int64_t id, sb_handler_row *out,
+				      stepbus_error *err);
+stepbus_status sb_memory_handler_record(sb_store *base, const sb_handler_row *row,
+					stepbus_error *err);
+stepbus_status sb_memory_handler_is_recorded(sb_store *base, const sb_handler_row *row, bool *out,
+					     stepbus_error *err);
+stepbus_status sb_memory_queue_write(sb_store *base, const sb_queue_row *row, stepbus_error *err);
+stepbus_status sb_memory_queue_list(sb_store *base, sb_queue_visit visit, void *context,
+				    stepbus_error *err);
+stepbus_status sb_memory_queue_find(sb_store *base, sb_slice name, int64_t *id, stepbus_error *err);
 
-stepbus_status sb_memory_step_insert(sb_store *, sb_step_row *, const sb_step_status *,
-				     stepbus_error *);
-stepbus_status sb_memory_step_row_read(sb_store *, int64_t, sb_step_row *, stepbus_error *);
-stepbus_status sb_memory_step_status_read(sb_store *, int64_t, sb_step_status *, stepbus_error *);
-stepbus_status sb_memory_step_move(sb_store *, sb_step_move *, size_t, stepbus_error *);
-stepbus_status sb_memory_step_delete(sb_store *, const int64_t *, size_t, stepbus_error *);
+stepbus_status sb_memory_step_insert(sb_store *base, sb_step_row *row, const sb_step_status *status,
+				     stepbus_error *err);
+stepbus_status sb_memory_step_row_read(sb_store *base, int64_t id, sb_step_row *out,
+				       stepbus_error *err);
+stepbus_status sb_memory_step_status_read(sb_store *base, int64_t id, sb_step_status *out,
+					  stepbus_error *err);
+stepbus_status sb_memory_step_move(sb_store *base, sb_step_move *moves, size_t count,
+				   stepbus_error *err);
+stepbus_status sb_memory_step_delete(sb_store *base, const int64_t *ids, size_t count,
+				     stepbus_error *err);
 
-stepbus_status sb_memory_step_scan(sb_store *, const sb_scan *, sb_step_status *, size_t, size_t *,
-				   stepbus_error *);
-stepbus_status sb_memory_lane_next(sb_store *, bool, sb_lane *, bool *, stepbus_error *);
-stepbus_status sb_memory_park_next(sb_store *, int64_t *, bool *, stepbus_error *);
-stepbus_status sb_memory_due_next(sb_store *, int64_t *, stepbus_error *);
-stepbus_status sb_memory_running_count(sb_store *, int64_t, int64_t, int64_t, int64_t *,
-				       stepbus_error *);
+stepbus_status sb_memory_step_scan(sb_store *base, const sb_scan *scan, sb_step_status *out,
+				   size_t max, size_t *count, stepbus_error *err);
+stepbus_status sb_memory_lane_next(sb_store *base, bool is_descending, sb_lane *lane, bool *found,
+				   stepbus_error *err);
+stepbus_status sb_memory_park_next(sb_store *base, int64_t *park_key, bool *found,
+				   stepbus_error *err);
+stepbus_status sb_memory_due_next(sb_store *base, int64_t *due_at_us, stepbus_error *err);
+stepbus_status sb_memory_running_count(sb_store *base, int64_t queue_id, int64_t concurrency_key,
+				       int64_t max, int64_t *count, stepbus_error *err);
 
-stepbus_status sb_memory_attempt_put(sb_store *, const sb_attempt_row *, stepbus_error *);
-stepbus_status sb_memory_result_put(sb_store *, const sb_result_row *, stepbus_error *);
-stepbus_status sb_memory_unique_find(sb_store *, sb_slice, int64_t *, stepbus_error *);
-stepbus_status sb_memory_unique_put(sb_store *, sb_slice, int64_t, stepbus_error *);
+stepbus_status sb_memory_attempt_put(sb_store *base, const sb_attempt_row *row, stepbus_error *err);
+stepbus_status sb_memory_result_put(sb_store *base, const sb_result_row *row, stepbus_error *err);
+stepbus_status sb_memory_unique_find(sb_store *base, sb_slice key, int64_t *step_id,
+				     stepbus_error *err);
+stepbus_status sb_memory_unique_put(sb_store *base, sb_slice bytes, int64_t step_id,
+				    stepbus_error *err);
 
-stepbus_status sb_memory_worker_insert(sb_store *, sb_worker_row *, stepbus_error *);
-stepbus_status sb_memory_worker_update(sb_store *, const sb_worker_row *, stepbus_error *);
-stepbus_status sb_memory_worker_delete(sb_store *, int64_t, stepbus_error *);
-stepbus_status sb_memory_worker_list(sb_store *, sb_worker_visit, void *, stepbus_error *);
-stepbus_status sb_memory_served_put(sb_store *, int64_t, const sb_served_row *, size_t,
-				    stepbus_error *);
-stepbus_status sb_memory_served_list(sb_store *, sb_served_visit, void *, stepbus_error *);
-stepbus_status sb_memory_cron_put(sb_store *, const sb_cron_row *, stepbus_error *);
-stepbus_status sb_memory_cron_delete(sb_store *, sb_slice, stepbus_error *);
-stepbus_status sb_memory_cron_list(sb_store *, sb_cron_visit, void *, stepbus_error *);
+stepbus_status sb_memory_worker_insert(sb_store *base, sb_worker_row *row, stepbus_error *err);
+stepbus_status sb_memory_worker_update(sb_store *base, const sb_worker_row *row,
+				       stepbus_error *err);
+stepbus_status sb_memory_worker_delete(sb_store *base, int64_t id, stepbus_error *err);
+stepbus_status sb_memory_worker_list(sb_store *base, sb_worker_visit visit, void *context,
+				     stepbus_error *err);
+stepbus_status sb_memory_served_put(sb_store *base, int64_t worker_id, const sb_served_row *rows,
+				    size_t count, stepbus_error *err);
+stepbus_status sb_memory_served_list(sb_store *base, sb_served_visit visit, void *context,
+				     stepbus_error *err);
+stepbus_status sb_memory_cron_put(sb_store *base, const sb_cron_row *row, stepbus_error *err);
+stepbus_status sb_memory_cron_delete(sb_store *base, sb_slice name, stepbus_error *err);
+stepbus_status sb_memory_cron_list(sb_store *base, sb_cron_visit visit, void *context,
+				   stepbus_error *err);
 
-stepbus_status sb_memory_step_view(sb_store *, int64_t, sb_step_visit, void *, stepbus_error *);
-stepbus_status sb_memory_step_list(sb_store *, const sb_step_filter *, sb_step_visit, void *,
-				   stepbus_error *);
-stepbus_status sb_memory_step_count(sb_store *, const sb_step_filter *, int64_t *, stepbus_error *);
-stepbus_status sb_memory_attempt_list(sb_store *, int64_t, sb_attempt_visit, void *,
-				      stepbus_error *);
-stepbus_status sb_memory_tally(sb_store *, sb_tally_visit, void *, stepbus_error *);
+stepbus_status sb_memory_step_view(sb_store *base, int64_t id, sb_step_visit visit, void *context,
+				   stepbus_error *err);
+stepbus_status sb_memory_step_list(sb_store *base, const sb_step_filter *filter,
+				   sb_step_visit visit, void *context, stepbus_error *err);
+stepbus_status sb_memory_step_count(sb_store *base, const sb_step_filter *filter, int64_t *count,
+				    stepbus_error *err);
+stepbus_status sb_memory_attempt_list(sb_store *base, int64_t step_id, sb_attempt_visit visit,
+				      void *context, stepbus_error *err);
+stepbus_status sb_memory_tally(sb_store *base, sb_tally_visit visit, void *context,
+			       stepbus_error *err);
 
 #endif
