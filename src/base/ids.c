@@ -61,3 +61,23 @@ bool sb_id_parse(const char *text, size_t len, uint8_t id[SB_ID_LEN])
 	memcpy(id, parsed, SB_ID_LEN);
 	return true;
 }
+
+void sb_id_of_row(int64_t row_id, const uint8_t tag[SB_ID_TAG_LEN], uint8_t id[SB_ID_LEN])
+{
+	for (size_t i = 0; i < 6; i++)
+		id[i] = (uint8_t)((uint64_t)row_id >> (40 - 8 * i));
+	memcpy(id + 6, tag, SB_ID_TAG_LEN);
+	id[6] = (uint8_t)(0x80 | (id[6] & 0x0F));
+	id[8] = (uint8_t)(0x80 | (id[8] & 0x3F));
+}
+
+int64_t sb_id_to_row(const uint8_t id[SB_ID_LEN], const uint8_t tag[SB_ID_TAG_LEN])
+{
+	uint8_t expected[SB_ID_LEN];
+	uint64_t row_id = 0;
+
+	for (size_t i = 0; i < 6; i++)
+		row_id = row_id << 8 | id[i];
+	sb_id_of_row(0, tag, expected);
+	return memcmp(id + 6, expected + 6, SB_ID_TAG_LEN) == 0 ? (int64_t)row_id : 0;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/sqlite_transaction.h"
+
+#include "store/sqlite_file.h"
+#include "store/sqlite_statement.h"
+#include "store/sqlite_wal.h"
+
+static uintptr_t self(void)
+{
+	return (uintptr_t)pthread_self();
+}
+
+static bool is_inside(sb_sqlite_store *store)
+{
+	return atomic_load_explicit(&store->leader, memory_order_relaxed) == self();
+}
+
+sb_connection *sb_sqlite_enter_reader(sb_sqlite_store *store)
+{
+	if (store->is_borrowed) {
+		sb_connection_settle(&store->writer);
+		return &store->writer;
+	}
+	(void)pthread_mutex_lock(&store->reader_lock);
+	store->reader.is_failed = false;
+	return &store->reader;
+}
+
+sb_connection *sb_sqlite_enter(sb_sqlite_store *store)
+{
+	return is_inside(store) ? &store->writer : sb_sqlite_enter_reader(store);
+}
+
+void sb_sqlite_leave(sb_sqlite_store *store, sb_connection *connection)
+{
+	if (connection == &store->reader)
+		(void)pthread_mutex_unlock(&store->reader_lock);
+}
+
+static stepbus_status execute(sb_connection *connection, sb_sql sql, stepbus_error *err)
+{
+	sb_query query;
+	stepbus_status status = sb_query_open(connection, sql, &query, err);
+
+	return status == STEPBUS_OK ? sb_query_run(&query, err) : status;
+}
+
+static stepbus_status fail_dead(const sb_sqlite_store *store, stepbus_error *err)
+{
+	return sb_fail(err, STEPBUS_ESTORE,
+		       "cannot go on with '%s': a write to it failed, or its file was removed, and "
+		       "nobody can say what is on the disk; open it anew",
+		       store->path);
+}
+
+stepbus_status sb_sqlite_transaction_begin(sb_store *base, stepbus_error *err)
+{
+	sb_sqlite_store *store = sb_sqlite_store_of(base);
+	stepbus_status status;
+
+	if (sb_unlikely(store->is_dead || store->wal.is_broken))
+		return fail_dead(store, err);
+	store->writer.is_failed = false;
+	if (store->is_borrowed) {
+		status = execute(&store->writer, SB_SQL_SAVEPOINT, err);
+	} else {
+		status = sb_sqlite_file_check_place(store, err);
+		if (status == STEPBUS_OK)
+			status = execute(&store->writer, SB_SQL_BEGIN, err);
+	}
+	if (status == STEPBUS_OK)
+		atomic_store_explicit(&store->leader, self(), memory_order_relaxed);
+	return status;
+}
+
+void sb_sqlite_transaction_rollback(sb_store *base)
+{
+	sb_sqlite_store *store = sb_sqlite_store_of(base);
+
+	sb_connection_settle(&store->writer);
+	store->writer.is_failed = false;
+	/* Some failures have rolled it back already. */
+	if (store->is_borrowed) {
+		(void)execute(&store->writer, SB_SQL_ROLLBACK_TO, NULL);
+		store->writer.is_failed = false;
+		(void)execute(&store->writer, SB_SQL_RELEASE, NULL);
+	} else if (!sqlite3_get_autocommit(store->writer.db)) {
+		(void)execute(&store->writer, SB_SQL_ROLLBACK, NULL);
+	}
+	atomic_store_explicit(&store->leader, 0, memory_order_relaxed);
+}
+
+/* Whether a failed commit may be on the disk all the same, or come back after a crash. */
+static bool is_doubtful(stepbus_status status)
+{
+	return status != STEPBUS_EBUSY && status != STEPBUS_ENOSPACE && status != STEPBUS_ENOMEM &&
+	       status != STEPBUS_EREADONLY;
+}
+
+stepbus_status sb_sqlite_transaction_commit(sb_store *base, stepbus_error *err)
+{
+	sb_sqlite_store *store = sb_sqlite_store_of(base);
+	bool is_failed = store->writer.is_failed;
+	stepbus_status status =
+		execute(&store->writer, store->is_borrowed ? SB_SQL_RELEASE : SB_SQL_COMMIT, err);
+
+	if (sb_unlikely(status != STEPBUS_OK)) {
+		if (!is_failed && !store->is_borrowed && is_doubtful(status))
+			store->is_dead = true;
+		sb_sqlite_transaction_rollback(base);
+		return status;
+	}
+	atomic_store_explicit(&store->leader, 0, memory_order_relaxed);
+	atomic_fetch_add_explicit(&store->commit_count, 1, memory_order_relaxed);
+	if (store->is_logged)
+		sb_sqlite_wal_tend(store);
+	return STEPBUS_OK;
+}
+
+bool sb_sqlite_transaction_has_changed(sb_store *base)
+{
+	sb_sqlite_store *store = sb_sqlite_store_of(base);
+	int64_t version = store->data_version;
+	bool has_row = false, was_asked = store->is_asked;
+	sb_query query;
+
+	/* What the owner of a borrowed connection does on it no version tells. */
+	if (store->is_borrowed)
+		return true;
+	if (sb_query_open(&store->writer, SB_SQL_DATA_VERSION, &query, NULL) == STEPBUS_OK &&
+	    sb_query_step(&query, &has_row, NULL) == STEPBUS_OK && has_row) {
+		version = sb_query_int(&query, 0);
+		sb_query_close(&query);
+	}
+	if (!has_row)
+		return true;
+	store->is_asked = true;
+	if (was_asked && version == store->data_version)
+		return false;
+	store->data_version = version;
+	return true;
+}
+
+static uint64_t count(_Atomic(uint64_t) *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void sb_sqlite_transaction_stats(sb_store *base, sb_store_stats *out)
+{
+	sb_sqlite_store *store = sb_sqlite_store_of(base);
+
+	*out = (sb_store_stats){
+		.commit_count = count(&store->commit_count),
+		.busy_count = count(&store->busy_count),
+		.checkpoint_count = count(&store->checkpoint_count),
+		.checkpoint_short_count = count(&store->checkpoint_short_count),
+		.wal_alarm_count = count(&store->wal_alarm_count),
+		.wal_bytes = store->wal.path != NULL ? sb_sqlite_file_size(store->wal.path) : 0,
+		.file_bytes = store->path != NULL ? sb_sqlite_file_size(store->path) : 0,
+	};
+}

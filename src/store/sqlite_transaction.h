@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Transactions of the SQLite store: who is inside one, how they end, and what a failed end means.
+ * The functions are those of sb_store_type.
+ */
+#ifndef SB_STORE_SQLITE_TRANSACTION_H
+#define SB_STORE_SQLITE_TRANSACTION_H
+
+#include "store/sqlite_store.h"
+
+stepbus_status sb_sqlite_transaction_begin(sb_store *store, stepbus_error *err);
+stepbus_status sb_sqlite_transaction_commit(sb_store *store, stepbus_error *err);
+void sb_sqlite_transaction_rollback(sb_store *store);
+bool sb_sqlite_transaction_has_changed(sb_store *store);
+void sb_sqlite_transaction_stats(sb_store *store, sb_store_stats *out);
+
+#endif

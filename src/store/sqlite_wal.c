@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/sqlite_wal.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "store/sqlite_file.h"
+#include "store/sqlite_statement.h"
+
+enum {
+	/* The locks of a log's index, as SQLite's file format numbers them; from 3 on, readers'. */
+	LOCK_WRITE = 0,
+	LOCK_READERS = 3,
+	/* So many pages are worth a checkpoint: 2000 pages are 8 MiB. */
+	CHECKPOINT_PAGES = 2000,
+	FRAME_LEN = 4096 + 24,
+	HEADER_LEN = 32,
+	READER_WAIT_US = 2000,
+	PAUSE_MIN_US = 50,
+	PAUSE_MAX_US = 2000,
+};
+
+static const int64_t file_len_max = INT64_C(64) << 20;
+
+static sb_sqlite_store *store_of(const sqlite3_file *file)
+{
+	const char *methods = (const char *)file->pMethods;
+
+	return (sb_sqlite_store *)(uintptr_t)(methods - offsetof(sb_sqlite_store, wal.methods));
+}
+
+/*
+ * Stands in front of SQLite's own: notes which lock was refused, so that the busy handler, which is
+ * not told, knows what it waits for; and refuses itself when the checkpoint must do nothing.
+ */
+static int lock_shared_memory(sqlite3_file *file, int offset, int count, int flags)
+{
+	sb_sqlite_store *store = store_of(file);
+	sb_wal *wal = &store->wal;
+	int code = SQLITE_BUSY;
+
+	if (!wal->is_refusing || offset < LOCK_READERS ||
+	    flags != (SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE))
+		code = wal->methods_real->xShmLock(file, offset, count, flags);
+	if (code == SQLITE_BUSY)
+		wal->refused_offset = offset;
+	return code;
+}
+
+/* Sleeping, not a host's clock: what is counted is what was slept. */
+static void pause_us(int64_t time_us)
+{
+	struct timespec time = { 0, (long)time_us * 1000 };
+
+	(void)nanosleep(&time, NULL);
+}
+
+static int64_t patience_us(const sb_sqlite_store *store)
+{
+	if (store->wal.wait == SB_WAIT_CHECKPOINT && store->wal.refused_offset >= LOCK_READERS)
+		return READER_WAIT_US;
+	return store->busy_timeout_us;
+}
+
+static int be_busy(void *context, int count)
+{
+	sb_sqlite_store *store = context;
+	sb_wal *wal = &store->wal;
+	int64_t time_us = count < 8 ? PAUSE_MIN_US : PAUSE_MIN_US * (int64_t)(count - 6);
+
+	if (count == 0) {
+		wal->waited_us = 0;
+		atomic_fetch_add_explicit(&store->busy_count, 1, memory_order_relaxed);
+	}
+	if (wal->waited_us >= patience_us(store)) {
+		if (wal->wait == SB_WAIT_CHECKPOINT && wal->refused_offset < LOCK_READERS)
+			wal->is_refusing = true;
+		return 0;
+	}
+	if (time_us > PAUSE_MAX_US)
+		time_us = PAUSE_MAX_US;
+	pause_us(time_us);
+	wal->waited_us += time_us;
+	return 1;
+}
+
+static int note_pages(void *context, sqlite3 *db, const char *schema, int page_count)
+{
+	sb_sqlite_store *store = context;
+
+	(void)db;
+	if (strcmp(schema, "main") == 0)
+		store->wal.page_count = page_count;
+	return SQLITE_OK;
+}
+
+stepbus_status sb_sqlite_wal_attach(sb_sqlite_store *store, stepbus_error *err)
+{
+	sqlite3 *db = store->writer.db;
+	sb_wal *wal = &store->wal;
+	size_t len = strlen(store->path);
+	int code;
+
+	wal->page_count_next = CHECKPOINT_PAGES;
+	wal->path = sb_alloc(store->base.host, len + sizeof "-wal");
+	if (wal->path == NULL)
+		return sb_fail_memory(err, "open a store");
+	memcpy(wal->path, store->path, len);
+	memcpy(wal->path + len, "-wal", sizeof "-wal");
+	code = sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &wal->file);
+	if (code != SQLITE_OK || wal->file == NULL || wal->file->pMethods == NULL ||
+	    wal->file->pMethods->iVersion < 2)
+		return sb_fail(err, STEPBUS_ESTORE,
+			       "cannot open '%s': this SQLite's files have no shared memory",
+			       store->path);
+	wal->methods_real = wal->file->pMethods;
+	wal->methods = *wal->methods_real;
+	wal->methods.xShmLock = lock_shared_memory;
+	wal->file->pMethods = &wal->methods;
+	(void)sqlite3_busy_handler(db, be_busy, store);
+	(void)sqlite3_wal_hook(db, note_pages, store);
+	return STEPBUS_OK;
+}
+
+void sb_sqlite_wal_detach(sb_sqlite_store *store)
+{
+	if (store->wal.file != NULL && store->wal.file->pMethods == &store->wal.methods)
+		store->wal.file->pMethods = store->wal.methods_real;
+	store->wal.file = NULL;
+	sb_release(store->base.host, store->wal.path);
+	store->wal.path = NULL;
+}
+
+/* True where all of the log is in the file, and the next commit begins it anew. */
+static bool checkpoint(sb_sqlite_store *store, int mode)
+{
+	sb_wal *wal = &store->wal;
+	int code;
+
+	wal->wait = SB_WAIT_CHECKPOINT;
+	code = sqlite3_wal_checkpoint_v2(store->writer.db, "main", mode, NULL, NULL);
+	wal->wait = SB_WAIT_LOCK;
+	wal->is_refusing = false;
+	atomic_fetch_add_explicit(&store->checkpoint_count, 1, memory_order_relaxed);
+	if (code == SQLITE_OK)
+		return true;
+	atomic_fetch_add_explicit(&store->checkpoint_short_count, 1, memory_order_relaxed);
+	/* What the disk has of the file now nobody can say; the commits themselves are in the log. */
+	if ((code & 0xFF) == SQLITE_IOERR && sb_sqlite_status(code) == STEPBUS_ESTORE)
+		wal->is_broken = true;
+	return false;
+}
+
+static void raise_alarm(sb_sqlite_store *store)
+{
+	sb_wal *wal = &store->wal;
+	int64_t len = HEADER_LEN + (int64_t)wal->page_count * FRAME_LEN;
+	bool is_over = store->wal_alarm_bytes > 0 && len > store->wal_alarm_bytes;
+
+	if (is_over && !wal->is_alarmed)
+		atomic_fetch_add_explicit(&store->wal_alarm_count, 1, memory_order_relaxed);
+	wal->is_alarmed = is_over;
+}
+
+void sb_sqlite_wal_tend(sb_sqlite_store *store)
+{
+	sb_wal *wal = &store->wal;
+
+	raise_alarm(store);
+	if (wal->page_count < wal->page_count_next) {
+		/* Another process may have begun the log anew. */
+		if (wal->page_count < CHECKPOINT_PAGES)
+			wal->page_count_next = CHECKPOINT_PAGES;
+		return;
+	}
+	if (!checkpoint(store, SQLITE_CHECKPOINT_RESTART)) {
+		wal->page_count_next = wal->page_count + CHECKPOINT_PAGES;
+		return;
+	}
+	wal->page_count = 0;
+	wal->page_count_next = CHECKPOINT_PAGES;
+	/* A log that is written over costs less to sync than one that grows: only a huge one is cut. */
+	if (sb_sqlite_file_size(wal->path) > file_len_max)
+		(void)checkpoint(store, SQLITE_CHECKPOINT_TRUNCATE);
+}
+
+void sb_sqlite_wal_finish(sb_sqlite_store *store)
+{
+	(void)checkpoint(store, SQLITE_CHECKPOINT_TRUNCATE);
+}
