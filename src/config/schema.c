@@ -10,14 +10,14 @@
 
 /* A container that is being walked. */
 typedef struct frame {
-	const sb_config_table *table;   /* of an object; NULL for a list or map */
-	const sb_config_field *element; /* of a list or map */
-	const sb_config_node *node;     /* NULL: an object that is not given has its defaults */
-	const sb_config_node *next;     /* still to be looked at */
-	const sb_config_node *child;    /* being looked at */
-	size_t index;                   /* of the child; in the end, of the next field to default */
-	uint64_t given;                 /* bits: fields that were given */
-	char *out;                      /* NULL: nothing is filled */
+	const sb_config_table *table; /* of an object; NULL for a list or map */
+	const sb_config_field *list;  /* the list or map */
+	const sb_config_node *node;   /* NULL: an object that is not given has its defaults */
+	const sb_config_node *next;   /* still to be looked at */
+	const sb_config_node *child;  /* being looked at */
+	size_t index;                 /* of the child; in the end, of the next field to default */
+	uint64_t given;               /* bits: fields that were given */
+	char *out;                    /* NULL: nothing is filled */
 } frame;
 
 /* Depth first, with frames instead of recursion. */
@@ -25,6 +25,7 @@ typedef struct walk {
 	frame frames[2 * SB_CONFIG_TABLE_DEPTH_MAX];
 	size_t depth;
 	size_t error_count;
+	bool has_defaults; /* else what is not given stays as it is, and nothing is required */
 	stepbus_error first;
 } walk;
 
@@ -117,6 +118,16 @@ static void complain_missing(walk *w, const frame *f, const sb_config_field *fie
 		       path, path[0] != '\0' ? "." : "", field->name, allowed);
 }
 
+static void complain_key(walk *w, const sb_config_field *map, const sb_config_node *node)
+{
+	char path[PATH_LEN];
+
+	write_path(w, path);
+	sb_config_fail(next_error(w), &node->key_place,
+		       "%s is not allowed: a key here has 1 to %d of [A-Za-z0-9%s]", path,
+		       SB_CONFIG_NAME_LEN_MAX, map->signs);
+}
+
 static void push(walk *w, const frame *added)
 {
 	sb_assert(w->depth < sizeof w->frames / sizeof *w->frames);
@@ -140,9 +151,7 @@ static void look_at(walk *w, const sb_config_field *field, const sb_config_node 
 				  .next = node->value.first,
 				  .out = member });
 	else if (field->kind == SB_CONFIG_LIST || field->kind == SB_CONFIG_MAP)
-		push(w, &(frame){ .element = field->element,
-				  .node = node,
-				  .next = node->value.first });
+		push(w, &(frame){ .list = field, .node = node, .next = node->value.first });
 }
 
 static void look_at_member(walk *w, frame *f, const sb_config_node *node)
@@ -166,10 +175,13 @@ static void look_at_child(walk *w)
 	f->index = f->child != NULL ? f->index + 1 : 0;
 	f->child = f->next;
 	f->next = f->child->next;
-	if (f->table != NULL)
+	if (f->table != NULL) {
 		look_at_member(w, f, f->child);
-	else
-		look_at(w, f->element, f->child, NULL);
+		return;
+	}
+	if (f->list->kind == SB_CONFIG_MAP && !sb_config_value_is_key(f->list, f->child->key))
+		complain_key(w, f->list, f->child);
+	look_at(w, f->list->element, f->child, NULL);
 }
 
 /* Behind the last member: what was not given. Ends early where a table inside has to be walked. */
@@ -181,7 +193,7 @@ static void complete(walk *w)
 		f->child = NULL;
 		f->index = 0;
 	}
-	while (f->table != NULL && f->index < f->table->count) {
+	while (w->has_defaults && f->table != NULL && f->index < f->table->count) {
 		const sb_config_field *field = &f->table->fields[f->index];
 		bool is_given = (f->given >> f->index & 1) != 0;
 
@@ -212,11 +224,11 @@ static void walk_all(walk *w, const sb_config_table *table, const sb_config_node
 	}
 }
 
-stepbus_status sb_config_apply(const sb_config_table *table, const sb_config_node *node, void *out,
-			       stepbus_error *err)
+static stepbus_status check_and_fill(bool has_defaults, const sb_config_table *table,
+				     const sb_config_node *node, void *out, stepbus_error *err)
 {
-	walk checked = { .first = STEPBUS_ERROR_INIT };
-	walk filled = { .depth = 0 };
+	walk checked = { .has_defaults = has_defaults, .first = STEPBUS_ERROR_INIT };
+	walk filled = { .has_defaults = has_defaults };
 	sb_shown shown;
 
 	if (node->kind != SB_NODE_OBJECT)
@@ -231,4 +243,16 @@ stepbus_status sb_config_apply(const sb_config_table *table, const sb_config_nod
 			       checked.error_count - 1);
 	walk_all(&filled, table, node, out);
 	return STEPBUS_OK;
+}
+
+stepbus_status sb_config_apply(const sb_config_table *table, const sb_config_node *node, void *out,
+			       stepbus_error *err)
+{
+	return check_and_fill(true, table, node, out, err);
+}
+
+stepbus_status sb_config_change(const sb_config_table *table, const sb_config_node *node, void *out,
+				stepbus_error *err)
+{
+	return check_and_fill(false, table, node, out, err);
 }

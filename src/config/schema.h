@@ -54,7 +54,8 @@ typedef struct sb_config_field {
 	int64_t initial;          /* the default of a number, boolean, time or choice */
 	int64_t null;             /* what null stands for */
 	const char *initial_text; /* the default of a text; NULL: an empty one */
-	const char *signs;        /* a text is made of [A-Za-z0-9] and these; NULL: of anything */
+	const char *
+		signs; /* a text, or a map's keys, are of [A-Za-z0-9] and these; NULL: of anything */
 	const sb_config_choice *choices;
 	const struct sb_config_table *table;   /* of an object */
 	const struct sb_config_field *element; /* of a list or map */
@@ -65,6 +66,10 @@ typedef struct sb_config_table {
 	const sb_config_field *fields;
 	size_t count;
 } sb_config_table;
+
+/* What names are made of, wherever a configuration has one. */
+#define SB_CONFIG_NAME_SIGNS "_.:/-"
+enum { SB_CONFIG_NAME_LEN_MAX = 128 };
 
 enum { SB_CONFIG_FIELD_COUNT_MAX = 64, SB_CONFIG_TABLE_DEPTH_MAX = 6 };
 
@@ -78,5 +83,8 @@ enum { SB_CONFIG_FIELD_COUNT_MAX = 64, SB_CONFIG_TABLE_DEPTH_MAX = 6 };
  */
 stepbus_status sb_config_apply(const sb_config_table *table, const sb_config_node *node, void *out,
 			       stepbus_error *err);
+/* The same, but what is not given stays as it is in *out, and nothing is required. */
+stepbus_status sb_config_change(const sb_config_table *table, const sb_config_node *node, void *out,
+				stepbus_error *err);
 
 #endif

@@ -56,6 +56,12 @@ static bool is_made_of(sb_slice text, const char *signs)
 	return true;
 }
 
+bool sb_config_value_is_key(const sb_config_field *map, sb_slice key)
+{
+	return map->signs == NULL ||
+	       (key.len >= 1 && key.len <= SB_CONFIG_NAME_LEN_MAX && is_made_of(key, map->signs));
+}
+
 static bool is_within(const sb_config_field *field, int64_t value)
 {
 	return value >= field->min && value <= field->max;

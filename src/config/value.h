@@ -10,6 +10,8 @@
  * list or map only its kind and count are looked at, and only a list or map is written.
  */
 bool sb_config_value_take(const sb_config_field *field, const sb_config_node *node, void *member);
+/* Whether a map may have a member of this key. */
+bool sb_config_value_is_key(const sb_config_field *map, sb_slice key);
 /* Writes the default; nothing for an object, whose fields have their own. */
 void sb_config_value_default(const sb_config_field *field, void *member);
 
