@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/cron_config.h"
 
-enum { VERSION_LEN_MAX = 64, TAG_COUNT_MAX = 64, CONCURRENCY_KEY_LEN_MAX = 256 };
+enum { VERSION_LEN_MAX = 64, TAG_COUNT_MAX = 64, KEY_LEN_MAX = 256 };
 
 #define TEN_YEARS_MS (INT64_C(3653) * 86400000)
 
@@ -47,12 +47,16 @@ static const sb_config_field step_fields[] = {
 	  .kind = SB_CONFIG_RAW,
 	  .max = SB_CONFIG_LEN_MAX,
 	  SB_CONFIG_MEMBER(sb_step_config, step_config) },
-	{ NAME_FIELD("correlation_id", correlation_id) },
+	{ .name = "correlation_id",
+	  .kind = SB_CONFIG_TEXT,
+	  .min = 1,
+	  .max = KEY_LEN_MAX,
+	  SB_CONFIG_MEMBER(sb_step_config, correlation_id) },
 	{ NAME_FIELD("caller", caller) },
 	{ .name = "concurrency_key",
 	  .kind = SB_CONFIG_TEXT,
 	  .min = 1,
-	  .max = CONCURRENCY_KEY_LEN_MAX,
+	  .max = KEY_LEN_MAX,
 	  SB_CONFIG_MEMBER(sb_step_config, concurrency_key) },
 	{ .name = "tags",
 	  .kind = SB_CONFIG_LIST,
