@@ -76,11 +76,16 @@ const sb_config_table sb_step_retry_config_table = { step_fields,
 stepbus_status sb_retry_config_check(const sb_retry_config *retry, const sb_config_node *node,
 				     stepbus_error *err)
 {
+	const sb_config_node *given;
+
 	if (retry->cap_ms == 0 || retry->base_ms <= retry->cap_ms)
 		return STEPBUS_OK;
-	/* Both defaults fit, so that one of the two was given. */
-	return sb_config_fail(err, &node->place,
-			      "retry.base_ms is %" PRId64
-			      ": it must be at most retry.cap_ms, %" PRId64,
+	/* Whatever was not given fits the default of the other. */
+	given = sb_config_node_find(node, "base_ms");
+	if (given == NULL)
+		given = sb_config_node_find(node, "cap_ms");
+	return sb_config_fail(err, &given->place,
+			      "base_ms is %" PRId64
+			      ": it must be at most cap_ms, which is %" PRId64,
 			      retry->base_ms, retry->cap_ms);
 }
