@@ -33,7 +33,7 @@ struct sb_loop {
 	bool is_started;
 };
 
-static void run(sb_loop *loop)
+static void run_now(sb_loop *loop)
 {
 	if (!atomic_load(&loop->is_ending))
 		loop->run(loop->user_data);
@@ -45,7 +45,7 @@ static void on_time(evutil_socket_t fd, short what, void *context)
 {
 	(void)fd;
 	(void)what;
-	run(context);
+	run_now(context);
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *context)
@@ -61,7 +61,7 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
 		;
 	/* Cleared before running, so that a wake from now on leads to another run. */
 	atomic_store(&loop->is_woken, 0);
-	run(loop);
+	run_now(loop);
 }
 
 static void report_start(sb_loop *loop, stepbus_status status)

@@ -28,7 +28,7 @@ typedef struct sb_claimed {
 	int64_t attempt_timeout_us;
 	stepbus_step_event event;
 	sb_slice queue;                 /* its name */
-	int64_t started_ns;             /* elapsed; 0: not started */
+	_Atomic(int64_t) started_ns;    /* elapsed; 0: not started */
 	_Atomic(int64_t) deadline_ns;   /* elapsed; 0: none */
 	_Atomic(uint32_t) phase;        /* an sb_claimed_phase */
 	_Atomic(uint32_t) ref_count;    /* the line's or the settlement's, and the thread's */

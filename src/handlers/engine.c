@@ -9,9 +9,10 @@
 #include <unistd.h>
 
 #include "base/forkpage.h"
+#include "base/ids.h"
 #include "base/host.h"
-#include "base/log.h"
 #include "base/random.h"
+#include "bridge/publish.h"
 #include "handlers/claim.h"
 #include "handlers/clockwork.h"
 #include "handlers/news.h"
@@ -408,14 +409,67 @@ stepbus_status sb_engine_open(const sb_engine_options *options, const stepbus_ho
 	return STEPBUS_OK;
 }
 
-static stepbus_worker *first_worker(stepbus *engine)
+void sb_engine_wake(stepbus *engine)
+{
+	atomic_store(&engine->may_have_ready, 1);
+	sb_writer_nudge(&engine->writer);
+	sb_clockwork_tell_others(engine->clockwork);
+	sb_clockwork_wake(engine->clockwork);
+}
+
+/* The worker behind another one, by its row; they only change under the lead. */
+static stepbus_worker *find_worker(stepbus *engine, bool (*is_it)(const stepbus_worker *worker))
 {
 	stepbus_worker *worker;
 
 	sb_writer_lead(&engine->writer);
 	worker = engine->workers;
+	while (worker != NULL && !is_it(worker))
+		worker = worker->next;
 	sb_writer_yield(&engine->writer);
 	return worker;
+}
+
+static bool is_any(const stepbus_worker *worker)
+{
+	(void)worker;
+	return true;
+}
+
+static bool is_claiming(const stepbus_worker *worker)
+{
+	return atomic_load(&worker->is_claiming) != 0;
+}
+
+static int64_t rest_of(const stepbus *engine, int64_t timeout_ms, int64_t started_ns)
+{
+	int64_t gone_ms = (sb_clock_elapsed_ns(&engine->host) - started_ns) / 1000000;
+
+	if (timeout_ms < 0)
+		return -1;
+	return gone_ms < timeout_ms ? timeout_ms - gone_ms : 0;
+}
+
+stepbus_status sb_engine_stop(stepbus *engine, int64_t timeout_ms, stepbus_error *err)
+{
+	int64_t started_ns = sb_clock_elapsed_ns(&engine->host);
+	stepbus_status status = sb_engine_check(engine, false, err);
+	stepbus_worker *worker;
+
+	if (status != STEPBUS_OK)
+		return status;
+	if (sb_engine_is_inside(engine))
+		return sb_fail(err, STEPBUS_EREENTRANT,
+			       "an engine cannot be stopped from inside one of its callbacks: it "
+			       "would wait for itself");
+	atomic_store(&engine->head->mode, SB_ENGINE_STOPPING);
+	/* All of them stop claiming, before any is waited for. */
+	while ((worker = find_worker(engine, is_claiming)) != NULL)
+		(void)sb_worker_stop(worker, 0, NULL);
+	while (status == STEPBUS_OK && (worker = find_worker(engine, is_any)) != NULL)
+		status = sb_worker_stop(worker, rest_of(engine, timeout_ms, started_ns), err);
+	sb_notices_flush(&engine->notices);
+	return status;
 }
 
 void sb_engine_close(stepbus *engine)
@@ -425,7 +479,7 @@ void sb_engine_close(stepbus *engine)
 	if (engine == NULL || sb_engine_check(engine, false, NULL) != STEPBUS_OK)
 		return;
 	atomic_store(&engine->head->mode, SB_ENGINE_STOPPING);
-	while ((worker = first_worker(engine)) != NULL)
+	while ((worker = engine->all_workers) != NULL)
 		sb_worker_free(worker);
 	dispose(engine);
 }

@@ -99,7 +99,8 @@ struct stepbus {
 
 	/* Guarded by the writer's lead. */
 	sb_names names;
-	stepbus_worker *workers;
+	stepbus_worker *workers;     /* those that claim, or still run something */
+	stepbus_worker *all_workers; /* those that are not freed */
 	int64_t last_started_at_us;
 	uint64_t random;
 	sb_operation *again; /* completions that failed for reasons that pass */
@@ -135,7 +136,12 @@ stepbus_status sb_engine_check(const stepbus *engine, bool is_new_work, stepbus_
 /* options were checked; registry may be NULL. */
 stepbus_status sb_engine_open(const sb_engine_options *options, const stepbus_host *host,
 			      stepbus_registry *registry, stepbus **out, stepbus_error *err);
+/* Stops all workers and refuses new work; STEPBUS_ETIMEDOUT where handlers still run. */
+stepbus_status sb_engine_stop(stepbus *engine, int64_t timeout_ms, stepbus_error *err);
+/* Waits for handlers that run. NULL is accepted. */
 void sb_engine_close(stepbus *engine);
+/* Looks for work now, and lets other processes look. Any thread. */
+void sb_engine_wake(stepbus *engine);
 
 /* Inside a transaction: its time, asked for once. */
 int64_t sb_engine_now_us(stepbus *engine);

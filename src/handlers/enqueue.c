@@ -170,8 +170,8 @@ typedef struct newcomer {
 	int64_t existing_id; /* 0: it is new */
 	sb_step_row row;
 	sb_step_status status;
-	char idempotency_key[SB_UNIQUE_LEN_MAX];
-	char unique_key[SB_UNIQUE_LEN_MAX];
+	sb_unique_bytes idempotency_key;
+	sb_unique_bytes unique_key;
 } newcomer;
 
 static void name(newcomer *n)
@@ -279,26 +279,29 @@ static stepbus_status find_holder(newcomer *n, sb_slice key, unsigned states, st
 	return status;
 }
 
-static void compose_keys(newcomer *n, int64_t now_us)
+static stepbus_status compose_keys(newcomer *n, int64_t now_us, stepbus_error *err)
 {
 	const stepbus_step_spec *spec = n->spec;
-	const sb_unique unique = { .key = sb_slice_of(spec->unique_key, spec->unique_key_len),
-				   .queue = n->queue,
-				   .handler_namespace = n->handler.handler_namespace,
-				   .handler_name = n->handler.name,
-				   .scope = spec->unique_scope,
-				   .period_us = spec->unique_period_ms * 1000,
-				   .now_us = now_us };
+	const sb_unique_scope scope = { .flags = spec->unique_scope,
+					.queue = n->queue,
+					.handler_namespace = n->handler.handler_namespace,
+					.name = n->handler.name,
+					.period_us = spec->unique_period_ms * 1000,
+					.now_us = now_us };
+	bool is_composed = true;
 
-	if (spec->idempotency_key_len > 0)
-		n->row.idempotency_key = sb_slice_of(
-			n->idempotency_key,
-			sb_unique_idempotency(sb_slice_of(spec->idempotency_key,
-							  spec->idempotency_key_len),
-					      n->idempotency_key));
-	if (spec->unique_key_len > 0)
-		n->row.unique_key = sb_slice_of(n->unique_key,
-						sb_unique_compose(&unique, n->unique_key));
+	if (spec->idempotency_key_len > 0) {
+		is_composed = sb_unique_idempotency(
+			sb_slice_of(spec->idempotency_key, spec->idempotency_key_len),
+			&n->idempotency_key);
+		n->row.idempotency_key = sb_unique_slice(&n->idempotency_key);
+	}
+	if (is_composed && spec->unique_key_len > 0) {
+		is_composed = sb_unique_compose(sb_slice_of(spec->unique_key, spec->unique_key_len),
+						&scope, &n->unique_key);
+		n->row.unique_key = sb_unique_slice(&n->unique_key);
+	}
+	return is_composed ? STEPBUS_OK : sb_fail(err, STEPBUS_EINVAL, "a key is too long");
 }
 
 /* A concurrency key as a number below 0. That two keys share one is harmless: they share a limit. */
@@ -415,10 +418,10 @@ static stepbus_status place(newcomer *n, stepbus_error *err)
 {
 	int64_t now_us = sb_engine_now_us(n->enqueue->engine);
 	unsigned states = n->spec->unique_states != 0 ? n->spec->unique_states : open_states;
-	stepbus_status status;
+	stepbus_status status = compose_keys(n, now_us, err);
 
-	compose_keys(n, now_us);
-	status = find_holder(n, n->row.idempotency_key, UINT32_MAX, err);
+	if (status == STEPBUS_OK)
+		status = find_holder(n, n->row.idempotency_key, UINT32_MAX, err);
 	if (status == STEPBUS_OK)
 		status = find_holder(n, n->row.unique_key, states, err);
 	if (status != STEPBUS_OK || n->existing_id != 0)

@@ -156,17 +156,15 @@ static void prepare(sb_claimed *claimed)
 
 static void fill_plainly(sb_claimed *claimed, const sb_submit_failure *failure)
 {
+	int64_t now_ns = sb_clock_elapsed_ns(&claimed->worker->engine->host);
+	int64_t started_ns = atomic_load(&claimed->started_ns);
 	const stepbus_completion completion = {
 		.size = sizeof completion,
 		.outcome = STEPBUS_OUTCOME_FAILURE,
 		.token = claimed->event.token,
 		.retry_after_ms = -1,
 		.is_retryable = failure->is_retryable,
-		.execution_time_us = claimed->started_ns == 0 ?
-					     0 :
-					     (sb_clock_elapsed_ns(&claimed->worker->engine->host) -
-					      claimed->started_ns) /
-						     1000,
+		.execution_time_us = started_ns == 0 ? 0 : (now_ns - started_ns) / 1000,
 	};
 	sb_settlement *s = &claimed->settlement;
 
@@ -258,11 +256,12 @@ static stepbus_status begin(void *context, const stepbus_step_event *step,
 				   spec->jitter_percent };
 	timeout_us = claimed->attempt_timeout_us > 0 ? claimed->attempt_timeout_us :
 						       spec->attempt_timeout_ms * 1000;
-	if (timeout_us > 0 && timeout_us < INT64_MAX / 2000)
-		atomic_store(&claimed->deadline_ns, claimed->started_ns + timeout_us * 1000);
-	if (timeout_us > 0)
+	if (timeout_us > 0 && timeout_us < INT64_MAX / 2000) {
+		atomic_store(&claimed->deadline_ns,
+			     atomic_load(&claimed->started_ns) + timeout_us * 1000);
 		sb_clockwork_expect(((stepbus *)context)->clockwork,
 				    atomic_load(&claimed->deadline_ns));
+	}
 	return STEPBUS_OK;
 }
 

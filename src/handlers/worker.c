@@ -174,7 +174,7 @@ static void run(stepbus_worker *worker, sb_claimed *claimed)
 		return;
 	}
 	sb_claimed_ref(claimed);
-	claimed->started_ns = now_ns;
+	atomic_store(&claimed->started_ns, now_ns);
 	atomic_store(&claimed->phase, SB_CLAIMED_RUNNING);
 	sb_start_log_mark(worker->start_log, claimed->start_slot, SB_START_RUNNING);
 	publish(claimed);
@@ -301,6 +301,8 @@ static void link_worker(stepbus_worker *worker)
 	sb_writer_lead(&engine->writer);
 	worker->next = engine->workers;
 	engine->workers = worker;
+	worker->next_made = engine->all_workers;
+	engine->all_workers = worker;
 	atomic_store(&worker->is_claiming, 1);
 	atomic_store(&engine->may_have_ready, 1);
 	engine->may_have_parked = true;
@@ -473,10 +475,24 @@ stepbus_status sb_worker_stop(stepbus_worker *worker, int64_t timeout_ms, stepbu
 	return STEPBUS_OK;
 }
 
+static void forget(stepbus_worker *worker)
+{
+	stepbus *engine = worker->engine;
+
+	sb_writer_lead(&engine->writer);
+	for (stepbus_worker **at = &engine->all_workers; *at != NULL; at = &(*at)->next_made)
+		if (*at == worker) {
+			*at = worker->next_made;
+			break;
+		}
+	sb_writer_yield(&engine->writer);
+}
+
 void sb_worker_free(stepbus_worker *worker)
 {
 	if (worker == NULL || sb_engine_check(worker->engine, false, NULL) != STEPBUS_OK)
 		return;
 	sb_worker_stop(worker, -1, NULL);
+	forget(worker);
 	dispose(worker);
 }

@@ -30,7 +30,8 @@ typedef struct sb_worker_options {
 
 struct stepbus_worker {
 	stepbus *engine;
-	stepbus_worker *next; /* of the engine; under the writer's lead */
+	stepbus_worker *next;      /* of the engine's workers; under the writer's lead */
+	stepbus_worker *next_made; /* of all its workers */
 	sb_worker_options options;
 	char *texts;
 
