@@ -104,7 +104,7 @@ static void attempts_are_listed_by_token(void **state)
 
 		STORE_OK(w, attempt_put, &row);
 		row.step_id = other;
-		row.token++;
+		row.token = 40 + (int64_t)i;
 		if (i < 2)
 			STORE_OK(w, attempt_put, &row);
 	}
