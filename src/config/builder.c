@@ -109,7 +109,7 @@ static stepbus_status add(sb_config_builder *builder, const sb_config_node *node
 stepbus_status sb_config_builder_add(sb_config_builder *builder, const sb_config_node *node,
 				     stepbus_error *err)
 {
-	member *added;
+	member *added = NULL;
 
 	return add(builder, node, &added, err);
 }
@@ -118,7 +118,7 @@ stepbus_status sb_config_builder_open(sb_config_builder *builder, sb_config_node
 				      const sb_config_place *place, stepbus_error *err)
 {
 	const sb_config_node node = { .kind = kind, .place = *place };
-	member *added;
+	member *added = NULL;
 	stepbus_status status;
 
 	if (builder->depth == SB_CONFIG_DEPTH_MAX)

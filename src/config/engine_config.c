@@ -5,8 +5,9 @@
 
 #include "base/utf8.h"
 
-enum { MIB = 1024 * 1024, PATH_LEN_MAX = 4095, HEARTBEAT_MIN_MS = 100 };
+enum { PATH_LEN_MAX = 4095, HEARTBEAT_MIN_MS = 100 };
 
+#define MIB INT64_C(1048576)
 #define DAY_MS INT64_C(86400000)
 #define TEN_YEARS_MS (INT64_C(3653) * DAY_MS)
 

@@ -119,7 +119,7 @@ static stepbus_status take_text(reader *r, sb_slice *out)
 static stepbus_status take_key(reader *r, const char *expected)
 {
 	sb_config_place place;
-	sb_slice key;
+	sb_slice key = { NULL, 0 };
 	stepbus_status status;
 
 	skip_space(r);

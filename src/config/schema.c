@@ -55,10 +55,10 @@ static void write_path(const walk *w, char path[PATH_LEN])
 	}
 }
 
-/* Where the next error is told: only the first is. */
-static stepbus_error *next_error(walk *w)
+/* Counts an error; only the first is put into words, since a hostile document may have thousands. */
+static bool is_to_be_told(walk *w)
 {
-	return w->error_count++ == 0 ? &w->first : NULL;
+	return w->error_count++ == 0;
 }
 
 static const char *show_given(const sb_config_node *node, sb_shown *shown)
@@ -73,10 +73,12 @@ static void complain_value(walk *w, const sb_config_field *field, const sb_confi
 	char path[PATH_LEN], allowed[SB_CONFIG_ALLOWED_LEN];
 	sb_shown shown;
 
+	if (!is_to_be_told(w))
+		return;
 	write_path(w, path);
 	sb_config_value_allowed(field, allowed);
-	sb_config_fail(next_error(w), &node->place, "%s is %s: it must be %s", path,
-		       show_given(node, &shown), allowed);
+	(void)sb_config_fail(&w->first, &node->place, "%s is %s: it must be %s", path,
+			     show_given(node, &shown), allowed);
 }
 
 static void write_names(const sb_config_table *table, char names[NAMES_LEN])
@@ -94,38 +96,44 @@ static void complain_unknown(walk *w, const sb_config_table *table, const sb_con
 	sb_nearest nearest = sb_nearest_to(node->key);
 	char path[PATH_LEN], names[NAMES_LEN];
 
+	if (!is_to_be_told(w))
+		return;
 	for (size_t i = 0; i < table->count; i++)
 		sb_nearest_offer(&nearest, sb_slice_z(table->fields[i].name));
 	write_path(w, path);
 	write_names(table, names);
-	sb_config_fail(next_error(w), &node->key_place,
-		       "there is no key %s%s%.*s%s; the keys here are %s", path,
-		       nearest.best.len > 0 ? " (did you mean " : "", (int)nearest.best.len,
-		       nearest.best.len > 0 ? nearest.best.data : "",
-		       nearest.best.len > 0 ? "?)" : "", names);
+	(void)sb_config_fail(&w->first, &node->key_place,
+			     "there is no key %s%s%.*s%s; the keys here are %s", path,
+			     nearest.best.len > 0 ? " (did you mean " : "", (int)nearest.best.len,
+			     nearest.best.len > 0 ? nearest.best.data : "",
+			     nearest.best.len > 0 ? "?)" : "", names);
 }
 
 static void complain_missing(walk *w, const frame *f, const sb_config_field *field)
 {
 	char path[PATH_LEN] = "", allowed[SB_CONFIG_ALLOWED_LEN];
 
+	if (!is_to_be_told(w))
+		return;
 	/* The frame's own path: that of the child of the frame around it. */
 	w->depth--;
 	write_path(w, path);
 	w->depth++;
 	sb_config_value_allowed(field, allowed);
-	sb_config_fail(next_error(w), &f->node->place, "the key %s%s%s is missing: it must be %s",
-		       path, path[0] != '\0' ? "." : "", field->name, allowed);
+	(void)sb_config_fail(&w->first, &f->node->place, "the key %s%s%s is missing: it must be %s",
+			     path, path[0] != '\0' ? "." : "", field->name, allowed);
 }
 
 static void complain_key(walk *w, const sb_config_field *map, const sb_config_node *node)
 {
 	char path[PATH_LEN];
 
+	if (!is_to_be_told(w))
+		return;
 	write_path(w, path);
-	sb_config_fail(next_error(w), &node->key_place,
-		       "%s is not allowed: a key here has 1 to %d of [A-Za-z0-9%s]", path,
-		       SB_CONFIG_NAME_LEN_MAX, map->signs);
+	(void)sb_config_fail(&w->first, &node->key_place,
+			     "%s is not allowed: a key here has 1 to %d of [A-Za-z0-9%s]", path,
+			     SB_CONFIG_NAME_LEN_MAX, map->signs);
 }
 
 static void push(walk *w, const frame *added)
@@ -179,6 +187,7 @@ static void look_at_child(walk *w)
 		look_at_member(w, f, f->child);
 		return;
 	}
+	sb_assert(f->list != NULL);
 	if (f->list->kind == SB_CONFIG_MAP && !sb_config_value_is_key(f->list, f->child->key))
 		complain_key(w, f->list, f->child);
 	look_at(w, f->list->element, f->child, NULL);

@@ -20,7 +20,7 @@ typedef enum sb_config_kind {
 	SB_CONFIG_TIME,        /* int64_t, in us: an RFC 3339 text or an integer */
 	SB_CONFIG_CHOICE,      /* an integer of any width: the value of the name that is given */
 	SB_CONFIG_CHOICES,     /* uint32_t: one name, or an array of them, as bits 1 << value */
-	SB_CONFIG_RAW,         /* sb_slice: any value, as it stands in the document */
+	SB_CONFIG_RAW,         /* sb_slice: any value, as it stands in the document: JSON in JSON */
 	SB_CONFIG_OBJECT,      /* the struct of its own table */
 	SB_CONFIG_LIST,        /* sb_config_list: an array of elements */
 	SB_CONFIG_MAP,         /* sb_config_list: an object of elements under names of any kind */

@@ -229,7 +229,8 @@ static stepbus_status open_writer(sb_sqlite_store *store, const sb_store_options
 					   "PRAGMA synchronous = NORMAL",
 				   err);
 	if (status == STEPBUS_OK)
-		status = configure(writer, "PRAGMA cache_size = -16384", err);
+		status = configure(writer,
+				   "PRAGMA cache_size = -16384; PRAGMA secure_delete = FAST", err);
 	return status == STEPBUS_OK ? prepare_file(store, err) : status;
 }
 

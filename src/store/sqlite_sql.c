@@ -22,6 +22,12 @@
 	  "execution_us," t "retry_at," t "number," t "outcome," t "is_retryable," t \
 	  "error_type," t "message," t "error_code," t "backtrace," t "metadata"
 
+/* A ready step stands where its queue and priority say, which no move changes. */
+#define MOVE                                                                         \
+	"UPDATE main.state SET state = ?1, due_at = ?2, token = ?3, worker_id = ?4," \
+	" park_key = ?5, changed_at = ?6, execution_us = ?7, attempt_count = ?8,"    \
+	" crash_count = ?9, place = CASE ?1 WHEN 3 THEN queue_id ELSE ?14 END,"      \
+	" rank = CASE ?1 WHEN 3 THEN priority ELSE ?15 END"
 #define SCAN "SELECT " STATE("") " FROM main.state "
 
 /*
@@ -101,66 +107,60 @@ const sb_sql_entry sb_sql_table[SB_SQL_COUNT] = {
 	[SB_SQL_TAG_DELETE] = { "DELETE FROM main.step_tag WHERE tag = ?1 AND step_id = ?2",
 				"remove a step's tag" },
 	[SB_SQL_STATE_INSERT] = { "INSERT INTO main.state (" STATE(
-					  "") ") VALUES (?1, ?2, ?3, ?4,"
-					      " ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+					  "") ", place, rank, running_key)"
+					      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+					      "?11, ?12,"
+					      " ?13, ?14, ?15, ?16, ?17, ?18)",
 				  "add a step's state" },
 	[SB_SQL_STATE_READ] = { SCAN "WHERE id = ?1", "read a step's state" },
 	/*
-	 * The deadline stays as it is in nearly every move. Leaving its column out spares its index;
-	 * the guard says whether that was right.
+	 * Few steps have a concurrency key, and few moves change a deadline. Leaving those columns
+	 * out spares their indexes; the guard says whether that was right.
 	 */
-	[SB_SQL_STATE_MOVE] = { "UPDATE main.state SET state = ?1, due_at = ?2, token = ?3,"
-				" worker_id = ?4, park_key = ?5, changed_at = ?6,"
-				" execution_us = ?7, attempt_count = ?8, crash_count = ?9"
-				" WHERE id = ?10 AND state = ?11 AND token IS ?12"
-				" AND deadline_at IS ?13",
+	[SB_SQL_STATE_MOVE] = { MOVE " WHERE id = ?10 AND state = ?11 AND token IS ?12"
+				     " AND deadline_at IS ?13 AND concurrency_key IS NULL",
 				"move a step" },
-	[SB_SQL_STATE_MOVE_DEADLINE] = { "UPDATE main.state SET state = ?1, due_at = ?2,"
-					 " token = ?3, worker_id = ?4, park_key = ?5,"
-					 " changed_at = ?6, execution_us = ?7, attempt_count = ?8,"
-					 " crash_count = ?9, deadline_at = ?13"
+	[SB_SQL_STATE_MOVE_ALL] = { MOVE ", deadline_at = ?13, running_key ="
+					 " CASE ?1 WHEN 5 THEN concurrency_key END"
 					 " WHERE id = ?10 AND state = ?11 AND token IS ?12",
-					 "move a step" },
+				    "move a step" },
 	[SB_SQL_STATE_DELETE] = { "DELETE FROM main.state WHERE id = ?1", "remove a step" },
 
-	[SB_SQL_SCAN_READY] = { SCAN "WHERE state = 3 AND queue_id = ?1 AND priority = ?2"
+	[SB_SQL_SCAN_READY] = { SCAN "WHERE place = ?1 AND rank = ?2"
 				     " AND id > ?3 ORDER BY id LIMIT ?4",
 				"look for ready steps" },
-	[SB_SQL_SCAN_READY_LAST] = { SCAN "WHERE state = 3 AND queue_id = ?1 AND priority = ?2"
+	[SB_SQL_SCAN_READY_LAST] = { SCAN "WHERE place = ?1 AND rank = ?2"
 					  " AND id < ?3 ORDER BY id DESC LIMIT ?4",
 				     "look for ready steps" },
-	[SB_SQL_SCAN_PARKED] = { SCAN "WHERE state = 4 AND park_key = ?1 AND id > ?2"
+	[SB_SQL_SCAN_PARKED] = { SCAN "WHERE place = -2 AND rank = ?1 AND id > ?2"
 				      " ORDER BY id LIMIT ?3",
 				 "look for parked steps" },
-	[SB_SQL_SCAN_DUE] = { SCAN "WHERE state = 2 AND due_at <= ?1 ORDER BY due_at LIMIT ?2",
+	[SB_SQL_SCAN_DUE] = { SCAN "WHERE place = -1 AND rank <= ?1 ORDER BY rank LIMIT ?2",
 			      "look for steps that are due" },
 	[SB_SQL_SCAN_OVERDUE] = { SCAN "WHERE deadline_at <= ?1 AND state < 6"
 				       " ORDER BY deadline_at LIMIT ?2",
 				  "look for steps past their deadline" },
-	[SB_SQL_SCAN_RUNNING] = { SCAN "WHERE state = 5 AND worker_id = ?1 AND id > ?2"
+	[SB_SQL_SCAN_RUNNING] = { SCAN "WHERE place = -3 AND rank = ?1 AND id > ?2"
 				       " ORDER BY id LIMIT ?3",
 				  "look for running steps" },
 	[SB_SQL_SCAN_ALL] = { SCAN "WHERE id > ?1 ORDER BY id LIMIT ?2", "look for steps" },
-	[SB_SQL_LANE_NEXT] = { "SELECT queue_id, priority, id FROM main.state WHERE state = 3"
-			       " AND (queue_id, priority) > (?1, ?2)"
-			       " ORDER BY queue_id, priority, id LIMIT 1",
+	[SB_SQL_LANE_NEXT] = { "SELECT place, rank, id FROM main.state WHERE place > 0"
+			       " AND (place, rank) > (?1, ?2) ORDER BY place, rank, id LIMIT 1",
 			       "look for ready steps" },
-	[SB_SQL_LANE_LAST] = { "SELECT id FROM main.state WHERE state = 3 AND queue_id = ?1"
-			       " AND priority = ?2 ORDER BY id DESC LIMIT 1",
+	[SB_SQL_LANE_LAST] = { "SELECT id FROM main.state WHERE place = ?1 AND rank = ?2"
+			       " ORDER BY id DESC LIMIT 1",
 			       "look for ready steps" },
-	[SB_SQL_PARK_NEXT] = { "SELECT park_key FROM main.state WHERE state = 4 AND park_key > ?1"
-			       " ORDER BY park_key LIMIT 1",
+	[SB_SQL_PARK_NEXT] = { "SELECT rank FROM main.state WHERE place = -2 AND rank > ?1"
+			       " ORDER BY rank LIMIT 1",
 			       "look for parked steps" },
-	[SB_SQL_DUE_NEXT] = { "SELECT due_at FROM main.state WHERE state = 2 AND due_at > 0"
-			      " ORDER BY due_at LIMIT 1",
+	[SB_SQL_DUE_NEXT] = { "SELECT max(rank, 1) FROM main.state WHERE place = -1"
+			      " ORDER BY rank LIMIT 1",
 			      "look for scheduled steps" },
 	[SB_SQL_RUNNING_OF_QUEUE] = { "SELECT count(*) FROM (SELECT 1 FROM main.state"
-				      " INDEXED BY state_running WHERE state = 5 AND queue_id = ?1"
-				      " LIMIT ?2)",
+				      " WHERE place = -3 AND queue_id = ?1 LIMIT ?2)",
 				      "count running steps" },
 	[SB_SQL_RUNNING_OF_KEY] = { "SELECT count(*) FROM (SELECT 1 FROM main.state"
-				    " INDEXED BY state_concurrency WHERE state = 5"
-				    " AND concurrency_key = ?1 LIMIT ?2)",
+				    " WHERE running_key = ?1 LIMIT ?2)",
 				    "count running steps" },
 
 	[SB_SQL_ATTEMPT_PUT] = { "REPLACE INTO main.attempt (" ATTEMPT(

@@ -30,7 +30,7 @@ typedef enum sb_sql {
 	SB_SQL_STATE_INSERT,
 	SB_SQL_STATE_READ,
 	SB_SQL_STATE_MOVE,
-	SB_SQL_STATE_MOVE_DEADLINE,
+	SB_SQL_STATE_MOVE_ALL,
 	SB_SQL_STATE_DELETE,
 
 	SB_SQL_SCAN_READY,
@@ -100,6 +100,17 @@ typedef struct sb_sql_entry {
 } sb_sql_entry;
 
 extern const sb_sql_entry sb_sql_table[SB_SQL_COUNT];
+
+/*
+ * Where an open step stands: in state.place the id of its queue where it is ready, or one of these;
+ * in state.rank what it is found by there.
+ */
+enum {
+	/* a queue's id: ready, by priority */
+	SB_SQL_PLACE_SCHEDULED = -1, /* by due_at */
+	SB_SQL_PLACE_PARKED = -2,    /* by park_key */
+	SB_SQL_PLACE_RUNNING = -3,   /* by worker_id */
+};
 
 /* How many columns the lists in front of others have. */
 enum {

@@ -110,6 +110,38 @@ static int64_t deadline_of(const sb_step_status *status)
 	return sb_step_state_is_final(status->state) ? 0 : status->deadline_at_us;
 }
 
+/* Where a step in this state is found; a ready one: by its queue and priority, as row says. */
+static void bind_place(sb_query *query, int place, const sb_step_status *status,
+		       const sb_step_row *row)
+{
+	switch (status->state) {
+	case SB_STEP_READY:
+		if (row != NULL) {
+			sb_query_bind(query, place, row->queue_id);
+			sb_query_bind(query, place + 1, row->priority);
+		}
+		return;
+	case SB_STEP_SCHEDULED:
+		sb_query_bind(query, place, SB_SQL_PLACE_SCHEDULED);
+		sb_query_bind(query, place + 1, status->due_at_us);
+		return;
+	case SB_STEP_PARKED:
+		sb_query_bind(query, place, SB_SQL_PLACE_PARKED);
+		sb_query_bind(query, place + 1, status->park_key);
+		return;
+	case SB_STEP_RUNNING:
+		sb_query_bind(query, place, SB_SQL_PLACE_RUNNING);
+		sb_query_bind(query, place + 1, status->worker_id);
+		return;
+	case SB_STEP_WAITING:
+	case SB_STEP_COMPLETED:
+	case SB_STEP_FAILED:
+	case SB_STEP_CANCELLED:
+	case SB_STEP_QUARANTINED:
+		return;
+	}
+}
+
 static stepbus_status insert_status(sb_connection *writer, const sb_step_row *row,
 				    const sb_step_status *first, stepbus_error *err)
 {
@@ -133,6 +165,9 @@ static stepbus_status insert_status(sb_connection *writer, const sb_step_row *ro
 	sb_query_bind_optional(&query, 13, first->attempt_count);
 	sb_query_bind_optional(&query, 14, first->crash_count);
 	sb_query_bind(&query, 15, (int64_t)first->state);
+	bind_place(&query, 16, first, row);
+	if (first->state == SB_STEP_RUNNING)
+		sb_query_bind_optional(&query, 18, first->concurrency_key);
 	return sb_query_run(&query, err);
 }
 
@@ -240,6 +275,7 @@ static stepbus_status move_with(sb_connection *writer, sb_sql sql, sb_step_move 
 	sb_query_bind(&query, 11, (int64_t)move->from);
 	sb_query_bind_optional(&query, 12, move->from_token);
 	sb_query_bind_optional(&query, 13, deadline_of(to));
+	bind_place(&query, 14, to, NULL);
 	status = sb_query_run(&query, err);
 	move->is_done = status == STEPBUS_OK && sqlite3_changes(writer->db) == 1;
 	return status;
@@ -254,7 +290,7 @@ stepbus_status sb_sqlite_steps_move(sb_store *store, sb_step_move *moves, size_t
 	for (size_t i = 0; i < count && status == STEPBUS_OK; i++) {
 		status = move_with(writer, SB_SQL_STATE_MOVE, &moves[i], err);
 		if (status == STEPBUS_OK && !moves[i].is_done)
-			status = move_with(writer, SB_SQL_STATE_MOVE_DEADLINE, &moves[i], err);
+			status = move_with(writer, SB_SQL_STATE_MOVE_ALL, &moves[i], err);
 	}
 	return status;
 }

@@ -2,6 +2,7 @@
 #include "config/engine_config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config/read_json.h"
@@ -324,6 +325,34 @@ static void every_other_byte_anywhere_is_taken_or_refused(void **state)
 	test_host_end(&t);
 }
 
+/* Each is counted, but only the first is worth a message. */
+static void tens_of_thousands_of_unknown_keys_are_refused_at_once(void **state)
+{
+	const size_t room = 1024 * 1024;
+	char *json = malloc(room);
+	stepbus_error err = STEPBUS_ERROR_INIT;
+	sb_engine_config config;
+	sb_config_tree *tree;
+	size_t len = 1;
+	test_host t;
+
+	(void)state;
+	assert_non_null(json);
+	test_host_init(&t);
+	json[0] = '{';
+	for (int i = 0; i < 60000; i++)
+		len += (size_t)snprintf(json + len, room - len, "\"lease%d\":0,", i);
+	snprintf(json + len - 1, room - len + 1, "}");
+	tree = test_tree(&t, json);
+	assert_int_equal(sb_engine_config_read(sb_config_tree_root(tree), &config, &err),
+			 STEPBUS_EINVAL);
+	assert_non_null(strstr(err.message, "there is no key lease0 (did you mean lease_ms?); "));
+	assert_non_null(strstr(err.message, " (and 60000 more)"));
+	sb_config_tree_free(tree);
+	test_host_end(&t);
+	free(json);
+}
+
 static stepbus_status read_full(test_famine *f, stepbus_error *err)
 {
 	sb_config_tree *tree = NULL;
@@ -349,6 +378,7 @@ int main(void)
 		cmocka_unit_test(a_change_of_a_queue_that_is_refused_changes_nothing),
 		cmocka_unit_test(the_default_of_a_queue_is_that_of_its_table),
 		cmocka_unit_test(every_other_byte_anywhere_is_taken_or_refused),
+		cmocka_unit_test(tens_of_thousands_of_unknown_keys_are_refused_at_once),
 		cmocka_unit_test(memory_may_run_out_while_reading),
 	};
 
