@@ -91,8 +91,8 @@ stepbus_status stepbus_open(const stepbus_options *options, stepbus **out, stepb
 	if (status == STEPBUS_OK)
 		status = sb_host_fill(known.host, &host, err);
 	if (status == STEPBUS_OK)
-		status = sb_json_read_tree(&host, sb_slice_of(known.config, known.config_len), &tree,
-					   err);
+		status = sb_json_read_tree(&host, sb_slice_of(known.config, known.config_len),
+					   &tree, err);
 	if (status != STEPBUS_OK)
 		return status;
 	status = sb_engine_config_read(sb_config_tree_root(tree), &config, err);

@@ -20,8 +20,8 @@ static stepbus_status check_array(const void *first, uint32_t size, size_t known
 static stepbus_status check_spec(const stepbus *engine, const stepbus_step_spec *specs, size_t i,
 				 stepbus_error *err)
 {
-	stepbus_status status = check_array(specs, specs[i].size, sizeof *specs,
-					    "stepbus_step_spec", err);
+	stepbus_status status =
+		check_array(specs, specs[i].size, sizeof *specs, "stepbus_step_spec", err);
 
 	if (status == STEPBUS_OK)
 		status = sb_enqueue_check(&specs[i], engine->options.payload_len_max, err);

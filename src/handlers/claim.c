@@ -274,9 +274,8 @@ static stepbus_status is_key_full(block *b, const sb_step_status *status, bool *
 	answer = load_queue(b, status->queue_id, &queue);
 	if (answer != STEPBUS_OK || queue->key_concurrency_max == 0)
 		return answer;
-	answer = b->store->type->running_count(b->store, status->queue_id,
-					       status->concurrency_key, queue->key_concurrency_max,
-					       &running, b->err);
+	answer = b->store->type->running_count(b->store, status->queue_id, status->concurrency_key,
+					       queue->key_concurrency_max, &running, b->err);
 	*is_full = running >= queue->key_concurrency_max;
 	return answer;
 }
@@ -311,8 +310,8 @@ static stepbus_status claim_step(block *b, const sb_step_status *status,
 	sb_step_row row;
 	sb_claimed *claimed;
 	sb_slice queue;
-	stepbus_status answer = sb_names_queue_of(&b->engine->names, b->store, status->queue_id,
-						  &queue, b->err);
+	stepbus_status answer =
+		sb_names_queue_of(&b->engine->names, b->store, status->queue_id, &queue, b->err);
 
 	if (answer == STEPBUS_OK)
 		answer = b->store->type->step_row_read(b->store, status->id, &row, b->err);
@@ -327,8 +326,7 @@ static stepbus_status claim_step(block *b, const sb_step_status *status,
 	to.park_key = 0;
 	to.due_at_us = 0;
 	to.deadline_at_us = deadline_after_start(status, &row);
-	claimed = sb_claimed_new(&b->engine->host, &row, &to, &handler->row, queue,
-				 b->store->tag);
+	claimed = sb_claimed_new(&b->engine->host, &row, &to, &handler->row, queue, b->store->tag);
 	if (claimed == NULL)
 		return sb_fail_memory(b->err, "claim a step");
 	claimed->event.max_retries = max_retries(b, claimed);
@@ -347,8 +345,8 @@ static stepbus_status admit(block *b, const sb_step_status *status, uint32_t *cl
 {
 	sb_known_handler *handler = NULL;
 	bool is_full = false;
-	stepbus_status answer = sb_names_handler_of(&b->engine->names, b->store,
-						    status->handler_id, &handler, b->err);
+	stepbus_status answer = sb_names_handler_of(&b->engine->names, b->store, status->handler_id,
+						    &handler, b->err);
 
 	if (answer == STEPBUS_OK)
 		answer = judge(b, handler);
@@ -438,8 +436,8 @@ static stepbus_status claim_parked_of(block *b, int64_t handler_id)
 	sb_known_handler *handler = NULL;
 	sb_step_status rows[CHUNK];
 	size_t count = 0;
-	stepbus_status status = sb_names_handler_of(&b->engine->names, b->store, handler_id,
-						    &handler, b->err);
+	stepbus_status status =
+		sb_names_handler_of(&b->engine->names, b->store, handler_id, &handler, b->err);
 
 	if (status == STEPBUS_OK)
 		status = judge(b, handler);

@@ -27,14 +27,14 @@ typedef struct sb_claimed {
 	sb_retry_policy retry; /* what the step says itself */
 	int64_t attempt_timeout_us;
 	stepbus_step_event event;
-	sb_slice queue;                 /* its name */
-	_Atomic(int64_t) started_ns;    /* elapsed; 0: not started */
-	_Atomic(int64_t) deadline_ns;   /* elapsed; 0: none */
-	_Atomic(uint32_t) phase;        /* an sb_claimed_phase */
-	_Atomic(uint32_t) ref_count;    /* the line's or the settlement's, and the thread's */
-	_Atomic(int32_t) interruption;  /* why the handler should stop; STEPBUS_OK: it should not */
-	uint32_t start_slot;            /* see start_log.h */
-	bool *is_settled;               /* told to the thread that runs it */
+	sb_slice queue;                /* its name */
+	_Atomic(int64_t) started_ns;   /* elapsed; 0: not started */
+	_Atomic(int64_t) deadline_ns;  /* elapsed; 0: none */
+	_Atomic(uint32_t) phase;       /* an sb_claimed_phase */
+	_Atomic(uint32_t) ref_count;   /* the line's or the settlement's, and the thread's */
+	_Atomic(int32_t) interruption; /* why the handler should stop; STEPBUS_OK: it should not */
+	uint32_t start_slot;           /* see start_log.h */
+	bool *is_settled;              /* told to the thread that runs it */
 	sb_settlement settlement;
 	char texts[];
 } sb_claimed;

@@ -158,8 +158,8 @@ static int64_t find_wait(const sb_clockwork *clockwork)
 
 	at_us = sooner(at_us, atomic_load(&clockwork->expected_us));
 	wait_us = at_us > now_us ? at_us - now_us : 0;
-	wait_us = sooner(wait_us, wall_wait_us(clockwork,
-					       atomic_load(&clockwork->engine->due_at_us)));
+	wait_us = sooner(wait_us,
+			 wall_wait_us(clockwork, atomic_load(&clockwork->engine->due_at_us)));
 	wait_us = sooner(wait_us, wall_wait_us(clockwork, clockwork->sweep.next_cron_us));
 	/* While a sweep waits for the writer, looking again at once would lead nowhere. */
 	if (atomic_load(&clockwork->sweep.is_waiting) != 0 && wait_us < US_PER_MS)

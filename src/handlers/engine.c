@@ -3,14 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <limits.h>
+#include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/forkpage.h"
-#include "base/ids.h"
 #include "base/host.h"
+#include "base/ids.h"
 #include "base/random.h"
 #include "bridge/publish.h"
 #include "handlers/claim.h"
@@ -176,9 +176,9 @@ static void tell_awaiting(stepbus *engine)
 /* Steps that nobody here will claim at once are for others to see. */
 static bool is_for_others(const stepbus *engine)
 {
-	return engine->group.is_ready_left && (engine->workers == NULL ||
-					       atomic_load(&engine->may_have_ready) != 0 ||
-					       engine->may_have_parked);
+	return engine->group.is_ready_left &&
+	       (engine->workers == NULL || atomic_load(&engine->may_have_ready) != 0 ||
+		engine->may_have_parked);
 }
 
 static void ended(void *context, bool is_committed)
@@ -278,8 +278,7 @@ static stepbus_status make_bridge(stepbus *engine, stepbus_error *err)
 	return status;
 }
 
-static stepbus_status make_registry(stepbus *engine, stepbus_registry *registry,
-				    stepbus_error *err)
+static stepbus_status make_registry(stepbus *engine, stepbus_registry *registry, stepbus_error *err)
 {
 	const stepbus_registry_options options = { .size = sizeof options,
 						   .host = &engine->host,
@@ -389,6 +388,7 @@ stepbus_status sb_engine_open(const sb_engine_options *options, const stepbus_ho
 	if (engine == NULL)
 		return sb_fail_memory(err, "open an engine");
 	engine->host = *host;
+	engine->host.size = sizeof engine->host;
 	status = sb_forkpage_new(host, sizeof *engine->head, &head, err);
 	if (status != STEPBUS_OK) {
 		sb_release(host, engine);

@@ -105,14 +105,14 @@ struct stepbus {
 	uint64_t random;
 	sb_operation *again; /* completions that failed for reasons that pass */
 	struct sb_group {
-		int64_t now_us;       /* of this transaction; 0: not asked for yet */
-		bool is_ready_made;   /* a step changed: it is worth a look what can be claimed */
-		bool is_ready_left;   /* a step became ready */
-		bool is_final_made;   /* a step became final */
-		bool is_served_read;  /* elsewhere is of this transaction */
-		bool is_due_known;    /* due_next_us is the earliest of all scheduled steps */
+		int64_t now_us;      /* of this transaction; 0: not asked for yet */
+		bool is_ready_made;  /* a step changed: it is worth a look what can be claimed */
+		bool is_ready_left;  /* a step became ready */
+		bool is_final_made;  /* a step became final */
+		bool is_served_read; /* elsewhere is of this transaction */
+		bool is_due_known;   /* due_next_us is the earliest of all scheduled steps */
 		int64_t due_next_us;
-		int64_t due_at_us;    /* the earliest new time of a scheduled step; 0: none */
+		int64_t due_at_us; /* the earliest new time of a scheduled step; 0: none */
 	} group;
 	bool may_have_parked;
 	uint64_t serving_generation;
@@ -124,7 +124,7 @@ struct stepbus {
 
 	/* Any thread. */
 	_Atomic(uint32_t) may_have_ready;
-	_Atomic(int64_t) due_at_us; /* when the next scheduled step is due; 0: unknown or none */
+	_Atomic(int64_t) due_at_us;    /* when the next scheduled step is due; 0: unknown or none */
 	_Atomic(uint32_t) final_count; /* a futex: rises when steps become final */
 	_Atomic(uint32_t) awaiting_count;
 	_Atomic(uint32_t) is_alarmed;

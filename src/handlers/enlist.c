@@ -43,8 +43,8 @@ static stepbus_status list_served(stepbus *engine, int64_t worker_id, served_lis
 
 		list->rows[i] = (sb_served_row){
 			.worker_id = worker_id,
-			.handler_namespace = sb_slice_of(spec->handler_namespace,
-							 spec->handler_namespace_len),
+			.handler_namespace =
+				sb_slice_of(spec->handler_namespace, spec->handler_namespace_len),
 			.name = sb_slice_of(spec->name, spec->name_len),
 			.version = sb_slice_of(spec->version, spec->version_len),
 		};

@@ -30,7 +30,7 @@ typedef struct field {
 
 #define FIELD(member, max, kind)                                                       \
 	{                                                                              \
-		#member, offsetof(stepbus_step_spec, member),                          \
+#member, offsetof(stepbus_step_spec, member),                          \
 			offsetof(stepbus_step_spec, member##_len), (size_t)(max), kind \
 	}
 
@@ -396,8 +396,8 @@ static stepbus_status insert(newcomer *n, stepbus_error *err)
 {
 	stepbus *engine = n->enqueue->engine;
 	const sb_store_type *type = n->store->type;
-	stepbus_status status = sb_names_queue(n->enqueue->names, n->store, n->queue,
-					       &n->row.queue_id, err);
+	stepbus_status status =
+		sb_names_queue(n->enqueue->names, n->store, n->queue, &n->row.queue_id, err);
 
 	if (status == STEPBUS_OK)
 		status = sb_names_handler(n->enqueue->names, n->store, &n->handler,
@@ -439,8 +439,7 @@ static void answer(const newcomer *n, stepbus_enqueued *out)
 	*out = (stepbus_enqueued){ .size = sizeof *out,
 				   .durability = (uint32_t)n->enqueue->engine->options.durability,
 				   .is_existing = n->existing_id != 0 };
-	sb_id_of_row(n->existing_id != 0 ? n->existing_id : n->row.id, n->store->tag,
-		     out->step_id);
+	sb_id_of_row(n->existing_id != 0 ? n->existing_id : n->row.id, n->store->tag, out->step_id);
 }
 
 /* Clears what the last spec left, but not the room for keys: that is only read as far as written. */
@@ -534,15 +533,13 @@ static void tell_host(sb_notice *notice, stepbus_bridge *bridge)
 	bool is_kept = enqueue->operation.status == STEPBUS_OK;
 
 	(void)bridge;
-	enqueue->told(enqueue->user_data, enqueue->operation.status,
-		      is_kept ? enqueue->out : NULL, is_kept ? enqueue->count : 0,
-		      &enqueue->operation.err);
+	enqueue->told(enqueue->user_data, enqueue->operation.status, is_kept ? enqueue->out : NULL,
+		      is_kept ? enqueue->count : 0, &enqueue->operation.err);
 }
 
 static void dispose(sb_notice *notice)
 {
-	sb_enqueue *enqueue =
-		(sb_enqueue *)(void *)((char *)notice - offsetof(sb_enqueue, notice));
+	sb_enqueue *enqueue = (sb_enqueue *)(void *)((char *)notice - offsetof(sb_enqueue, notice));
 	const stepbus_host *host = &enqueue->engine->host;
 
 	sb_release(host, enqueue);

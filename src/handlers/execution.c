@@ -133,9 +133,8 @@ static bool is_allowed(run *r, stepbus_context *context)
 	const sb_completion_door *door = &r->subscriber->door;
 	stepbus_error err = STEPBUS_ERROR_INIT;
 
-	if (door->begin == NULL ||
-	    door->begin(door->context, r->step, &r->handler->facts->spec, context, &err) ==
-		    STEPBUS_OK)
+	if (door->begin == NULL || door->begin(door->context, r->step, &r->handler->facts->spec,
+					       context, &err) == STEPBUS_OK)
 		return true;
 	sb_result_fail_plainly(&r->result, "not_permitted", err.message, false);
 	return false;

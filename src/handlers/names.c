@@ -147,7 +147,8 @@ static void point_into_key(name_node *node, size_t namespace_len, size_t name_le
 				   node->key_len - namespace_len - name_len - 2);
 }
 
-static name_node *learn_handler(sb_names *names, const sb_handler_row *row, sb_slice key, int64_t id)
+static name_node *learn_handler(sb_names *names, const sb_handler_row *row, sb_slice key,
+				int64_t id)
 {
 	name_node *node = learn(names, true, key, id);
 

@@ -13,16 +13,16 @@
 /* A handler as steps ask for it. Lives as long as the cache. */
 typedef struct sb_known_handler {
 	int64_t id;
-	sb_handler_row row;      /* texts are its own, each with a NUL behind it */
-	uint64_t judged_at;      /* the cache generation that `serving` is of */
-	uint32_t serving;        /* an sb_serving, see claim.h */
+	sb_handler_row row; /* texts are its own, each with a NUL behind it */
+	uint64_t judged_at; /* the cache generation that `serving` is of */
+	uint32_t serving;   /* an sb_serving, see claim.h */
 } sb_known_handler;
 
 typedef struct sb_names {
 	const stepbus_host *host;
-	sb_map queues;           /* by name */
+	sb_map queues; /* by name */
 	sb_map queues_by_id;
-	sb_map handlers;         /* by namespace, name and version */
+	sb_map handlers; /* by namespace, name and version */
 	sb_map handlers_by_id;
 	struct sb_name_node *fresh; /* learnt in this transaction */
 } sb_names;

@@ -148,9 +148,9 @@ static void publish_delay(const sb_settlement *s, sb_engine_event event)
 	json = attempt_document(s, &is_complete);
 	is_complete = is_complete && sb_json_add_int(json, "delay_ms", delay_us / 1000) &&
 		      sb_json_add_time(json, "run_at", s->after.changed_at_us + delay_us) &&
-		      sb_json_add_foreign(json, "reason",
-					  sb_slice_of(s->completion.error_type,
-						      s->completion.error_type_len));
+		      sb_json_add_foreign(
+			      json, "reason",
+			      sb_slice_of(s->completion.error_type, s->completion.error_type_len));
 	publish_json(s->engine, event, json, is_complete);
 }
 
@@ -191,10 +191,10 @@ void sb_news_publish_settled(const sb_settlement *s, stepbus_bridge *bridge)
 
 void sb_news_tell_settled(sb_notice *notice, stepbus_bridge *bridge)
 {
-	sb_news_publish_settled((const sb_settlement *)(const void *)((const char *)notice -
-								     offsetof(sb_settlement,
-									      notice)),
-				bridge);
+	sb_news_publish_settled(
+		(const sb_settlement *)(const void *)((const char *)notice -
+						      offsetof(sb_settlement, notice)),
+		bridge);
 }
 
 bool sb_news_is_settlement_heard(const sb_settlement *s)
@@ -224,11 +224,9 @@ static sb_json *step_document(stepbus *engine, const sb_step_news *news, bool *i
 	if (news->token != 0)
 		*is_complete = *is_complete && add_token(json, (uint64_t)news->token);
 	if (news->handler.len > 0)
-		*is_complete = *is_complete &&
-			       sb_json_add_foreign(json, "handler", news->handler);
+		*is_complete = *is_complete && sb_json_add_foreign(json, "handler", news->handler);
 	if (news->worker.len > 0)
-		*is_complete = *is_complete &&
-			       sb_json_add_foreign(json, "worker_id", news->worker);
+		*is_complete = *is_complete && sb_json_add_foreign(json, "worker_id", news->worker);
 	if (news->queue.len > 0)
 		*is_complete = *is_complete && sb_json_add_foreign(json, "queue", news->queue);
 	if (news->reason.len > 0)
@@ -259,10 +257,10 @@ static bool add_worker_facts(sb_json *json, sb_engine_event event, const stepbus
 	int64_t now_us = sb_clock_now_us(&engine->host);
 
 	return sb_json_add_text(json, "worker_id", worker->options.name) &&
-	       sb_json_add_text(json, "strategy",
-				sb_slice_z(sb_claim_strategy_name((int)worker->options.strategy))) &&
-	       sb_json_add_int(json, "running_count",
-			       atomic_load(&worker->running_count)) &&
+	       sb_json_add_text(
+		       json, "strategy",
+		       sb_slice_z(sb_claim_strategy_name((int)worker->options.strategy))) &&
+	       sb_json_add_int(json, "running_count", atomic_load(&worker->running_count)) &&
 	       sb_json_add_time(json, "beat_at", now_us) &&
 	       sb_json_add_int(json, "uptime_ms", (now_us - worker->started_at_us) / 1000) &&
 	       sb_json_add_int(json, "success_count", atomic_load(&worker->completed_count)) &&

@@ -31,9 +31,9 @@ static const void *copy_part(char **at, const void *data, size_t len)
 
 static bool is_default_content_type(const stepbus_completion *c)
 {
-	return sb_slice_is_equal(sb_slice_of(c->content_type, c->content_type_len),
-				 sb_slice_of(content_type_default,
-					     sizeof content_type_default - 1));
+	return sb_slice_is_equal(
+		sb_slice_of(c->content_type, c->content_type_len),
+		sb_slice_of(content_type_default, sizeof content_type_default - 1));
 }
 
 /* What lives as long as the claimed step, or for ever, need not be copied. */
@@ -122,10 +122,9 @@ void sb_settlement_clear(sb_settlement *s, const stepbus_host *host)
 stepbus_status sb_settle_move(sb_store *store, sb_step_event event, const sb_step_status *from,
 			      const sb_step_status *to, bool *is_done, stepbus_error *err)
 {
-	sb_step_move move = { .event = event,
-			      .from = from->state,
-			      .from_token = from->token,
-			      .to = *to };
+	sb_step_move move = {
+		.event = event, .from = from->state, .from_token = from->token, .to = *to
+	};
 	stepbus_status status;
 
 	sb_assert(sb_step_can_move(event, from->state, to->state));
@@ -147,9 +146,10 @@ stepbus_status sb_settle_explain(sb_store *store, int64_t id, int64_t token, ste
 	if (now.state == SB_STEP_CANCELLED)
 		return sb_fail(err, STEPBUS_ECANCELLED, "the step was cancelled");
 	if (now.token != token)
-		return sb_fail(err, STEPBUS_ESTALE,
-			       "token %lld is not the newest of the step (%lld): its lease was lost",
-			       (long long)token, (long long)now.token);
+		return sb_fail(
+			err, STEPBUS_ESTALE,
+			"token %lld is not the newest of the step (%lld): its lease was lost",
+			(long long)token, (long long)now.token);
 	return sb_fail(err, STEPBUS_EALREADY, "this attempt has ended: the step is %s now",
 		       sb_step_state_name((int)now.state));
 }
@@ -195,9 +195,9 @@ static stepbus_status find_before(sb_settlement *s, sb_store *store, sb_retry_po
 	if (status == STEPBUS_OK)
 		status = store->type->step_row_read(store, s->id, &row, err);
 	if (status == STEPBUS_OK)
-		*retry = (sb_retry_policy){ row.retry_kind, row.attempt_count_max,
-					    row.retry_base_us, row.retry_cap_us,
-					    row.jitter_percent };
+		*retry =
+			(sb_retry_policy){ row.retry_kind, row.attempt_count_max, row.retry_base_us,
+					   row.retry_cap_us, row.jitter_percent };
 	return status;
 }
 
@@ -227,8 +227,8 @@ static void end(sb_step_status *after, sb_step_state state)
 static sb_step_event decide_failure(sb_settlement *s, const sb_retry_policy *own, int64_t now_us)
 {
 	const stepbus_completion *c = &s->completion;
-	const sb_retry_policy policy = sb_retry_policy_resolve(own, &s->handler_retry,
-							       &s->engine->options.retry);
+	const sb_retry_policy policy =
+		sb_retry_policy_resolve(own, &s->handler_retry, &s->engine->options.retry);
 	const sb_retry_failure failure = {
 		.random = sb_engine_random(s->engine),
 		.retry_after_us = c->retry_after_ms < 0 ? -1 : us_of_ms(c->retry_after_ms),
@@ -310,8 +310,8 @@ static stepbus_status put_result(const sb_settlement *s, sb_store *store, stepbu
 
 stepbus_status sb_settle_run(sb_operation *operation, sb_store *store, stepbus_error *err)
 {
-	sb_settlement *s = (sb_settlement *)(void *)((char *)operation -
-						     offsetof(sb_settlement, operation));
+	sb_settlement *s =
+		(sb_settlement *)(void *)((char *)operation - offsetof(sb_settlement, operation));
 	int64_t now_us = sb_engine_now_us(s->engine);
 	sb_retry_policy own = { 0 };
 	bool is_done = false;

@@ -87,8 +87,7 @@ static void dispose(sb_start_log *log)
 }
 
 stepbus_status sb_start_log_create(const stepbus_host *host, const sb_start_name *name,
-				   uint32_t count, sb_start_log **out,
-				   stepbus_error *err)
+				   uint32_t count, sb_start_log **out, stepbus_error *err)
 {
 	sb_start_log *log = sb_alloc(host, sizeof *log);
 	stepbus_status status;

@@ -29,8 +29,7 @@ typedef struct sb_start_name {
 
 /* Makes the file "<database>-started-<pid>-<time>" with room for count steps. */
 stepbus_status sb_start_log_create(const stepbus_host *host, const sb_start_name *name,
-				   uint32_t count, sb_start_log **out,
-				   stepbus_error *err);
+				   uint32_t count, sb_start_log **out, stepbus_error *err);
 /* A free place for a claimed step; UINT32_MAX where all are taken. One thread at a time. */
 uint32_t sb_start_log_take(sb_start_log *log, int64_t step_id, int64_t token);
 /* Any thread. */

@@ -51,16 +51,17 @@ static void count(const sb_settlement *s)
 
 static void dispose(sb_notice *notice)
 {
-	sb_settlement *s = (sb_settlement *)(void *)((char *)notice -
-						     offsetof(sb_settlement, notice));
+	sb_settlement *s =
+		(sb_settlement *)(void *)((char *)notice - offsetof(sb_settlement, notice));
 
 	sb_claimed_unref(&s->engine->host, s->claimed);
 }
 
 static void tell_refusal(sb_notice *notice, stepbus_bridge *bridge)
 {
-	const sb_settlement *s = (const sb_settlement *)(const void *)((const char *)notice -
-								       offsetof(sb_settlement, notice));
+	const sb_settlement *s =
+		(const sb_settlement *)(const void *)((const char *)notice -
+						      offsetof(sb_settlement, notice));
 	stepbus_error text = STEPBUS_ERROR_INIT;
 	char id[SB_ID_TEXT_LEN + 1];
 

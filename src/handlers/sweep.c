@@ -200,12 +200,10 @@ static stepbus_status take_over(sb_sweep *sweep, sb_store *store, const sb_worke
 				sb_start_record_find(record, rows[i].id, rows[i].token);
 			const sb_loss loss = { .was_started = mark != SB_START_NONE,
 					       .was_ended = mark == SB_START_ENDED,
-					       .evidence = sb_slice_z(mark == SB_START_ENDED ?
-									      ended :
-									      died) };
+					       .evidence = sb_slice_z(
+						       mark == SB_START_ENDED ? ended : died) };
 
-			status = sb_settle_loss(sweep->engine, store, &rows[i], &loss, &after,
-						err);
+			status = sb_settle_loss(sweep->engine, store, &rows[i], &loss, &after, err);
 			if (status == STEPBUS_OK)
 				tell_loss(sweep->engine, &after);
 		}

@@ -23,13 +23,13 @@ static sb_json *describe(const sb_claimed *claimed, int64_t now_ns, bool *is_com
 
 	sb_id_format(event->step_id, id);
 	(void)snprintf(token, sizeof token, "%llu", (unsigned long long)event->token);
-	*is_complete = sb_json_add_text(json, "step_id", sb_slice_z(id)) &&
-		       sb_json_add_text(json, "token", sb_slice_z(token)) &&
-		       sb_json_add_foreign(json, "handler",
-					   sb_slice_of(event->handler_name,
-						       event->handler_name_len)) &&
-		       sb_json_add_int(json, "running_ms",
-				       started_ns == 0 ? 0 : (now_ns - started_ns) / 1000000);
+	*is_complete =
+		sb_json_add_text(json, "step_id", sb_slice_z(id)) &&
+		sb_json_add_text(json, "token", sb_slice_z(token)) &&
+		sb_json_add_foreign(json, "handler",
+				    sb_slice_of(event->handler_name, event->handler_name_len)) &&
+		sb_json_add_int(json, "running_ms",
+				started_ns == 0 ? 0 : (now_ns - started_ns) / 1000000);
 	return json;
 }
 
@@ -40,9 +40,9 @@ static bool list_one(void *context, sb_claimed *claimed)
 
 	if (l->worker != NULL && claimed->worker != l->worker)
 		return true;
-	l->is_complete = sb_json_add_part_take(l->list, NULL,
-					       describe(claimed, l->now_ns, &is_complete)) &&
-			 is_complete && l->is_complete;
+	l->is_complete =
+		sb_json_add_part_take(l->list, NULL, describe(claimed, l->now_ns, &is_complete)) &&
+		is_complete && l->is_complete;
 	return l->is_complete;
 }
 

@@ -62,8 +62,8 @@ static uint32_t note_fresh(stepbus_worker *worker)
 
 	for (sb_claimed *c = worker->fresh; c != NULL; c = c->next) {
 		if (worker->start_log != NULL)
-			c->start_slot = sb_start_log_take(worker->start_log, c->status.id,
-							  c->status.token);
+			c->start_slot =
+				sb_start_log_take(worker->start_log, c->status.id, c->status.token);
 		(void)sb_claimed_table_add(&worker->engine->claimed, c);
 		count++;
 	}

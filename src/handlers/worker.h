@@ -42,15 +42,15 @@ struct stepbus_worker {
 	size_t queue_count;
 	sb_claimed *fresh, *fresh_last; /* claimed in the transaction that is open */
 	sb_start_log *start_log;        /* NULL: the store is gone with the process anyway */
-	int64_t started_at_us; /* also names its start log */
-	bool is_lost; /* in the transaction that is open: its row was gone */
+	int64_t started_at_us;          /* also names its start log */
+	bool is_lost;                   /* in the transaction that is open: its row was gone */
 
 	_Atomic(int64_t) lease_until_ns; /* elapsed; steps are not started beyond it */
 	_Atomic(int64_t) beaten_at_ns;
 	_Atomic(uint32_t) queued_count;
 	_Atomic(uint32_t) running_count;
 	_Atomic(uint32_t) unsettled_count; /* all that is claimed; changes under the lock */
-	_Atomic(uint32_t) is_claiming; /* 0: stopping */
+	_Atomic(uint32_t) is_claiming;     /* 0: stopping */
 	_Atomic(int64_t) completed_count;
 	_Atomic(int64_t) failed_count;
 

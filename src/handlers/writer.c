@@ -42,8 +42,8 @@ bool sb_writer_is_refusal(stepbus_status status)
 /* Moves what came in behind the backlog, in the order of its coming. */
 static void gather(sb_writer *writer)
 {
-	sb_operation *newest = atomic_exchange_explicit(&writer->incoming, NULL,
-							memory_order_acquire);
+	sb_operation *newest =
+		atomic_exchange_explicit(&writer->incoming, NULL, memory_order_acquire);
 	sb_operation *oldest = NULL;
 
 	if (newest == NULL)
@@ -191,13 +191,11 @@ static void push(sb_writer *writer, sb_operation *operation)
 {
 	sb_operation *head = atomic_load_explicit(&writer->incoming, memory_order_relaxed);
 
-	atomic_fetch_add_explicit(&writer->waiting_weight, operation->weight,
-				  memory_order_relaxed);
+	atomic_fetch_add_explicit(&writer->waiting_weight, operation->weight, memory_order_relaxed);
 	do
 		operation->next = head;
 	while (!atomic_compare_exchange_weak_explicit(&writer->incoming, &head, operation,
-						      memory_order_seq_cst,
-						      memory_order_relaxed));
+						      memory_order_seq_cst, memory_order_relaxed));
 }
 
 void sb_writer_nudge(sb_writer *writer)
