@@ -88,7 +88,7 @@ typedef struct sb_step_filter {
 	uint32_t count_max;
 } sb_step_filter;
 
-/* Everything of a step at once, as readers get it. error is its newest attempt row, of any outcome. */
+/* Everything of a step at once. error is its newest attempt row, whatever came of that attempt. */
 typedef struct sb_step_view {
 	sb_step_row row;
 	sb_step_status status;
@@ -119,9 +119,9 @@ typedef struct sb_store_type {
 
 	/*
 	 * Transactions: one at a time, each on one thread from begin to its end. begin may wait for
-	 * another process, and takes the right to write at once. commit answers STEPBUS_OK only when everything since begin survives what
-	 * the durability promises; whatever else it answers, nothing of it happened, and the
-	 * transaction is over. rollback cannot fail.
+	 * another process, and takes the right to write at once. commit answers STEPBUS_OK only
+	 * when everything since begin survives what the durability promises; whatever else it
+	 * answers, nothing of it happened, and the transaction is over. rollback cannot fail.
 	 */
 	stepbus_status (*begin)(sb_store *store, stepbus_error *err);
 	stepbus_status (*commit)(sb_store *store, stepbus_error *err);
