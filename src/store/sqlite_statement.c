@@ -129,6 +129,9 @@ stepbus_status sb_query_open(sb_connection *connection, sb_sql sql, sb_query *qu
 	if (sb_unlikely(statement == NULL)) {
 		int code = prepare(connection, sb_sql_table[sql].text, &statement);
 
+		/* Our own text is right: then a table or a column is missing. */
+		if (code == SQLITE_ERROR)
+			code = SQLITE_CORRUPT;
 		if (code != SQLITE_OK)
 			return sb_sqlite_fail(connection, code, purpose, err);
 		connection->statements[sql] = statement;
