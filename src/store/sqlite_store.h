@@ -43,7 +43,7 @@ typedef struct sb_wal {
 	sqlite3_io_methods methods; /* those, but for xShmLock */
 	char *path;                 /* of the log */
 	sb_wait wait;
-	int refused_offset; /* of the lock that was last refused */
+	_Atomic(int) refused_offset; /* of the lock that was last refused */
 	bool is_refusing;   /* the checkpoint may not lock readers out any more */
 	int64_t waited_us;
 	int page_count;      /* of the log, after the last commit */
