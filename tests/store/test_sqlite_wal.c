@@ -180,8 +180,7 @@ static void a_clean_end_leaves_everything_in_the_file(void **state)
 	assert_true(about.st_size > 4096);
 }
 
-#define ON_DISK(test) \
-	cmocka_unit_test_setup_teardown(test, test_world_setup, test_world_teardown)
+#define ON_DISK(test) cmocka_unit_test_setup_teardown(test, test_world_setup, test_world_teardown)
 
 int main(void)
 {
