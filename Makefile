@@ -61,7 +61,7 @@ SHARED := $(OUT)/libstepbus.so.$(SOVERSION)
 STATIC := $(OUT)/libstepbus.a
 
 .DEFAULT_GOAL := help
-.PHONY: help all check lint bench bench-bridge bench-registry demo install uninstall clean asan tsan deps format
+.PHONY: help all check lint states bench bench-bridge bench-registry demo install uninstall clean asan tsan deps format
 .SECONDARY:
 
 help: ## print this list
@@ -74,7 +74,7 @@ all: $(SHARED) $(STATIC) $(OUT)/libstepbus.so ## build the libraries
 demo: $(OUT)/examples/flow ## build what is needed and show the flow of a step, end to end
 	@$(OUT)/examples/flow
 
-check: all $(TESTS) $(EXAMPLES) ## build and run all tests
+check: all $(TESTS) $(EXAMPLES) $(OUT)/tools/states ## build and run all tests
 	@TEST_TIMEOUT_S=$(TEST_TIMEOUT_S) OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' tests/run.sh $(TESTS)
 
 asan: ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -88,6 +88,9 @@ run-tests: $(TESTS)
 
 lint: all ## check layers, sizes, symbols, the header, format, clang-tidy and cppcheck
 	@OUT=$(OUT) tools/lint.sh
+
+states: $(OUT)/tools/states ## write docs/STATES.md from the table of states
+	@$< > $(OUT)/STATES.md && mv $(OUT)/STATES.md docs/STATES.md
 
 bench: all ## run all benchmarks; peers that are installed take part
 	@OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' bench/run.sh all
@@ -164,4 +167,8 @@ $(OUT)/examples/%: $(OUT)/examples/%.o $(STATIC)
 
 $(OUT)/tests/%.o: ALL_CFLAGS += -Itests
 
--include $(OBJECTS:.o=.d) $(SUPPORT:.o=.d) $(TESTS:=.d) $(EXAMPLES:=.d)
+$(OUT)/tools/states: $(OUT)/tools/states.o $(OUT)/src/store/step_state.o
+	$(call say,link  $@)
+	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^
+
+-include $(OBJECTS:.o=.d) $(SUPPORT:.o=.d) $(TESTS:=.d) $(EXAMPLES:=.d) $(OUT)/tools/states.d

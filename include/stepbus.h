@@ -67,30 +67,31 @@ typedef int32_t stepbus_status;
 
 enum {
 	STEPBUS_OK = 0,
-	STEPBUS_EINVAL = 1,     /* an argument is not allowed; the message names it */
-	STEPBUS_ENOMEM = 2,     /* memory ran out; nothing was changed */
-	STEPBUS_ENOTFOUND = 3,  /* no such event, subscription, handler or field */
-	STEPBUS_EEXISTS = 4,    /* that name is taken */
-	STEPBUS_EINACTIVE = 5,  /* the bridge or subscriber is not started */
-	STEPBUS_EFULL = 6,      /* a bounded queue has no room */
-	STEPBUS_EDELIVERY = 7,  /* delivered, but a subscriber answered with an error */
-	STEPBUS_EREENTRANT = 8, /* not allowed from inside this callback, or nested too deep */
-	STEPBUS_ESEALED = 9,    /* the registry is sealed */
-	STEPBUS_ELIMIT = 10,    /* a stated limit is reached */
-	STEPBUS_EFORKED = 11,   /* the object belongs to the parent of this process */
-	STEPBUS_ESHUTDOWN = 12, /* it is being stopped or freed */
-	STEPBUS_ETIMEDOUT = 13, /* the time given to the call is over */
-	STEPBUS_EBUSY = 14,     /* refused for now; the same call may succeed later */
-	STEPBUS_EALREADY = 15,  /* completed before, with other content */
-	STEPBUS_ESTALE = 16,    /* a newer attempt of this step exists */
-	STEPBUS_EHANDLER = 17,  /* host code (a handler, factory or health check) failed */
-	STEPBUS_ESYSTEM = 18,   /* the operating system refused a thread, descriptor or mapping */
-	STEPBUS_ESTORE = 19,    /* the store failed; after a failed write it must be opened anew */
-	STEPBUS_ENOSPACE = 20,  /* the store has no room; nothing was changed, and it goes on */
-	STEPBUS_EREADONLY = 21, /* the store cannot be written */
-	STEPBUS_ECORRUPT = 22,  /* the store's file is damaged, or none of ours */
-	STEPBUS_EVERSION = 23,  /* the store was written by a newer version */
-	STEPBUS_ENETWORK = 24,  /* the store lies on a network file system */
+	STEPBUS_EINVAL = 1,      /* an argument is not allowed; the message names it */
+	STEPBUS_ENOMEM = 2,      /* memory ran out; nothing was changed */
+	STEPBUS_ENOTFOUND = 3,   /* no such event, subscription, handler or field */
+	STEPBUS_EEXISTS = 4,     /* that name is taken */
+	STEPBUS_EINACTIVE = 5,   /* the bridge or subscriber is not started */
+	STEPBUS_EFULL = 6,       /* a bounded queue has no room */
+	STEPBUS_EDELIVERY = 7,   /* delivered, but a subscriber answered with an error */
+	STEPBUS_EREENTRANT = 8,  /* not allowed from inside this callback, or nested too deep */
+	STEPBUS_ESEALED = 9,     /* the registry is sealed */
+	STEPBUS_ELIMIT = 10,     /* a stated limit is reached */
+	STEPBUS_EFORKED = 11,    /* the object belongs to the parent of this process */
+	STEPBUS_ESHUTDOWN = 12,  /* it is being stopped or freed */
+	STEPBUS_ETIMEDOUT = 13,  /* the time given to the call is over */
+	STEPBUS_EBUSY = 14,      /* refused for now; the same call may succeed later */
+	STEPBUS_EALREADY = 15,   /* completed before, with other content */
+	STEPBUS_ESTALE = 16,     /* a newer attempt of this step exists */
+	STEPBUS_EHANDLER = 17,   /* host code (a handler, factory or health check) failed */
+	STEPBUS_ESYSTEM = 18,    /* the operating system refused a thread, descriptor or mapping */
+	STEPBUS_ESTORE = 19,     /* the store failed; after a failed write it must be opened anew */
+	STEPBUS_ENOSPACE = 20,   /* the store has no room; nothing was changed, and it goes on */
+	STEPBUS_EREADONLY = 21,  /* the store cannot be written */
+	STEPBUS_ECORRUPT = 22,   /* the store's file is damaged, or none of ours */
+	STEPBUS_EVERSION = 23,   /* the store was written by a newer version */
+	STEPBUS_ENETWORK = 24,   /* the store lies on a network file system */
+	STEPBUS_ECANCELLED = 25, /* the step was cancelled */
 };
 
 /**
@@ -795,6 +796,9 @@ typedef struct stepbus_step_event {
 enum {
 	STEPBUS_OUTCOME_SUCCESS = 1,
 	STEPBUS_OUTCOME_FAILURE = 2,
+	STEPBUS_OUTCOME_SNOOZE = 3,      /* not now: again after retry_after_ms, uncharged */
+	STEPBUS_OUTCOME_CANCELLED = 4,   /* only read, of a step that was cancelled */
+	STEPBUS_OUTCOME_QUARANTINED = 5, /* only read, of a step that ended too many processes */
 };
 
 /**
@@ -897,6 +901,18 @@ STEPBUS_API stepbus_status stepbus_context_dependency(const stepbus_context *con
  */
 STEPBUS_API int32_t stepbus_context_is_retry(const stepbus_context *context);
 
+/**
+ * Tells a running handler whether to go on. Cheap enough to ask in a loop. Whatever it answers but
+ * STEPBUS_OK, the handler should clean up and return; its result will be refused, except on
+ * STEPBUS_ESHUTDOWN, where there still is time for it.
+ *
+ * threads  the one that runs the handler.
+ * errors   STEPBUS_ECANCELLED, STEPBUS_ETIMEDOUT (the attempt's time is over), STEPBUS_ESTALE (the
+ *          lease was lost), STEPBUS_ESHUTDOWN (the worker is being stopped).
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_context_check(const stepbus_context *context);
+
 /** Where a handler writes its result. Valid during the handler's call; the last word counts. */
 typedef struct stepbus_result stepbus_result;
 
@@ -941,6 +957,17 @@ typedef struct stepbus_failure {
 STEPBUS_API stepbus_status stepbus_result_failure(stepbus_result *result,
 						  const stepbus_failure *failure,
 						  stepbus_error *err);
+
+/**
+ * Says that the step is to run again after a while, without an attempt charged to it.
+ *
+ * delay_ms 0 to 10 years.
+ * threads  the one that runs the handler.
+ * errors   STEPBUS_EINVAL.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_result_snooze(stepbus_result *result, int64_t delay_ms,
+						 stepbus_error *err);
 
 /**
  * Says what kind of bytes the result is: "application/json", the default, or anything else.
@@ -1026,8 +1053,8 @@ enum {
  *                     jitter_percent.
  * concurrency_max     how many steps of it may run at once; rate_per_minute: how many may start.
  *
- * Permissions, timeouts, retries and limits are kept and shown for the step runtime that enforces
- * them; this version has none yet, and runs what is announced.
+ * Permissions, timeouts, retries and limits hold for the steps of an engine; an execution
+ * subscriber without one runs what is announced.
  *
  * create, discard     the factory: makes an instance from user_data, and discards it again.
  * health              0 when the handler is well; otherwise it writes why into err.
@@ -1460,6 +1487,574 @@ stepbus_execution_subscriber_is_active(const stepbus_execution_subscriber *subsc
  * since    0.1
  */
 STEPBUS_API void stepbus_execution_subscriber_free(stepbus_execution_subscriber *subscriber);
+
+/*
+ * The engine: durable steps
+ * -------------------------
+ *
+ * A step is enqueued once, is run at least once unless it is cancelled, and has exactly one
+ * completion accepted. Between attempts and processes it lives in the store.
+ */
+
+/** A store with the threads that work on it. Two engines never meet, but in a file they share. */
+typedef struct stepbus stepbus;
+
+/** A claimer of steps, with a pool of threads that run their handlers. */
+typedef struct stepbus_worker stepbus_worker;
+
+/** How much an acknowledged write survives. */
+enum {
+	STEPBUS_DURABILITY_MEMORY = 1, /* as long as the engine is open */
+	STEPBUS_DURABILITY_PROCESS =
+		2,                   /* the end of the process; a power cut may take a last part */
+	STEPBUS_DURABILITY_DISK = 3, /* a power cut, where the disk keeps what it confirms */
+};
+
+/** The states of a step. docs/STATES.md says how it gets from one to another. */
+enum {
+	STEPBUS_STEP_WAITING = 1,
+	STEPBUS_STEP_SCHEDULED = 2,
+	STEPBUS_STEP_READY = 3,
+	STEPBUS_STEP_PARKED = 4,
+	STEPBUS_STEP_RUNNING = 5,
+	STEPBUS_STEP_COMPLETED = 6,
+	STEPBUS_STEP_FAILED = 7,
+	STEPBUS_STEP_CANCELLED = 8,
+	STEPBUS_STEP_QUARANTINED = 9,
+};
+
+/**
+ * How an engine is opened.
+ *
+ * config    a JSON object, see docs/CONFIGURATION.md: {"store":"sqlite:jobs.db"}.
+ * host      copied; may be NULL.
+ * registry  whose handlers its workers run; must outlive it. NULL: it makes one of its own.
+ */
+typedef struct stepbus_options {
+	uint32_t size;
+	uint32_t flags;
+	const char *config;
+	size_t config_len;
+	const stepbus_host *host;
+	stepbus_registry *registry;
+} stepbus_options;
+
+/**
+ * Opens an engine on a store, which is made where there is none.
+ *
+ * out      the caller ends it with stepbus_close.
+ * threads  any.
+ * errors   STEPBUS_EINVAL (the message names the key and what is allowed), STEPBUS_ENOMEM,
+ *          STEPBUS_ESYSTEM, STEPBUS_ESTORE, STEPBUS_EBUSY, STEPBUS_ENOSPACE, STEPBUS_EREADONLY,
+ *          STEPBUS_ECORRUPT, STEPBUS_EVERSION, STEPBUS_ENETWORK.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_open(const stepbus_options *options, stepbus **out,
+					stepbus_error *err);
+
+/**
+ * Stops all workers as stepbus_worker_stop does, writes what waits to be written, and refuses new
+ * work from then on. Stopping a stopped engine does nothing.
+ *
+ * timeout_ms  for how long to wait for running handlers; -1: until they return.
+ * unfinished  may be NULL; else as in stepbus_worker_stop, of all workers.
+ * threads     any, but not from a handler, subscriber or callback of this engine.
+ * errors      STEPBUS_EINVAL, STEPBUS_ETIMEDOUT, STEPBUS_EREENTRANT, STEPBUS_EFORKED.
+ * since       0.1
+ */
+STEPBUS_API stepbus_status stepbus_stop(stepbus *engine, int64_t timeout_ms,
+					stepbus_text **unfinished, stepbus_error *err);
+
+/**
+ * Stops and frees an engine and its workers; waits for handlers that run. NULL is accepted. In a
+ * forked child nothing is run or freed.
+ *
+ * threads  any, but not from a handler, subscriber or callback of this engine; no other thread may
+ *          use it from then on.
+ * errors   none.
+ * since    0.1
+ */
+STEPBUS_API void stepbus_close(stepbus *engine);
+
+/**
+ * Gives the bridge that an engine publishes on, started. Borrowed; it lives as long as the engine.
+ *
+ * threads  any.
+ * errors   none (NULL for NULL).
+ * since    0.1
+ */
+STEPBUS_API stepbus_bridge *stepbus_engine_bridge(stepbus *engine);
+
+/**
+ * Gives the registry that an engine's workers resolve handlers in. Borrowed.
+ *
+ * threads  any.
+ * errors   none (NULL for NULL).
+ * since    0.1
+ */
+STEPBUS_API stepbus_registry *stepbus_engine_registry(stepbus *engine);
+
+/**
+ * Tells the state of an engine as JSON: store {name, durability, commits, busy, checkpoints,
+ * short_checkpoints, wal_bytes, wal_alarms, file_bytes}, writer {groups, operations, waiting},
+ * steps by state, workers, and whether it is healthy.
+ *
+ * out      the caller frees it with stepbus_text_free.
+ * threads  any.
+ * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM, STEPBUS_EFORKED, those of the store.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_engine_stats(stepbus *engine, stepbus_text **out,
+						stepbus_error *err);
+
+/*
+ * Steps
+ * -----
+ */
+
+enum {
+	STEPBUS_UNIQUE_QUEUE = 1,   /* a unique key of another queue is another key */
+	STEPBUS_UNIQUE_HANDLER = 2, /* a unique key of another handler is another key */
+};
+
+/**
+ * One step to enqueue. Zero and (NULL, 0) mean "not said" everywhere but for handler_name.
+ *
+ * handler_*           what runs it. The version may be empty.
+ * queue               1 to 128 bytes as all names; "default" when not said.
+ * input               opaque bytes, up to the engine's payload_len_max; content_type says what they
+ *                     are ("application/json" when not said).
+ * step_config         a JSON object for the handler.
+ * tags                comma-separated words, to find it by.
+ * caller              who enqueues it, for the handler's permitted_callers.
+ * priority            1 to 10,000, the lowest first; 100 when not said.
+ * run_at_us, delay_ms when it may run at the earliest: at a time, or after a while. Times in the past
+ *                     mean now.
+ * *_timeout_ms        waiting to start, one attempt, all attempts; else the handler's.
+ * retry_*             with attempt_count_max and jitter_percent: what is said here goes before what the
+ *                     handler says, and that before the engine's configuration.
+ * concurrency_key     no more steps of this key run at once than the queue's key_concurrency_max.
+ * idempotency_key     1 to 256 bytes: there is at most one step of this key as long as the store keeps
+ *                     it; enqueueing another gives the one that is there.
+ * unique_key          1 to 256 bytes: as long as a step of this key, within unique_scope
+ *                     (STEPBUS_UNIQUE_…), is in one of unique_states (bits 1 << STEPBUS_STEP_…; 0: all
+ *                     that are not final) and was enqueued in the same period of unique_period_ms (0:
+ *                     any time), enqueueing another gives that one.
+ */
+typedef struct stepbus_step_spec {
+	uint32_t size;
+	uint32_t flags;
+	const char *handler_name;
+	size_t handler_name_len;
+	const char *handler_namespace;
+	size_t handler_namespace_len;
+	const char *handler_version;
+	size_t handler_version_len;
+	const char *queue;
+	size_t queue_len;
+	const void *input;
+	size_t input_len;
+	const char *content_type;
+	size_t content_type_len;
+	const char *step_name;
+	size_t step_name_len;
+	const char *step_config;
+	size_t step_config_len;
+	const char *correlation_id;
+	size_t correlation_id_len;
+	const char *traceparent;
+	size_t traceparent_len;
+	const char *caller;
+	size_t caller_len;
+	const char *tags;
+	size_t tags_len;
+	const void *concurrency_key;
+	size_t concurrency_key_len;
+	const void *idempotency_key;
+	size_t idempotency_key_len;
+	const void *unique_key;
+	size_t unique_key_len;
+	int64_t run_at_us;
+	int64_t delay_ms;
+	int64_t wait_timeout_ms;
+	int64_t attempt_timeout_ms;
+	int64_t total_timeout_ms;
+	int64_t retry_base_ms;
+	int64_t retry_cap_ms;
+	int64_t unique_period_ms;
+	uint32_t unique_scope;
+	uint32_t unique_states;
+	uint32_t retry_kind;
+	uint32_t attempt_count_max;
+	uint32_t jitter_percent;
+	int32_t priority;
+} stepbus_step_spec;
+
+/**
+ * What became of one spec.
+ *
+ * durability   STEPBUS_DURABILITY_…: what it survives from now on.
+ * is_existing  1: a step with its key was there already, and step_id is that one's.
+ */
+typedef struct stepbus_enqueued {
+	uint32_t size;
+	uint32_t durability;
+	uint8_t step_id[16];
+	uint32_t is_existing;
+	uint32_t reserved;
+} stepbus_enqueued;
+
+/**
+ * Enqueues steps, all or none of them, in one transaction, and returns when they are durable.
+ * Callers on many threads share a transaction.
+ *
+ * specs    count of them, each of the size that the first one states; 1 to 100,000.
+ * out      NULL, or room for count, with the size set in the first.
+ * threads  any.
+ * errors   STEPBUS_EINVAL (the message says which spec and field), STEPBUS_ENOTFOUND (strict_handlers:
+ *          nobody ever served the handler), STEPBUS_ENOMEM, STEPBUS_ESHUTDOWN, STEPBUS_EFORKED, those
+ *          of the store.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_step_enqueue(stepbus *engine, const stepbus_step_spec *specs,
+						size_t count, stepbus_enqueued *out,
+						stepbus_error *err);
+
+/**
+ * Hears what became of a stepbus_step_enqueue_async: status and err as that of stepbus_step_enqueue,
+ * and where it is STEPBUS_OK one of results for each spec; valid during the call. Runs on a thread of
+ * the engine, once; must not wait for it long.
+ */
+typedef void (*stepbus_enqueued_fn)(void *user_data, stepbus_status status,
+				    const stepbus_enqueued *results, size_t count,
+				    const stepbus_error *err);
+
+/**
+ * Enqueues steps like stepbus_step_enqueue, but returns at once; done is called when they are durable.
+ *
+ * specs    copied.
+ * done     may be NULL.
+ * threads  any.
+ * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM, STEPBUS_EFULL (queue_count_max operations wait already),
+ *          STEPBUS_ESHUTDOWN, STEPBUS_EFORKED; then done is not called.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_step_enqueue_async(stepbus *engine,
+						      const stepbus_step_spec *specs, size_t count,
+						      stepbus_enqueued_fn done, void *user_data,
+						      stepbus_error *err);
+
+struct sqlite3;
+
+/**
+ * Enqueues steps inside the caller's own transaction, on the caller's own connection to the engine's
+ * database file: they exist when that transaction is committed, and not before. The connection must
+ * come from the same SQLite library. Workers of this process are told after the next poll, or at
+ * once by stepbus_engine_wake.
+ *
+ * connection  a sqlite3 *; used on this thread only, during the call.
+ * schema      "main", or the name that the file is attached under.
+ * threads     any, as far as the connection allows it.
+ * errors      those of stepbus_step_enqueue; STEPBUS_ECORRUPT or STEPBUS_EVERSION where that schema is
+ *             no stepbus database of this version. After an error nothing was enqueued, and the
+ *             transaction goes on.
+ * since       0.1
+ */
+STEPBUS_API stepbus_status stepbus_step_enqueue_in(stepbus *engine, struct sqlite3 *connection,
+						   const char *schema, size_t schema_len,
+						   const stepbus_step_spec *specs, size_t count,
+						   stepbus_enqueued *out, stepbus_error *err);
+
+/**
+ * Lets an engine look for work now, for hosts that know of some: after a commit that
+ * stepbus_step_enqueue_in or plain SQL enqueued in. Engines of other processes are told too.
+ *
+ * threads  any.
+ * errors   STEPBUS_EINVAL, STEPBUS_EFORKED.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_engine_wake(stepbus *engine, stepbus_error *err);
+
+/**
+ * Submits the result of an attempt: the one completion function. A worker calls it for the handlers
+ * that it runs; hosts that run steps in another way call it themselves. Returns when the completion
+ * is durable.
+ *
+ * completion  step_id, token, outcome (SUCCESS, FAILURE or SNOOZE) and what belongs to it.
+ * threads     any.
+ * errors      STEPBUS_EALREADY (it was completed with other content; with the same content the answer
+ *             is STEPBUS_OK again), STEPBUS_ESTALE (a newer attempt exists, or the lease was lost),
+ *             STEPBUS_ETIMEDOUT (its time was over), STEPBUS_ECANCELLED, STEPBUS_ENOTFOUND,
+ *             STEPBUS_EINVAL, STEPBUS_EBUSY, STEPBUS_ESHUTDOWN, STEPBUS_ENOMEM, STEPBUS_EFORKED, those
+ *             of the store.
+ * since       0.1
+ */
+STEPBUS_API stepbus_status stepbus_complete(stepbus *engine, const stepbus_completion *completion,
+					    stepbus_error *err);
+
+/** What a step ended with, as stepbus_step_await gives it. */
+typedef struct stepbus_outcome stepbus_outcome;
+
+/**
+ * Waits until a step is final.
+ *
+ * step_id     16 bytes.
+ * timeout_ms  0: only look; -1: for ever.
+ * out         the caller frees it with stepbus_outcome_free.
+ * threads     any; from a handler it holds up a thread of the pool.
+ * errors      STEPBUS_EINVAL, STEPBUS_ENOTFOUND, STEPBUS_ETIMEDOUT (it is not final yet),
+ *             STEPBUS_ENOMEM, STEPBUS_ESHUTDOWN, STEPBUS_EFORKED, those of the store.
+ * since       0.1
+ */
+STEPBUS_API stepbus_status stepbus_step_await(stepbus *engine, const uint8_t *step_id,
+					      int64_t timeout_ms, stepbus_outcome **out,
+					      stepbus_error *err);
+
+/**
+ * Reads an outcome as a completion: SUCCESS with the result, FAILURE with the last error, CANCELLED or
+ * QUARANTINED. Borrowed; valid until stepbus_outcome_free.
+ *
+ * threads  any.
+ * errors   none (NULL for NULL).
+ * since    0.1
+ */
+STEPBUS_API const stepbus_completion *stepbus_outcome_completion(const stepbus_outcome *outcome);
+
+/**
+ * Frees an outcome. NULL is accepted.
+ *
+ * threads  any.
+ * errors   none.
+ * since    0.1
+ */
+STEPBUS_API void stepbus_outcome_free(stepbus_outcome *outcome);
+
+/**
+ * Cancels a step that is not final. When it returns, no claim of it is to come and no completion of it
+ * will be accepted; a handler that runs it hears so from stepbus_context_check.
+ *
+ * step_id  16 bytes.
+ * threads  any.
+ * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND, STEPBUS_EALREADY (it is final), STEPBUS_ENOMEM,
+ *          STEPBUS_ESHUTDOWN, STEPBUS_EFORKED, those of the store.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_step_cancel(stepbus *engine, const uint8_t *step_id,
+					       stepbus_error *err);
+
+/**
+ * Lets a failed, cancelled or quarantined step run again, with its attempts counted anew.
+ *
+ * step_id  16 bytes.
+ * threads  any.
+ * errors   those of stepbus_step_cancel; STEPBUS_EALREADY here means that it is open or completed.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_step_redrive(stepbus *engine, const uint8_t *step_id,
+						stepbus_error *err);
+
+/**
+ * Redrives the steps that match a filter, oldest first, in transactions of 1,000.
+ *
+ * filter   JSON as for stepbus_step_list; states that cannot be redriven are left out.
+ * count    how many it was.
+ * threads  any.
+ * errors   those of stepbus_step_list and stepbus_step_redrive.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_step_redrive_all(stepbus *engine, const char *filter, size_t len,
+						    uint64_t *count, stepbus_error *err);
+
+/**
+ * Describes a step as JSON: all that was said when it was enqueued (its input as base64, or as text
+ * where it is UTF-8), state, times, attempts, worker, result and last error.
+ *
+ * step_id  16 bytes.
+ * out      the caller frees it with stepbus_text_free.
+ * threads  any.
+ * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND, STEPBUS_ENOMEM, STEPBUS_EFORKED, those of the store.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_step_info(stepbus *engine, const uint8_t *step_id,
+					     stepbus_text **out, stepbus_error *err);
+
+/**
+ * Lists the attempts of a step as a JSON array: number, token, worker, times, outcome, error type,
+ * message, code, backtrace, metadata, and whether and when another attempt followed.
+ *
+ * step_id  16 bytes.
+ * out      the caller frees it with stepbus_text_free.
+ * threads  any.
+ * errors   those of stepbus_step_info.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_step_attempts(stepbus *engine, const uint8_t *step_id,
+						 stepbus_text **out, stepbus_error *err);
+
+/**
+ * Lists steps as JSON: {"steps":[…], "cursor":"…"}; the cursor is null on the last page, else it goes
+ * into the filter of the next call.
+ *
+ * filter   JSON, may be empty: state (or an array of them), queue, handler, handler_namespace, tag,
+ *          correlation_id, created_from, created_to, order ("newest" or "oldest"), limit (100; at most
+ *          1,000), cursor.
+ * out      the caller frees it with stepbus_text_free.
+ * threads  any.
+ * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM, STEPBUS_EFORKED, those of the store.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_step_list(stepbus *engine, const char *filter, size_t len,
+					     stepbus_text **out, stepbus_error *err);
+
+/**
+ * Counts the steps that match a filter of stepbus_step_list.
+ *
+ * threads  any.
+ * errors   those of stepbus_step_list.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_step_count(stepbus *engine, const char *filter, size_t len,
+					      uint64_t *count, stepbus_error *err);
+
+/*
+ * Queues and cron
+ * ---------------
+ */
+
+/**
+ * Sets what is said of a queue, which is made where there is none, and leaves the rest as it is.
+ *
+ * settings JSON: concurrency_max, key_concurrency_max, rate_count, rate_period_ms, paused.
+ * threads  any.
+ * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM, STEPBUS_ESHUTDOWN, STEPBUS_EFORKED, those of the store.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_queue_set(stepbus *engine, const char *name, size_t name_len,
+					     const char *settings, size_t settings_len,
+					     stepbus_error *err);
+
+/**
+ * Lets no step of a queue be claimed any more, by any worker of any process. Running ones go on.
+ *
+ * threads  any.
+ * errors   those of stepbus_queue_set.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_queue_pause(stepbus *engine, const char *name, size_t len,
+					       stepbus_error *err);
+
+/**
+ * Ends a pause.
+ *
+ * threads  any.
+ * errors   those of stepbus_queue_set.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_queue_resume(stepbus *engine, const char *name, size_t len,
+						stepbus_error *err);
+
+/**
+ * Lists the queues as a JSON array: name, settings, paused_at, and the number of steps by state.
+ *
+ * out      the caller frees it with stepbus_text_free.
+ * threads  any.
+ * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM, STEPBUS_EFORKED, those of the store.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_queue_list(stepbus *engine, stepbus_text **out,
+					      stepbus_error *err);
+
+/**
+ * Sets a cron entry, by its name: it enqueues a step at the times of an expression, once for each
+ * time however many processes share the store.
+ *
+ * entry    JSON, see docs/CRON.md: {"name":"nightly","expression":"0 3 * * *","zone":"Europe/Berlin",
+ *          "step":{"handler":"report"}}.
+ * threads  any.
+ * errors   STEPBUS_EINVAL, STEPBUS_ENOTFOUND (no such time zone), STEPBUS_ENOMEM, STEPBUS_ESHUTDOWN,
+ *          STEPBUS_EFORKED, those of the store.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_cron_set(stepbus *engine, const char *entry, size_t len,
+					    stepbus_error *err);
+
+/**
+ * Removes a cron entry.
+ *
+ * threads  any.
+ * errors   STEPBUS_ENOTFOUND and those of stepbus_cron_set.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_cron_remove(stepbus *engine, const char *name, size_t len,
+					       stepbus_error *err);
+
+/**
+ * Lists the cron entries as a JSON array.
+ *
+ * out      the caller frees it with stepbus_text_free.
+ * threads  any.
+ * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM, STEPBUS_EFORKED, those of the store.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_cron_list(stepbus *engine, stepbus_text **out,
+					     stepbus_error *err);
+
+/*
+ * Workers
+ * -------
+ */
+
+/**
+ * Starts a worker: it claims steps in blocks and runs their handlers on threads of its own, through
+ * step.execution.received on the engine's bridge.
+ *
+ * config   JSON, see docs/CONFIGURATION.md: id, strategy, queues, capabilities, block_size, pool_size,
+ *          age_share_percent. May be empty.
+ * out      the caller ends it with stepbus_worker_free; stepbus_close does so too.
+ * threads  any.
+ * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM, STEPBUS_ESYSTEM, STEPBUS_ESHUTDOWN, STEPBUS_EFORKED, those
+ *          of the store.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_worker_start(stepbus *engine, const char *config, size_t len,
+						stepbus_worker **out, stepbus_error *err);
+
+/**
+ * Stops a worker: it claims no more, gives back what it has not started, waits for the handlers that
+ * run, and writes their results. A handler that does not return in time keeps its lease until it does
+ * or the lease runs out; no step is lost.
+ *
+ * timeout_ms  -1: until the handlers return.
+ * unfinished  may be NULL; else a JSON array of {step_id, token, handler, running_ms} of the steps
+ *             whose handlers still run. The caller frees it with stepbus_text_free.
+ * threads     any, but not from a handler, subscriber or callback of its engine.
+ * errors      STEPBUS_EINVAL, STEPBUS_ETIMEDOUT (handlers still run), STEPBUS_EREENTRANT,
+ *             STEPBUS_EFORKED.
+ * since       0.1
+ */
+STEPBUS_API stepbus_status stepbus_worker_stop(stepbus_worker *worker, int64_t timeout_ms,
+					       stepbus_text **unfinished, stepbus_error *err);
+
+/**
+ * Stops a worker, waits for its handlers, and frees it. NULL is accepted.
+ *
+ * threads  as for stepbus_worker_stop, and before stepbus_close.
+ * errors   none.
+ * since    0.1
+ */
+STEPBUS_API void stepbus_worker_free(stepbus_worker *worker);
+
+/**
+ * Lists the workers of all processes as a JSON array: id, strategy, queues, capabilities, heartbeat_at,
+ * seconds_since_heartbeat, is_active, active_steps, total_processed, completed, failed, success_rate.
+ *
+ * out      the caller frees it with stepbus_text_free.
+ * threads  any.
+ * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM, STEPBUS_EFORKED, those of the store.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_worker_list(stepbus *engine, stepbus_text **out,
+					       stepbus_error *err);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,7 @@
 #ifndef SB_BASE_CLOCK_H
 #define SB_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,12 @@ int64_t sb_clock_elapsed_ns(const stepbus_host *host);
  * are clamped.
  */
 void sb_clock_format(int64_t time_us, char text[SB_CLOCK_TEXT_LEN]);
+/*
+ * Reads a time as RFC 3339 writes it: "2026-11-21T11:30:45.5+01:00", "2026-11-21T10:30:45Z". What
+ * is finer than a microsecond is cut off; a leap second counts as the second after it. false: it is
+ * none, or lies outside the years 1 to 9999. Pure.
+ */
+bool sb_clock_parse(const char *text, size_t len, int64_t *time_us);
 
 /* What stands in for a host's clocks. */
 int64_t sb_clock_system_now_us(void *user_data);

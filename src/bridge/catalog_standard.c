@@ -262,6 +262,11 @@ static const char metrics_schema[] = SCHEMA(JSON("source","metrics","collected_a
 static const char metrics_error_schema[] = SCHEMA(JSON("source","error_type","message"),
 	TEXT(source) "," TEXT(error_type) "," TEXT(message));
 
+static const char store_schema[] = SCHEMA(JSON("store","message"),
+	TEXT(store) "," TEXT(message));
+static const char store_example[] =
+	JSON({"store":"sqlite","message":"a reader keeps the write-ahead log from being reused"});
+
 static const char bridge_error_schema[] = SCHEMA(JSON("event","status","message"),
 	TEXT(event) "," COUNT(subscription_id) "," TEXT(status) "," TEXT(message));
 
@@ -368,6 +373,18 @@ const sb_standard_event sb_catalog_standard[] = {
 	  step_delay_schema,
 	  OBJECT(STEP JSON(,"retry_count":1,"delay_ms":2000,"run_at":"2026-11-21T10:30:47.123456Z",)
 		 JSON("reason":"gateway_timeout")), "store,host", BYTES },
+	{ "step.snoozed", "step",
+	  "A handler put its step off; no attempt is charged for that.",
+	  step_delay_schema,
+	  OBJECT(STEP JSON(,"retry_count":0,"delay_ms":60000,)
+		 JSON("run_at":"2026-11-21T10:31:45.123456Z")), "store", BYTES },
+	{ "step.quarantined", "step",
+	  "A step ended its process too often and is not run again by itself.",
+	  step_decision_schema, OBJECT(STEP JSON(,"reason":"worker_lost")), "store", BYTES },
+	{ "step.redriven", "step",
+	  "A step that had failed, was cancelled or quarantined is to run again.",
+	  step_decision_schema, OBJECT(STEP JSON(,"reason":"redriven","requested_by":"operator")),
+	  "host", BYTES },
 	{ "step.cancelled", "step",
 	  "A step is called off; one that runs is told so.",
 	  step_decision_schema,
@@ -547,6 +564,11 @@ const sb_standard_event sb_catalog_standard[] = {
 	  worker_error_schema,
 	  JSON({"worker_id":"billing-1","error_type":"thread","message":"no more threads"}),
 	  "worker", BYTES },
+	{ "worker.lost", "worker",
+	  "A worker's lease ran out; what it had claimed goes on elsewhere.",
+	  worker_error_schema,
+	  JSON({"worker_id":"billing-1","error_type":"lease_lost","message":"the lease ran out"}),
+	  "worker", BYTES },
 	{ "poller.started", "poller",
 	  "A worker starts to look for steps at an interval.",
 	  poller_schema, poller_example, "worker", BYTES },
@@ -576,6 +598,12 @@ const sb_standard_event sb_catalog_standard[] = {
 	  metrics_error_schema,
 	  JSON({"source":"store","error_type":"timeout","message":"no answer within 1 s"}),
 	  "worker,host", BYTES },
+	{ "store.alarm", "observability",
+	  "The store needs more room than it should, since somebody holds it up.",
+	  store_schema, store_example, "store", BYTES },
+	{ "store.error", "observability",
+	  "The store could not do what the engine wanted of it.",
+	  store_schema, store_example, "store", BYTES },
 	{ "bridge.error", "observability",
 	  "An event does not reach a subscriber, or the subscriber refuses it.",
 	  bridge_error_schema,

@@ -21,6 +21,8 @@ struct sb_loop {
 	void *user_data;
 	struct event_base *base;
 	struct event *wake_event;
+	struct event *timer_event;
+	struct event *watch_event; /* NULL: nothing is watched */
 	pthread_t thread;
 	int wake_fd;
 	_Atomic(uint32_t) is_woken;
@@ -30,6 +32,21 @@ struct sb_loop {
 	stepbus_status start_status;
 	bool is_started;
 };
+
+static void run_now(sb_loop *loop)
+{
+	if (!atomic_load(&loop->is_ending))
+		loop->run(loop->user_data);
+	if (atomic_load(&loop->is_ending))
+		event_base_loopbreak(loop->base);
+}
+
+static void on_time(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	run_now(context);
+}
 
 static void on_wake(evutil_socket_t fd, short what, void *context)
 {
@@ -44,10 +61,7 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
 		;
 	/* Cleared before running, so that a wake from now on leads to another run. */
 	atomic_store(&loop->is_woken, 0);
-	if (!atomic_load(&loop->is_ending))
-		loop->run(loop->user_data);
-	if (atomic_load(&loop->is_ending))
-		event_base_loopbreak(loop->base);
+	run_now(loop);
 }
 
 static void report_start(sb_loop *loop, stepbus_status status)
@@ -63,6 +77,10 @@ static void dispose(sb_loop *loop)
 {
 	stepbus_host host = loop->host;
 
+	if (loop->watch_event != NULL)
+		event_free(loop->watch_event);
+	if (loop->timer_event != NULL)
+		event_free(loop->timer_event);
 	if (loop->wake_event != NULL)
 		event_free(loop->wake_event);
 	if (loop->base != NULL)
@@ -147,7 +165,9 @@ static stepbus_status set_up(sb_loop *loop, stepbus_error *err)
 			       "cannot make an event loop: out of memory or descriptors");
 	loop->wake_event =
 		event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
-	if (loop->wake_event == NULL || event_add(loop->wake_event, NULL) != 0)
+	loop->timer_event = event_new(loop->base, -1, 0, on_time, loop);
+	if (loop->wake_event == NULL || loop->timer_event == NULL ||
+	    event_add(loop->wake_event, NULL) != 0)
 		return sb_fail_memory(err, "watch the loop's descriptor");
 	return start_thread(loop, err);
 }
@@ -183,6 +203,23 @@ void sb_loop_wake(sb_loop *loop)
 	/* EAGAIN would mean that 2^64 - 1 wakes are pending: then it is awake. */
 	while (write(loop->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
 		;
+}
+
+void sb_loop_run_after(sb_loop *loop, int64_t delay_us)
+{
+	const struct timeval delay = { .tv_sec = (time_t)(delay_us / 1000000),
+				       .tv_usec = (suseconds_t)(delay_us % 1000000) };
+
+	/* It fails for want of memory alone: then a wake, or the next time, comes instead. */
+	(void)event_add(loop->timer_event, &delay);
+}
+
+stepbus_status sb_loop_watch(sb_loop *loop, int fd, stepbus_error *err)
+{
+	loop->watch_event = event_new(loop->base, fd, EV_READ | EV_PERSIST, on_time, loop);
+	if (loop->watch_event == NULL || event_add(loop->watch_event, NULL) != 0)
+		return sb_fail_memory(err, "watch a descriptor");
+	return STEPBUS_OK;
 }
 
 bool sb_loop_is_here(const sb_loop *loop)

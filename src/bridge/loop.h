@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread that sleeps until it is woken and then runs one function; the only file of the bridge
- * that sees libevent. The event base belongs to that thread alone (waking goes through an eventfd),
+ * A thread that sleeps until it is woken, a time has come, or a descriptor has news, and then runs
+ * one function; the only file that sees libevent. The event base belongs to that thread alone (waking goes through an eventfd),
  * so libevent needs no locks and no process-wide setting. The thread blocks all signals.
  */
 #ifndef SB_BRIDGE_LOOP_H
@@ -13,11 +13,18 @@
 
 typedef struct sb_loop sb_loop;
 
-/* Starts the thread; returns when it runs. run(user_data) is called on it after each wake. */
+/* Starts the thread; returns when it runs. run(user_data) is called on it, not before a wake. */
 stepbus_status sb_loop_new(const stepbus_host *host, void (*run)(void *user_data), void *user_data,
 			   sb_loop **out, stepbus_error *err);
 /* Wakes the thread; many wakes before it gets to run are one. Any thread. */
 void sb_loop_wake(sb_loop *loop);
+/* From inside run: run again after this time at the latest; replaces the time said before. */
+void sb_loop_run_after(sb_loop *loop, int64_t delay_us);
+/*
+ * From inside run, once: run when fd can be read, too. Whoever runs empties it. The descriptor
+ * belongs to the caller and must stay open until the loop is freed.
+ */
+stepbus_status sb_loop_watch(sb_loop *loop, int fd, stepbus_error *err);
 bool sb_loop_is_here(const sb_loop *loop);
 /* Ends the thread and frees the loop. Not from its own thread. */
 void sb_loop_free(sb_loop *loop);

@@ -25,6 +25,18 @@ stepbus_status sb_publish_walk(stepbus_bridge *bridge, sb_guard_frame *frame, ui
 /* Leaves a frame after a subscriber refused, or after its list was retired. */
 stepbus_status sb_publish_leave(sb_guard_frame *frame, int32_t refusal, stepbus_error *err);
 
+/*
+ * Whether anyone subscribes to an event at this moment: for publishers to whom the payload is work.
+ * A list is only compared, never read, so that no guard is needed.
+ */
+static inline bool sb_bridge_is_heard(const stepbus_bridge *bridge, uint32_t event_id)
+{
+	const sb_event_table *table = atomic_load_explicit(&bridge->table, memory_order_acquire);
+
+	return table != NULL && event_id < table->capacity &&
+	       atomic_load_explicit(&table->slots[event_id], memory_order_relaxed) != bridge->empty;
+}
+
 static inline __attribute__((always_inline)) stepbus_status
 sb_publish(stepbus_bridge *bridge, uint32_t event_id, const void *payload, size_t len,
 	   stepbus_error *err)

@@ -11,7 +11,7 @@ typedef struct sink {
 } sink;
 
 /* What every completion must be, from whatever language it comes. */
-static stepbus_status check(const stepbus_completion *completion, stepbus_error *err)
+stepbus_status sb_completion_check(const stepbus_completion *completion, stepbus_error *err)
 {
 	const stepbus_completion *checked = NULL;
 	stepbus_status status =
@@ -20,7 +20,8 @@ static stepbus_status check(const stepbus_completion *completion, stepbus_error 
 	if (status != STEPBUS_OK)
 		return status;
 	if (checked->outcome != STEPBUS_OUTCOME_SUCCESS &&
-	    checked->outcome != STEPBUS_OUTCOME_FAILURE)
+	    checked->outcome != STEPBUS_OUTCOME_FAILURE &&
+	    checked->outcome != STEPBUS_OUTCOME_SNOOZE)
 		return sb_fail(err, STEPBUS_EINVAL, "the outcome is %d: use STEPBUS_OUTCOME_…",
 			       checked->outcome);
 	if (checked->outcome == STEPBUS_OUTCOME_FAILURE && checked->error_type_len == 0)
@@ -28,11 +29,13 @@ static stepbus_status check(const stepbus_completion *completion, stepbus_error 
 	return STEPBUS_OK;
 }
 
-static stepbus_status submit(void *context, const stepbus_completion *completion,
-			     stepbus_error *err)
+static stepbus_status submit(void *context, const stepbus_step_event *step,
+			     const stepbus_completion *completion, stepbus_error *err)
 {
 	const sink *s = context;
-	stepbus_status status = check(completion, err);
+	stepbus_status status = sb_completion_check(completion, err);
+
+	(void)step;
 
 	return status == STEPBUS_OK ? s->complete(s->user_data, completion, err) : status;
 }
@@ -56,7 +59,7 @@ stepbus_status sb_completion_door_new(const stepbus_host *host,
 	if (s == NULL)
 		return sb_fail_memory(err, "make an execution subscriber");
 	*s = (sink){ *host, options->complete, options->user_data, options->destroy };
-	*out = (sb_completion_door){ submit, s, close_door };
+	*out = (sb_completion_door){ .submit = submit, .context = s, .destroy = close_door };
 	return STEPBUS_OK;
 }
 

@@ -9,6 +9,9 @@
 #include "handlers/execution.h"
 
 /* A door that ends in the host's complete. Out of memory: destroy is not called. */
+/* What every completion must be, from whatever language it comes. */
+stepbus_status sb_completion_check(const stepbus_completion *completion, stepbus_error *err);
+
 stepbus_status sb_completion_door_new(const stepbus_host *host,
 				      const stepbus_execution_options *options,
 				      sb_completion_door *out, stepbus_error *err);

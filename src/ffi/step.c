@@ -110,3 +110,25 @@ stepbus_status stepbus_result_set_metadata(stepbus_result *result, const char *m
 		       sb_result_set(result, SB_RESULT_METADATA, sb_slice_of(metadata, len), err) :
 		       status;
 }
+
+stepbus_status stepbus_result_snooze(stepbus_result *result, int64_t delay_ms, stepbus_error *err)
+{
+	const int64_t delay_ms_max = 10LL * 366 * 24 * 3600 * 1000;
+	stepbus_status status = sb_argument_check(result, "result", err);
+
+	if (status != STEPBUS_OK)
+		return status;
+	if (delay_ms < 0 || delay_ms > delay_ms_max)
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "delay_ms is %lld: 0 to %lld (ten years) is allowed",
+			       (long long)delay_ms, (long long)delay_ms_max);
+	sb_result_snooze(result, delay_ms);
+	return STEPBUS_OK;
+}
+
+stepbus_status stepbus_context_check(const stepbus_context *context)
+{
+	if (context == NULL || context->interruption == NULL)
+		return STEPBUS_OK;
+	return atomic_load_explicit(context->interruption, memory_order_relaxed);
+}

@@ -104,10 +104,9 @@ static stepbus_status resolve(run *r, stepbus_error *err)
 				  use_input_version, r, err);
 }
 
-static void call_handler(run *r, void *instance)
+static void call_handler(run *r, const stepbus_context *context, void *instance)
 {
-	const stepbus_context context = { r->step };
-	int32_t answer = r->handler->facts->spec.call(instance, &context, &r->result);
+	int32_t answer = r->handler->facts->spec.call(instance, context, &r->result);
 
 	r->has_host_failed = answer != STEPBUS_OK;
 	/* A host that failed may have said more than its number; but it did not succeed. */
@@ -128,9 +127,23 @@ static void call_handler(run *r, void *instance)
 	}
 }
 
+/* Whoever takes the result in may know why the handler must not run this step. */
+static bool is_allowed(run *r, stepbus_context *context)
+{
+	const sb_completion_door *door = &r->subscriber->door;
+	stepbus_error err = STEPBUS_ERROR_INIT;
+
+	if (door->begin == NULL || door->begin(door->context, r->step, &r->handler->facts->spec,
+					       context, &err) == STEPBUS_OK)
+		return true;
+	sb_result_fail_plainly(&r->result, "not_permitted", err.message, false);
+	return false;
+}
+
 static void execute(run *r)
 {
 	stepbus_error err = STEPBUS_ERROR_INIT;
+	stepbus_context context = { .step = r->step };
 	stepbus_status status = resolve(r, &err);
 	sb_instance instance;
 
@@ -143,13 +156,15 @@ static void execute(run *r)
 				       err.message, !is_missing);
 		return;
 	}
+	if (!is_allowed(r, &context))
+		return;
 	status = sb_instances_acquire(&r->subscriber->instances, r->handler, &instance, &err);
 	if (status != STEPBUS_OK) {
 		r->has_host_failed = true;
 		sb_result_fail_plainly(&r->result, "handler_factory_error", err.message, true);
 		return;
 	}
-	call_handler(r, instance.object);
+	call_handler(r, &context, instance.object);
 	sb_instances_release(&r->subscriber->instances, r->handler, &instance);
 }
 
@@ -262,7 +277,9 @@ static stepbus_status submit(const run *r)
 	stepbus_status status;
 
 	fill_completion(r, &completion);
-	status = subscriber->door.submit(subscriber->door.context, &completion, &err);
+	status = subscriber->door.submit(subscriber->door.context, r->step, &completion, &err);
+	if (status == STEPBUS_OK && subscriber->door.publishes)
+		return STEPBUS_OK;
 	if (status == STEPBUS_OK) {
 		/*
 		 * The result is kept: that a subscriber of the news refuses it changes nothing

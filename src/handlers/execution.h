@@ -11,13 +11,25 @@
 #define SB_HANDLERS_EXECUTION_H
 
 #include "bridge/bridge.h"
+#include "handlers/context.h"
 #include "registry/registry.h"
 
-/* The door: the one function that takes results in. context belongs to whoever opened it. */
+/*
+ * The door: the one function that takes results in, with the event of the step as it was published.
+ * context belongs to whoever opened it.
+ */
 typedef struct sb_completion_door {
-	stepbus_status (*submit)(void *context, const stepbus_completion *completion,
-				 stepbus_error *err);
+	stepbus_status (*submit)(void *context, const stepbus_step_event *step,
+				 const stepbus_completion *completion, stepbus_error *err);
+	/*
+	 * May be NULL. The step's handler is found and about to be called; what is refused fails,
+	 * not to be retried.
+	 */
+	stepbus_status (*begin)(void *context, const stepbus_step_event *step,
+				const stepbus_handler_spec *spec, stepbus_context *handler_context,
+				stepbus_error *err);
 	void *context;
+	bool publishes; /* it publishes step.completion.sent itself, when the result is kept */
 	void (*destroy)(void *context); /* may be NULL */
 } sb_completion_door;
 

@@ -117,6 +117,17 @@ stepbus_status sb_result_fail(stepbus_result *result, const stepbus_failure *fai
 	return STEPBUS_OK;
 }
 
+void sb_result_snooze(stepbus_result *result, int64_t delay_ms)
+{
+	drop(result, SB_RESULT_BYTES);
+	drop(result, SB_RESULT_ERROR_TYPE);
+	drop(result, SB_RESULT_ERROR_MESSAGE);
+	drop(result, SB_RESULT_ERROR_CODE);
+	result->outcome = STEPBUS_OUTCOME_SNOOZE;
+	result->is_retryable = true;
+	result->retry_after_ms = delay_ms;
+}
+
 stepbus_status sb_result_set(stepbus_result *result, sb_result_part part, sb_slice text,
 			     stepbus_error *err)
 {

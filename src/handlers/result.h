@@ -40,6 +40,8 @@ stepbus_status sb_result_succeed(stepbus_result *result, sb_slice bytes, stepbus
 /* failure was checked. */
 stepbus_status sb_result_fail(stepbus_result *result, const stepbus_failure *failure,
 			      stepbus_error *err);
+/* Again after a while, and no attempt is charged. */
+void sb_result_snooze(stepbus_result *result, int64_t delay_ms);
 stepbus_status sb_result_set(stepbus_result *result, sb_result_part part, sb_slice text,
 			     stepbus_error *err);
 

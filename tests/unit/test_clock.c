@@ -2,6 +2,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -79,6 +80,150 @@ static void times_outside_the_years_1_to_9999_are_clamped(void **state)
 
 		sb_clock_format(rows[i].time_us, text);
 		assert_string_equal(text, rows[i].text);
+	}
+}
+
+static void texts_are_read_as_the_table_says(void **state)
+{
+	static const row rows[] = {
+		{ 0, "1970-01-01T00:00:00Z" },
+		{ 0, "1970-01-01t00:00:00z" },
+		{ 0, "1970-01-01 00:00:00Z" },
+		{ 0, "1970-01-01T00:00:00+00:00" },
+		{ 0, "1970-01-01T00:00:00-00:00" },
+		{ 0, "1970-01-01T00:00:00.0Z" },
+		{ 0, "1970-01-01T23:59:00+23:59" },
+		{ 0, "1969-12-31T00:01:00-23:59" },
+		{ 1, "1970-01-01T00:00:00.000001Z" },
+		{ 500000, "1970-01-01T00:00:00.5Z" },
+		{ 120000, "1970-01-01T00:00:00.12Z" },
+		{ 123456, "1970-01-01T00:00:00.1234569Z" },
+		{ 999999, "1970-01-01T00:00:00.99999999999999999999999999Z" },
+		{ -1, "1969-12-31T23:59:59.999999Z" },
+		{ INT64_C(1795257045123456), "2026-11-21T10:30:45.123456Z" },
+		{ INT64_C(1795257045500000), "2026-11-21T11:30:45.5+01:00" },
+		{ INT64_C(1795257045000000), "2026-11-21T05:00:45-05:30" },
+		{ INT64_C(951782400000000), "2000-02-29T00:00:00Z" },
+		{ INT64_C(1709164800000000), "2024-02-29T00:00:00Z" },
+		{ INT64_C(-62135596800000000), "0001-01-01T00:00:00Z" },
+		{ INT64_C(-62135596800000000), "0000-12-31T23:00:00-01:00" },
+		{ INT64_C(253402300799999999), "9999-12-31T23:59:59.999999Z" },
+		/* A leap second is the second after it. */
+		{ INT64_C(1483228800000000), "2016-12-31T23:59:60Z" },
+		{ INT64_C(1483228800000000), "2016-12-31T23:59:60.75Z" },
+		{ INT64_C(1483228800000000), "2017-01-01T00:59:60+01:00" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		int64_t time_us = 4711;
+
+		if (!sb_clock_parse(rows[i].text, strlen(rows[i].text), &time_us) ||
+		    time_us != rows[i].time_us)
+			fail_msg("%s is read as %lld", rows[i].text, (long long)time_us);
+	}
+}
+
+static void texts_that_are_no_times_are_refused(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"now",
+		"1970",
+		"1970-01-01",
+		"1970-01-01T00:00:00",
+		"1970-01-01T00:00Z",
+		"1970-01-01T00:00:00 Z",
+		"1970-01-01T00:00:00ZZ",
+		" 1970-01-01T00:00:00Z",
+		"1970-01-01T00:00:00Z ",
+		"1970-01-01_00:00:00Z",
+		"1970-1-01T00:00:00Z",
+		"1970-01-1T00:00:00Z",
+		"1970-01-01T0:00:00Z",
+		"70-01-01T00:00:00Z",
+		"19700101T000000Z",
+		"+1970-01-01T00:00:00Z",
+		"-1970-01-01T00:00:00Z",
+		"197x-01-01T00:00:00Z",
+		"1970/01/01T00:00:00Z",
+		"1970-00-01T00:00:00Z",
+		"1970-13-01T00:00:00Z",
+		"1970-01-00T00:00:00Z",
+		"1970-01-32T00:00:00Z",
+		"1970-04-31T00:00:00Z",
+		"2023-02-29T00:00:00Z",
+		"1900-02-29T00:00:00Z",
+		"2024-02-30T00:00:00Z",
+		"1970-01-01T24:00:00Z",
+		"1970-01-01T00:60:00Z",
+		"1970-01-01T00:00:61Z",
+		"1970-01-01T00:00:60Z",
+		"1970-01-01T23:59:60+01:00",
+		"1970-01-01T00:00:00.Z",
+		"1970-01-01T00:00:00,5Z",
+		"1970-01-01T00:00:00.5",
+		"1970-01-01T00:00:00.-5Z",
+		"1970-01-01T00:00:00+0100",
+		"1970-01-01T00:00:00+01",
+		"1970-01-01T00:00:00+01:0",
+		"1970-01-01T00:00:00+24:00",
+		"1970-01-01T00:00:00+00:60",
+		"1970-01-01T00:00:00*01:00",
+		"1970-01-01T00:00:00+01:00Z",
+		"0000-01-01T00:00:00Z",
+		"0000-12-31T23:59:59Z",
+		"0001-01-01T00:00:00+00:01",
+		"9999-12-31T23:59:59-00:01",
+		"9999-12-31T23:59:60Z",
+		"10000-01-01T00:00:00Z",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		int64_t time_us = 4711;
+
+		if (sb_clock_parse(texts[i], strlen(texts[i]), &time_us))
+			fail_msg("%s is read as %lld", texts[i], (long long)time_us);
+		assert_int_equal(time_us, 4711);
+	}
+	assert_false(sb_clock_parse(NULL, 0, &(int64_t){ 0 }));
+	assert_false(sb_clock_parse("1970-01-01\00000:00:00Z", 20, &(int64_t){ 0 }));
+}
+
+static void a_text_cut_anywhere_is_refused(void **state)
+{
+	static const char text[] = "2026-11-21T11:30:45.5+01:00";
+
+	(void)state;
+	for (size_t len = 0; len < sizeof text - 1; len++) {
+		char *cut = malloc(len > 0 ? len : 1);
+		int64_t time_us;
+
+		assert_non_null(cut);
+		memcpy(cut, text, len);
+		assert_false(sb_clock_parse(cut, len, &time_us));
+		free(cut);
+	}
+}
+
+static void what_is_written_is_read_again(void **state)
+{
+	const uint64_t range_us = (uint64_t)(last_us - first_us) + 1;
+	uint64_t random = 88172645463325252;
+
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		char text[SB_CLOCK_TEXT_LEN];
+		int64_t time_us, again_us = 0;
+
+		random ^= random << 13;
+		random ^= random >> 7;
+		random ^= random << 17;
+		time_us = first_us + (int64_t)(random % range_us);
+		sb_clock_format(time_us, text);
+		assert_true(sb_clock_parse(text, SB_CLOCK_TEXT_LEN - 1, &again_us));
+		assert_int_equal(again_us, time_us);
 	}
 }
 
@@ -162,6 +307,10 @@ int main(void)
 		cmocka_unit_test(times_are_written_as_the_table_says),
 		cmocka_unit_test(a_text_has_27_characters_and_a_nul),
 		cmocka_unit_test(times_outside_the_years_1_to_9999_are_clamped),
+		cmocka_unit_test(texts_are_read_as_the_table_says),
+		cmocka_unit_test(texts_that_are_no_times_are_refused),
+		cmocka_unit_test(a_text_cut_anywhere_is_refused),
+		cmocka_unit_test(what_is_written_is_read_again),
 		cmocka_unit_test(times_are_written_as_the_c_library_does),
 		cmocka_unit_test(every_day_of_800_years_is_right),
 		cmocka_unit_test(clocks_are_those_of_the_host),

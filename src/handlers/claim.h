@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Claiming: which ready steps become a worker's, inside the transaction of a group. Lanes (queue and
+ * priority) come from the store, their order from claim_order.h; limits, pauses, and who serves what
+ * are respected here. A step that cannot run here and now but stands first is parked, so that what
+ * is behind it need not wait, and nothing is looked at twice.
+ */
+#ifndef SB_HANDLERS_CLAIM_H
+#define SB_HANDLERS_CLAIM_H
+
+#include "handlers/worker.h"
+
+/* Who can run a handler's steps. */
+typedef enum sb_serving {
+	SB_SERVING_UNKNOWN,
+	SB_SERVING_HERE,      /* this process' registry has it */
+	SB_SERVING_ELSEWHERE, /* a live worker of another process has */
+	SB_SERVING_NOWHERE,   /* its steps fail at once, here */
+} sb_serving;
+
+/* Inside. Claims for every worker of the engine that wants steps. */
+stepbus_status sb_claim_all(stepbus *engine, stepbus_error *err);
+/* Inside. Reads which handlers live workers of other processes serve. */
+stepbus_status sb_claim_read_served(stepbus *engine, stepbus_error *err);
+/* Frees what was read. */
+void sb_claim_clear_served(stepbus *engine);
+/* What was judged about handlers may be wrong from now on. By the leader. */
+void sb_claim_forget_served(stepbus *engine);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A step that this process has claimed, from the claim until its completion is durable: what its
+ * handler gets to see, how far it is, and the completion that it will be settled with. In one block,
+ * so that a step costs one allocation.
+ */
+#ifndef SB_HANDLERS_CLAIMED_H
+#define SB_HANDLERS_CLAIMED_H
+
+#include <stdatomic.h>
+
+#include "base/map.h"
+#include "handlers/settle.h"
+#include "store/store.h"
+
+typedef enum sb_claimed_phase {
+	SB_CLAIMED_QUEUED,   /* waits for a thread of the pool */
+	SB_CLAIMED_RUNNING,  /* its handler runs */
+	SB_CLAIMED_SETTLING, /* its result is on its way into the store */
+} sb_claimed_phase;
+
+typedef struct sb_claimed {
+	sb_map_node node;        /* in the table of claimed steps, by status.id */
+	struct sb_claimed *next; /* in the worker's line */
+	stepbus_worker *worker;
+	sb_step_status status; /* as it was claimed */
+	sb_retry_policy retry; /* what the step says itself */
+	int64_t attempt_timeout_us;
+	stepbus_step_event event;
+	sb_slice queue;                /* its name */
+	_Atomic(int64_t) started_ns;   /* elapsed; 0: not started */
+	_Atomic(int64_t) deadline_ns;  /* elapsed; 0: none */
+	_Atomic(uint32_t) phase;       /* an sb_claimed_phase */
+	_Atomic(uint32_t) ref_count;   /* the line's or the settlement's, and the thread's */
+	_Atomic(int32_t) interruption; /* why the handler should stop; STEPBUS_OK: it should not */
+	uint32_t start_slot;           /* see start_log.h */
+	bool *is_settled;              /* told to the thread that runs it */
+	sb_settlement settlement;
+	char texts[];
+} sb_claimed;
+
+/* A copy of what the store says, with one reference. NULL: out of memory. names live in the names cache. */
+sb_claimed *sb_claimed_new(const stepbus_host *host, const sb_step_row *row,
+			   const sb_step_status *status, const sb_handler_row *handler,
+			   sb_slice queue, const uint8_t tag[SB_STORE_TAG_LEN]);
+void sb_claimed_ref(sb_claimed *claimed);
+/* The last one frees it. */
+void sb_claimed_unref(const stepbus_host *host, sb_claimed *claimed);
+
+/* The claimed steps of an engine, by id. Any thread. */
+typedef struct sb_claimed_table {
+	const stepbus_host *host;
+	pthread_mutex_t lock;
+	sb_map by_id;
+} sb_claimed_table;
+
+stepbus_status sb_claimed_table_init(sb_claimed_table *table, const stepbus_host *host,
+				     stepbus_error *err);
+void sb_claimed_table_free(sb_claimed_table *table);
+/* False: out of memory. */
+bool sb_claimed_table_add(sb_claimed_table *table, sb_claimed *claimed);
+void sb_claimed_table_remove(sb_claimed_table *table, sb_claimed *claimed);
+/*
+ * Asks the handler of an attempt to stop, where it is here and was not asked before; token 0 means
+ * whichever attempt it is.
+ */
+void sb_claimed_table_interrupt(sb_claimed_table *table, int64_t id, int64_t token,
+				stepbus_status why);
+/* Calls visit for each, under the lock: it must not call out. False ends the walk. */
+void sb_claimed_table_each(sb_claimed_table *table, bool (*visit)(void *context, sb_claimed *c),
+			   void *context);
+
+/* Asks one handler to stop; the first reason stays. */
+void sb_claimed_interrupt(sb_claimed *claimed, stepbus_status why);
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+#include "handlers/clockwork.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "bridge/loop.h"
+#include "handlers/submit.h"
+#include "handlers/sweep.h"
+#include "handlers/worker.h"
+
+enum { PATH_LEN_MAX = 4096, EVENTS_LEN = 4096 };
+
+enum { US_PER_MS = 1000 };
+
+static const int64_t retain_every_us = 1000000;
+static const int64_t idle_max_us = 1000000;
+
+/* Times are of the elapsed clock, in microseconds, but where a step's own time is meant. */
+struct sb_clockwork {
+	stepbus *engine;
+	sb_loop *loop;
+	sb_sweep sweep;
+	int wake_file;  /* written by whoever has news for the other processes; -1: none */
+	int wake_watch; /* inotify on it; -1: none */
+	bool is_watched;
+	_Atomic(int64_t) expected_us; /* when an attempt's time is over; INT64_MAX: never */
+	int64_t heartbeat_at_us;
+	int64_t reap_at_us;
+	int64_t poll_at_us;
+	int64_t retain_at_us;
+};
+
+static int64_t elapsed_us(const sb_clockwork *clockwork)
+{
+	return sb_clock_elapsed_ns(&clockwork->engine->host) / 1000;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void empty_watch(const sb_clockwork *clockwork, bool *has_news)
+{
+	char events[EVENTS_LEN] __attribute__((aligned(8)));
+
+	if (clockwork->wake_watch < 0)
+		return;
+	while (read(clockwork->wake_watch, events, sizeof events) > 0)
+		*has_news = true;
+}
+
+/* Attempts whose time is over: their handlers are told, and the retry path goes on without them. */
+typedef struct overtime {
+	int64_t now_ns;
+	int64_t next_ns;
+	size_t count;
+	sb_claimed *late[16];
+} overtime;
+
+static bool note_late(void *context, sb_claimed *claimed)
+{
+	overtime *over = context;
+	int64_t deadline_ns = atomic_load(&claimed->deadline_ns);
+
+	if (deadline_ns == 0 || atomic_load(&claimed->phase) != SB_CLAIMED_RUNNING)
+		return true;
+	if (deadline_ns > over->now_ns) {
+		over->next_ns = sooner(over->next_ns, deadline_ns);
+		return true;
+	}
+	sb_claimed_ref(claimed);
+	over->late[over->count++] = claimed;
+	return over->count < sizeof over->late / sizeof *over->late;
+}
+
+static void end_overtime(sb_clockwork *clockwork)
+{
+	static const sb_submit_failure timed_out = {
+		.error_type = "timed_out",
+		.message = "the attempt took longer than its timeout allows",
+		.is_retryable = true,
+		.attempt_outcome = SB_ATTEMPT_TIMED_OUT,
+	};
+	stepbus *engine = clockwork->engine;
+	overtime over = { .now_ns = sb_clock_elapsed_ns(&engine->host), .next_ns = INT64_MAX };
+
+	if (atomic_load(&clockwork->expected_us) > over.now_ns / 1000)
+		return;
+	atomic_store(&clockwork->expected_us, INT64_MAX);
+	sb_claimed_table_each(&engine->claimed, note_late, &over);
+	for (size_t i = 0; i < over.count; i++) {
+		sb_claimed_interrupt(over.late[i], STEPBUS_ETIMEDOUT);
+		(void)sb_submit_failure_of(over.late[i], &timed_out);
+		sb_claimed_unref(&engine->host, over.late[i]);
+	}
+	if (over.count == sizeof over.late / sizeof *over.late)
+		over.next_ns = over.now_ns;
+	if (over.next_ns != INT64_MAX)
+		sb_clockwork_expect(clockwork, over.next_ns);
+}
+
+/* What is due by the wall clock, in time to sleep. */
+static int64_t wall_wait_us(const sb_clockwork *clockwork, int64_t at_us)
+{
+	int64_t now_us = sb_clock_now_us(&clockwork->engine->host);
+
+	if (at_us == 0)
+		return idle_max_us;
+	return at_us > now_us ? at_us - now_us : 0;
+}
+
+static bool is_time(int64_t *at_us, int64_t now_us, int64_t every_us)
+{
+	if (now_us < *at_us)
+		return false;
+	*at_us = now_us + every_us;
+	return true;
+}
+
+static uint32_t find_work(sb_clockwork *clockwork, bool has_news)
+{
+	const sb_engine_options *options = &clockwork->engine->options;
+	int64_t now_us = elapsed_us(clockwork);
+	bool is_poll = is_time(&clockwork->poll_at_us, now_us, options->poll_ms * US_PER_MS);
+	uint32_t work = 0;
+
+	if (is_time(&clockwork->heartbeat_at_us, now_us, options->heartbeat_ms * US_PER_MS))
+		work |= SB_SWEEP_HEARTBEAT;
+	if (is_time(&clockwork->reap_at_us, now_us, options->heartbeat_ms * US_PER_MS))
+		work |= SB_SWEEP_REAP;
+	if (is_time(&clockwork->retain_at_us, now_us, retain_every_us) &&
+	    (options->keep_completed_us >= 0 || options->keep_failed_us >= 0 ||
+	     options->keep_cancelled_us >= 0))
+		work |= SB_SWEEP_RETAIN;
+	if (is_poll || has_news)
+		work |= SB_SWEEP_DUE | SB_SWEEP_OVERDUE | SB_SWEEP_VERIFY | SB_SWEEP_CRON;
+	if (atomic_load(&clockwork->engine->due_at_us) != 0 &&
+	    wall_wait_us(clockwork, atomic_load(&clockwork->engine->due_at_us)) == 0)
+		work |= SB_SWEEP_DUE;
+	if (clockwork->sweep.next_cron_us != 0 &&
+	    wall_wait_us(clockwork, clockwork->sweep.next_cron_us) == 0)
+		work |= SB_SWEEP_CRON;
+	if (is_poll || has_news)
+		sb_submit_again(clockwork->engine);
+	return work;
+}
+
+static int64_t find_wait(const sb_clockwork *clockwork)
+{
+	int64_t now_us = elapsed_us(clockwork);
+	int64_t at_us = sooner(clockwork->heartbeat_at_us, clockwork->poll_at_us);
+	int64_t wait_us;
+
+	at_us = sooner(at_us, atomic_load(&clockwork->expected_us));
+	wait_us = at_us > now_us ? at_us - now_us : 0;
+	wait_us = sooner(wait_us,
+			 wall_wait_us(clockwork, atomic_load(&clockwork->engine->due_at_us)));
+	wait_us = sooner(wait_us, wall_wait_us(clockwork, clockwork->sweep.next_cron_us));
+	/* While a sweep waits for the writer, looking again at once would lead nowhere. */
+	if (atomic_load(&clockwork->sweep.is_waiting) != 0 && wait_us < US_PER_MS)
+		wait_us = US_PER_MS;
+	return sooner(wait_us, idle_max_us);
+}
+
+static void run(void *user_data)
+{
+	sb_clockwork *clockwork = user_data;
+	stepbus *engine = clockwork->engine;
+	bool has_news = false;
+
+	if (!clockwork->is_watched && clockwork->wake_watch >= 0) {
+		clockwork->is_watched = true;
+		(void)sb_loop_watch(clockwork->loop, clockwork->wake_watch, NULL);
+	}
+	empty_watch(clockwork, &has_news);
+	if (has_news) {
+		atomic_store(&engine->may_have_ready, 1);
+		sb_writer_nudge(&engine->writer);
+	}
+	end_overtime(clockwork);
+	(void)sb_sweep_submit(&clockwork->sweep, find_work(clockwork, has_news));
+	sb_loop_run_after(clockwork->loop, find_wait(clockwork));
+}
+
+/*
+ * A file beside the database that is written to (never the database itself, which SQLite alone may
+ * open). Without it, or without inotify, polling does.
+ */
+static void open_wake_file(sb_clockwork *clockwork)
+{
+	const sb_engine_options *options = &clockwork->engine->options;
+	char path[PATH_LEN_MAX];
+	int len;
+
+	clockwork->wake_file = -1;
+	clockwork->wake_watch = -1;
+	if (options->is_in_memory)
+		return;
+	len = snprintf(path, sizeof path, "%s-wake", options->path);
+	if (len < 0 || (size_t)len >= sizeof path)
+		return;
+	clockwork->wake_file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (clockwork->wake_file < 0)
+		return;
+	clockwork->wake_watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (clockwork->wake_watch >= 0 &&
+	    inotify_add_watch(clockwork->wake_watch, path, IN_MODIFY) < 0) {
+		close(clockwork->wake_watch);
+		clockwork->wake_watch = -1;
+	}
+}
+
+static void close_wake_file(sb_clockwork *clockwork)
+{
+	if (clockwork->wake_watch >= 0)
+		close(clockwork->wake_watch);
+	if (clockwork->wake_file >= 0)
+		close(clockwork->wake_file);
+}
+
+stepbus_status sb_clockwork_start(stepbus *engine, sb_clockwork **out, stepbus_error *err)
+{
+	sb_clockwork *clockwork = sb_alloc(&engine->host, sizeof *clockwork);
+	stepbus_status status;
+	int64_t now_us;
+
+	if (clockwork == NULL)
+		return sb_fail_memory(err, "start the clockwork");
+	clockwork->engine = engine;
+	sb_sweep_init(&clockwork->sweep, engine);
+	atomic_store(&clockwork->expected_us, INT64_MAX);
+	now_us = elapsed_us(clockwork);
+	clockwork->heartbeat_at_us = now_us + engine->options.heartbeat_ms * US_PER_MS;
+	/* At once: what a process left that was killed, and what fell due meanwhile. */
+	clockwork->reap_at_us = now_us;
+	clockwork->poll_at_us = now_us;
+	clockwork->retain_at_us = now_us + retain_every_us;
+	open_wake_file(clockwork);
+	status = sb_loop_new(&engine->host, run, clockwork, &clockwork->loop, err);
+	if (status != STEPBUS_OK) {
+		close_wake_file(clockwork);
+		sb_release(&engine->host, clockwork);
+		return status;
+	}
+	*out = clockwork;
+	sb_loop_wake(clockwork->loop);
+	return STEPBUS_OK;
+}
+
+void sb_clockwork_wake(sb_clockwork *clockwork)
+{
+	sb_loop_wake(clockwork->loop);
+}
+
+void sb_clockwork_expect(sb_clockwork *clockwork, int64_t elapsed_ns)
+{
+	int64_t at_us = elapsed_ns / 1000 + 1;
+	int64_t before_us = atomic_load(&clockwork->expected_us);
+
+	while (at_us < before_us)
+		if (atomic_compare_exchange_weak(&clockwork->expected_us, &before_us, at_us)) {
+			sb_loop_wake(clockwork->loop);
+			return;
+		}
+}
+
+void sb_clockwork_tell_others(sb_clockwork *clockwork)
+{
+	/* What is written does not matter, and that it fails is what polling is for. */
+	if (clockwork != NULL && clockwork->wake_file >= 0)
+		(void)!pwrite(clockwork->wake_file, "!", 1, 0);
+}
+
+void sb_clockwork_stop(sb_clockwork *clockwork)
+{
+	if (clockwork == NULL)
+		return;
+	sb_loop_free(clockwork->loop);
+	/* The writer may still have the sweep: whoever leads next has done it. */
+	while (atomic_load(&clockwork->sweep.is_waiting) != 0) {
+		sb_writer_nudge(&clockwork->engine->writer);
+		sb_writer_lead(&clockwork->engine->writer);
+		sb_writer_yield(&clockwork->engine->writer);
+	}
+	close_wake_file(clockwork);
+	sb_release(&clockwork->engine->host, clockwork);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine: a store, the threads that work on it, and what they share. Each part has a file of
+ * its own:
+ *
+ *   writer    operations become transactions          enqueue   new steps
+ *   claim     which steps go to which worker           settle    what a completion means
+ *   worker    threads that run handlers                sweep     what time does to steps
+ *   notice    what is told after it is durable         clockwork the loop thread: when to do what
+ *
+ * The lead of the writer guards all that has no lock of its own; docs/THREADS.md has the order of
+ * the locks.
+ */
+#ifndef SB_HANDLERS_ENGINE_H
+#define SB_HANDLERS_ENGINE_H
+
+#include "base/clock.h"
+#include "handlers/claimed.h"
+#include "handlers/execution.h"
+#include "handlers/names.h"
+#include "handlers/notice.h"
+#include "handlers/settle.h"
+#include "handlers/writer.h"
+#include "registry/registry.h"
+
+enum { SB_ENGINE_FORKED = 0, SB_ENGINE_OPEN = 1, SB_ENGINE_STOPPING = 2, SB_ENGINE_STOPPED = 3 };
+
+enum { SB_PRIORITY_DEFAULT = 100, SB_PRIORITY_MAX = 10000 };
+
+/* What the configuration says, checked. */
+typedef struct sb_engine_options {
+	bool is_in_memory;
+	const char *path; /* ends in NUL */
+	sb_durability durability;
+	int64_t busy_timeout_ms;
+	bool is_network_allowed;
+	int64_t wal_alarm_bytes;
+	size_t payload_len_max;
+	bool is_strict; /* handlers that nobody ever served are refused */
+	int64_t lease_ms;
+	int64_t heartbeat_ms;
+	int64_t poll_ms;
+	size_t group_count_max;
+	size_t waiting_count_max;
+	int64_t keep_completed_us; /* retention; -1: for ever */
+	int64_t keep_failed_us;
+	int64_t keep_cancelled_us;
+	uint32_t sweep_count_max;
+	uint32_t crash_count_max;
+	sb_retry_policy retry;
+} sb_engine_options;
+
+/* The ids of events that the engine publishes, looked up once. */
+typedef enum sb_engine_event {
+	SB_EVENT_RECEIVED,
+	SB_EVENT_COMPLETION,
+	SB_EVENT_REQUESTED,
+	SB_EVENT_STARTED,
+	SB_EVENT_COMPLETED,
+	SB_EVENT_FAILED,
+	SB_EVENT_RETRY,
+	SB_EVENT_SNOOZED,
+	SB_EVENT_CANCELLED,
+	SB_EVENT_QUARANTINED,
+	SB_EVENT_REDRIVEN,
+	SB_EVENT_RETRIES_USED,
+	SB_EVENT_WORKER_STARTED,
+	SB_EVENT_WORKER_STOPPING,
+	SB_EVENT_WORKER_STOPPED,
+	SB_EVENT_WORKER_HEARTBEAT,
+	SB_EVENT_WORKER_ERROR,
+	SB_EVENT_WORKER_LOST,
+	SB_EVENT_STORE_ALARM,
+	SB_EVENT_STORE_ERROR,
+	SB_EVENT_COUNT
+} sb_engine_event;
+
+/* On a fork page: in a forked child it reads as zero. */
+typedef struct sb_engine_head {
+	_Atomic(uint32_t) mode;
+} sb_engine_head;
+
+struct stepbus {
+	sb_engine_head *head;
+	stepbus_host host;
+	sb_engine_options options;
+	sb_store *store;
+	stepbus_bridge *bridge;
+	stepbus_registry *registry;
+	bool owns_registry;
+	stepbus_execution_subscriber *subscriber;
+	uint32_t event_ids[SB_EVENT_COUNT];
+	uint8_t boot_id[SB_BOOT_ID_LEN];
+
+	sb_writer writer;
+	sb_notices notices;
+	sb_claimed_table claimed;
+	struct sb_clockwork *clockwork;
+
+	/* Guarded by the writer's lead. */
+	sb_names names;
+	stepbus_worker *workers;     /* those that claim, or still run something */
+	stepbus_worker *all_workers; /* those that are not freed */
+	int64_t last_started_at_us;
+	uint64_t random;
+	sb_operation *again; /* completions that failed for reasons that pass */
+	struct sb_group {
+		int64_t now_us;      /* of this transaction; 0: not asked for yet */
+		bool is_ready_made;  /* a step changed: it is worth a look what can be claimed */
+		bool is_ready_left;  /* a step became ready */
+		bool is_final_made;  /* a step became final */
+		bool is_served_read; /* elsewhere is of this transaction */
+		bool is_due_known;   /* due_next_us is the earliest of all scheduled steps */
+		int64_t due_next_us;
+		int64_t due_at_us; /* the earliest new time of a scheduled step; 0: none */
+	} group;
+	bool may_have_parked;
+	uint64_t serving_generation;
+	sb_map elsewhere; /* handlers that live workers of other processes serve */
+	struct sb_notice_list {
+		sb_notice *first, *last;
+		size_t count;
+	} tentative, certain; /* what to tell when this transaction, and this group, is done */
+
+	/* Any thread. */
+	_Atomic(uint32_t) may_have_ready;
+	_Atomic(int64_t) due_at_us;    /* when the next scheduled step is due; 0: unknown or none */
+	_Atomic(uint32_t) final_count; /* a futex: rises when steps become final */
+	_Atomic(uint32_t) awaiting_count;
+	_Atomic(uint32_t) is_alarmed;
+};
+
+/* STEPBUS_EFORKED, or STEPBUS_ESHUTDOWN where it is stopping and is_new_work. */
+stepbus_status sb_engine_check(const stepbus *engine, bool is_new_work, stepbus_error *err);
+
+/* options were checked; registry may be NULL. */
+stepbus_status sb_engine_open(const sb_engine_options *options, const stepbus_host *host,
+			      stepbus_registry *registry, stepbus **out, stepbus_error *err);
+/* Stops all workers and refuses new work; STEPBUS_ETIMEDOUT where handlers still run. */
+stepbus_status sb_engine_stop(stepbus *engine, int64_t timeout_ms, stepbus_error *err);
+/* Waits for handlers that run. NULL is accepted. */
+void sb_engine_close(stepbus *engine);
+/* Looks for work now, and lets other processes look. Any thread. */
+void sb_engine_wake(stepbus *engine);
+
+/* Inside a transaction: its time, asked for once. */
+int64_t sb_engine_now_us(stepbus *engine);
+/* Inside: what has to be remembered when the transaction is committed. */
+void sb_engine_note_state(stepbus *engine, const sb_step_status *status);
+/* Whether anyone subscribes to an event. Any thread. */
+bool sb_engine_is_heard(const stepbus *engine, sb_engine_event event);
+/* Inside: tells it when the transaction is committed; where it is not, it is disposed of. */
+void sb_engine_add_tentative(stepbus *engine, sb_notice *notice);
+/* By the leader, after a commit: tells it when the group is done. */
+void sb_engine_add_notice(stepbus *engine, sb_notice *notice);
+/* A random number, for jitter and draws; 0 where there is none to have. */
+uint64_t sb_engine_random(stepbus *engine);
+/* Whether the calling thread runs a handler, subscriber or callback of this engine. */
+bool sb_engine_is_inside(const stepbus *engine);
+
+/* Where a result that the execution subscriber hands in belongs. */
+stepbus_status sb_engine_take_completion(void *context, const stepbus_step_event *step,
+					 const stepbus_completion *completion, stepbus_error *err);
+
+#endif

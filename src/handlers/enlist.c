@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+#include "handlers/enlist.h"
+
+#include <stddef.h>
+#include <unistd.h>
+
+#include "base/words.h"
+#include "handlers/claim.h"
+#include "handlers/news.h"
+
+typedef struct enlistment {
+	sb_operation operation;
+	stepbus_worker *worker;
+} enlistment;
+
+static stepbus_worker *worker_of(sb_operation *operation)
+{
+	return ((enlistment *)(void *)operation)->worker;
+}
+
+/* What the registry has, as rows; the handlers must be released afterwards. */
+typedef struct served_list {
+	stepbus_handler **handlers;
+	sb_served_row *rows;
+	size_t count;
+} served_list;
+
+static stepbus_status list_served(stepbus *engine, int64_t worker_id, served_list *list,
+				  stepbus_error *err)
+{
+	stepbus_status status =
+		sb_registry_hold_all(engine->registry, &list->handlers, &list->count, err);
+
+	if (status != STEPBUS_OK)
+		return status;
+	list->rows = sb_alloc_array(&engine->host, list->count + 1, sizeof *list->rows);
+	if (list->rows == NULL) {
+		sb_registry_release_all(engine->registry, list->handlers, list->count);
+		return sb_fail_memory(err, "tell which handlers a worker serves");
+	}
+	for (size_t i = 0; i < list->count; i++) {
+		const stepbus_handler_spec *spec = &list->handlers[i]->facts->spec;
+
+		list->rows[i] = (sb_served_row){
+			.worker_id = worker_id,
+			.handler_namespace =
+				sb_slice_of(spec->handler_namespace, spec->handler_namespace_len),
+			.name = sb_slice_of(spec->name, spec->name_len),
+			.version = sb_slice_of(spec->version, spec->version_len),
+		};
+	}
+	return STEPBUS_OK;
+}
+
+static void release_served(stepbus *engine, served_list *list)
+{
+	sb_registry_release_all(engine->registry, list->handlers, list->count);
+	sb_release(&engine->host, list->rows);
+}
+
+static stepbus_status write_served(stepbus_worker *worker, sb_store *store, stepbus_error *err)
+{
+	stepbus *engine = worker->engine;
+	served_list list = { 0 };
+	stepbus_status status = list_served(engine, worker->row.id, &list, err);
+
+	if (status != STEPBUS_OK)
+		return status;
+	status = store->type->served_put(store, worker->row.id, list.rows, list.count, err);
+	for (size_t i = 0; status == STEPBUS_OK && i < list.count; i++) {
+		const sb_handler_row row = { .handler_namespace = list.rows[i].handler_namespace,
+					     .name = list.rows[i].name,
+					     .version = list.rows[i].version,
+					     .recorded_at_us = sb_engine_now_us(engine) };
+
+		status = store->type->handler_record(store, &row, err);
+	}
+	release_served(engine, &list);
+	return status;
+}
+
+/* Turns the names of queues into numbers, which are made where there are none. */
+static stepbus_status find_queues(stepbus_worker *worker, sb_store *store, stepbus_error *err)
+{
+	sb_slice words = worker->options.queues;
+	stepbus_status status = STEPBUS_OK;
+	sb_slice word;
+
+	worker->queue_count = 0;
+	while (status == STEPBUS_OK && words.len > 0 && sb_words_next(&words, &word)) {
+		if (worker->queue_count == SB_WORKER_QUEUE_MAX)
+			return sb_fail(err, STEPBUS_ELIMIT, "a worker has at most %d queues",
+				       SB_WORKER_QUEUE_MAX);
+		status = sb_names_queue(&worker->engine->names, store, word,
+					&worker->queue_ids[worker->queue_count], err);
+		worker->queue_count += status == STEPBUS_OK;
+	}
+	return status;
+}
+
+static int64_t lease_end_ns(const stepbus *engine)
+{
+	return sb_clock_elapsed_ns(&engine->host) + engine->options.lease_ms * 1000000;
+}
+
+static stepbus_status insert_row(stepbus_worker *worker, sb_store *store, stepbus_error *err)
+{
+	stepbus *engine = worker->engine;
+	const char *strategy = sb_claim_strategy_name((int)worker->options.strategy);
+	stepbus_status status;
+
+	/* One time for all the rows of this worker, and for no other worker of this process. */
+	if (worker->started_at_us == 0) {
+		worker->started_at_us = sb_engine_now_us(engine);
+		if (worker->started_at_us <= engine->last_started_at_us)
+			worker->started_at_us = engine->last_started_at_us + 1;
+		engine->last_started_at_us = worker->started_at_us;
+	}
+	worker->row = (sb_worker_row){
+		.name = worker->options.name,
+		.strategy = sb_slice_z(strategy),
+		.queues = worker->options.queues,
+		.capabilities = worker->options.capabilities,
+		.pid = getpid(),
+		.started_at_us = worker->started_at_us,
+		.heartbeat_at_us = sb_engine_now_us(engine),
+		.lease_until_ns = lease_end_ns(engine),
+		.block_size = worker->options.block_size,
+		.pool_size = worker->options.pool_size,
+	};
+	memcpy(worker->row.boot_id, engine->boot_id, sizeof worker->row.boot_id);
+	status = store->type->worker_insert(store, &worker->row, err);
+	return status == STEPBUS_OK ? write_served(worker, store, err) : status;
+}
+
+static stepbus_status run_enlist(sb_operation *operation, sb_store *store, stepbus_error *err)
+{
+	stepbus_worker *worker = worker_of(operation);
+	stepbus_status status = find_queues(worker, store, err);
+
+	return status == STEPBUS_OK ? insert_row(worker, store, err) : status;
+}
+
+stepbus_status sb_enlist(stepbus_worker *worker, stepbus_error *err)
+{
+	enlistment e = { .operation = { .run = run_enlist, .weight = 1 }, .worker = worker };
+	stepbus_status status = sb_writer_perform(&worker->engine->writer, &e.operation, err);
+
+	if (status != STEPBUS_OK) {
+		worker->row.id = 0;
+		return status;
+	}
+	atomic_store(&worker->lease_until_ns, worker->row.lease_until_ns);
+	atomic_store(&worker->beaten_at_ns, sb_clock_elapsed_ns(&worker->engine->host));
+	return STEPBUS_OK;
+}
+
+static void count_up(stepbus_worker *worker)
+{
+	worker->row.completed_count = atomic_load(&worker->completed_count);
+	worker->row.failed_count = atomic_load(&worker->failed_count);
+	worker->row.active_count = atomic_load(&worker->unsettled_count);
+}
+
+static stepbus_status run_end(sb_operation *operation, sb_store *store, stepbus_error *err)
+{
+	stepbus_worker *worker = worker_of(operation);
+
+	count_up(worker);
+	worker->row.stopped_at_us = sb_engine_now_us(worker->engine);
+	worker->row.lease_until_ns = 0;
+	return store->type->worker_update(store, &worker->row, err);
+}
+
+void sb_enlist_end(stepbus_worker *worker)
+{
+	enlistment e = { .operation = { .run = run_end, .weight = 1 }, .worker = worker };
+
+	(void)sb_writer_perform(&worker->engine->writer, &e.operation, NULL);
+}
+
+typedef struct return_of_steps {
+	sb_operation operation;
+	stepbus *engine;
+	sb_claimed *first;
+} return_of_steps;
+
+static stepbus_status run_give_back(sb_operation *operation, sb_store *store, stepbus_error *err)
+{
+	return_of_steps *r = (return_of_steps *)(void *)operation;
+	stepbus_status status = STEPBUS_OK;
+
+	for (const sb_claimed *c = r->first; c != NULL && status == STEPBUS_OK; c = c->next) {
+		sb_step_status after = { 0 };
+		const sb_loss loss = { .was_started = false };
+
+		status = sb_settle_loss(r->engine, store, &c->status, &loss, &after, err);
+	}
+	return status;
+}
+
+void sb_enlist_give_back(stepbus_worker *worker, sb_claimed *first)
+{
+	stepbus *engine = worker->engine;
+	return_of_steps r = { .operation = { .run = run_give_back, .weight = 1 },
+			      .engine = engine,
+			      .first = first };
+
+	if (first == NULL)
+		return;
+	/* Where this fails, the steps come free when the worker's row says that it has stopped. */
+	(void)sb_writer_perform(&engine->writer, &r.operation, NULL);
+	for (sb_claimed *next; first != NULL; first = next) {
+		next = first->next;
+		sb_worker_release(worker, first);
+		sb_claimed_unref(&engine->host, first);
+	}
+}
+
+static stepbus_status renew(stepbus_worker *worker, sb_store *store, stepbus_error *err)
+{
+	stepbus_status status;
+
+	count_up(worker);
+	worker->row.heartbeat_at_us = sb_engine_now_us(worker->engine);
+	worker->row.lease_until_ns = lease_end_ns(worker->engine);
+	status = store->type->worker_update(store, &worker->row, err);
+	if (status == STEPBUS_ENOTFOUND) {
+		worker->is_lost = true;
+		return insert_row(worker, store, err);
+	}
+	/* What was registered meanwhile is served from now on. */
+	return status == STEPBUS_OK ? write_served(worker, store, err) : status;
+}
+
+stepbus_status sb_enlist_renew(stepbus *engine, stepbus_error *err)
+{
+	stepbus_status status = STEPBUS_OK;
+
+	for (stepbus_worker *w = engine->workers; w != NULL && status == STEPBUS_OK; w = w->next)
+		status = renew(w, engine->store, err);
+	if (status == STEPBUS_OK)
+		status = sb_claim_read_served(engine, err);
+	sb_claim_forget_served(engine);
+	return status;
+}
+
+void sb_enlist_renewed(stepbus *engine, bool is_committed)
+{
+	int64_t now_ns = sb_clock_elapsed_ns(&engine->host);
+
+	for (stepbus_worker *w = engine->workers; w != NULL; w = w->next) {
+		bool is_lost = w->is_lost;
+
+		w->is_lost = false;
+		if (!is_committed)
+			continue;
+		if (is_lost) {
+			sb_worker_lose(w);
+			sb_news_worker(engine, SB_EVENT_WORKER_LOST, w);
+		}
+		atomic_store(&w->lease_until_ns, w->row.lease_until_ns);
+		atomic_store(&w->beaten_at_ns, now_ns);
+		sb_news_worker(engine, SB_EVENT_WORKER_HEARTBEAT, w);
+	}
+}

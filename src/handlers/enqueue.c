@@ -1,0 +1,603 @@
+/* SPDX-License-Identifier: MIT */
+#include "handlers/enqueue.h"
+
+#include <stddef.h>
+
+#include "base/ids.h"
+#include "base/utf8.h"
+#include "base/words.h"
+#include "handlers/news.h"
+#include "handlers/unique.h"
+
+enum { KEY_LEN_MAX = 256, TEXT_LEN_MAX = 1024, CONFIG_LEN_MAX = 65536, TAGS_LEN_MAX = 4096 };
+
+static const int64_t timeout_ms_max = 10LL * 366 * 24 * 3600 * 1000;
+
+static const char queue_default[] = "default";
+
+static const unsigned open_states = 1U << SB_STEP_WAITING | 1U << SB_STEP_SCHEDULED |
+				    1U << SB_STEP_READY | 1U << SB_STEP_PARKED |
+				    1U << SB_STEP_RUNNING;
+
+/* A text field of a spec, and what is allowed of it. */
+typedef struct field {
+	const char *name;
+	size_t data_offset;
+	size_t len_offset;
+	size_t len_max;
+	enum { FIELD_NAME, FIELD_TEXT, FIELD_BYTES } kind;
+} field;
+
+#define FIELD(member, max, kind)                                                       \
+	{                                                                              \
+#member, offsetof(stepbus_step_spec, member),                          \
+			offsetof(stepbus_step_spec, member##_len), (size_t)(max), kind \
+	}
+
+static const field fields[] = {
+	FIELD(handler_name, SB_NAME_LEN_MAX, FIELD_NAME),
+	FIELD(handler_namespace, SB_NAME_LEN_MAX, FIELD_NAME),
+	FIELD(handler_version, SB_VERSION_LEN_MAX, FIELD_TEXT),
+	FIELD(queue, SB_NAME_LEN_MAX, FIELD_NAME),
+	FIELD(caller, SB_NAME_LEN_MAX, FIELD_NAME),
+	FIELD(step_name, SB_NAME_LEN_MAX, FIELD_TEXT),
+	FIELD(content_type, SB_NAME_LEN_MAX, FIELD_TEXT),
+	FIELD(correlation_id, TEXT_LEN_MAX, FIELD_TEXT),
+	FIELD(traceparent, TEXT_LEN_MAX, FIELD_TEXT),
+	FIELD(step_config, CONFIG_LEN_MAX, FIELD_TEXT),
+	FIELD(tags, TAGS_LEN_MAX, FIELD_TEXT),
+	FIELD(concurrency_key, KEY_LEN_MAX, FIELD_BYTES),
+	FIELD(idempotency_key, KEY_LEN_MAX, FIELD_BYTES),
+	FIELD(unique_key, KEY_LEN_MAX, FIELD_BYTES),
+};
+
+/* A number of a spec, which has to lie between 0 and its most. */
+typedef struct number {
+	const char *name;
+	size_t offset;
+} number;
+
+static const number times[] = {
+	{ "delay_ms", offsetof(stepbus_step_spec, delay_ms) },
+	{ "wait_timeout_ms", offsetof(stepbus_step_spec, wait_timeout_ms) },
+	{ "attempt_timeout_ms", offsetof(stepbus_step_spec, attempt_timeout_ms) },
+	{ "total_timeout_ms", offsetof(stepbus_step_spec, total_timeout_ms) },
+	{ "retry_base_ms", offsetof(stepbus_step_spec, retry_base_ms) },
+	{ "retry_cap_ms", offsetof(stepbus_step_spec, retry_cap_ms) },
+	{ "unique_period_ms", offsetof(stepbus_step_spec, unique_period_ms) },
+};
+
+static sb_slice slice_of(const stepbus_step_spec *spec, const field *f)
+{
+	const char *base = (const char *)spec;
+	sb_slice text;
+
+	memcpy(&text.data, base + f->data_offset, sizeof text.data);
+	memcpy(&text.len, base + f->len_offset, sizeof text.len);
+	return text;
+}
+
+static stepbus_status check_field(const field *f, sb_slice text, stepbus_error *err)
+{
+	if (text.len == 0)
+		return STEPBUS_OK;
+	if (text.data == NULL)
+		return sb_fail(err, STEPBUS_EINVAL, "%s is NULL but has a length of %zu", f->name,
+			       text.len);
+	if (text.len > f->len_max)
+		return sb_fail(err, STEPBUS_EINVAL, "%s has %zu bytes: at most %zu are allowed",
+			       f->name, text.len, f->len_max);
+	if (f->kind == FIELD_NAME)
+		return sb_definition_check_name(text, f->name, err);
+	if (f->kind == FIELD_TEXT && !sb_utf8_is_valid(text.data, text.len))
+		return sb_fail(err, STEPBUS_EINVAL, "%s is not UTF-8, or holds a NUL", f->name);
+	return STEPBUS_OK;
+}
+
+static stepbus_status check_times(const stepbus_step_spec *spec, stepbus_error *err)
+{
+	for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+		int64_t value;
+
+		memcpy(&value, (const char *)spec + times[i].offset, sizeof value);
+		if (value < 0 || value > timeout_ms_max)
+			return sb_fail(err, STEPBUS_EINVAL,
+				       "%s is %lld: 0 to %lld (ten years) is allowed",
+				       times[i].name, (long long)value, (long long)timeout_ms_max);
+	}
+	if (spec->run_at_us < 0)
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "run_at_us is %lld: a time before 1970 is not allowed",
+			       (long long)spec->run_at_us);
+	return STEPBUS_OK;
+}
+
+static stepbus_status check_choices(const stepbus_step_spec *spec, stepbus_error *err)
+{
+	const uint32_t scopes = STEPBUS_UNIQUE_QUEUE | STEPBUS_UNIQUE_HANDLER;
+
+	if (spec->priority < 0 || spec->priority > SB_PRIORITY_MAX)
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "priority is %d: 1 to %d is allowed, and 0 for %d", spec->priority,
+			       SB_PRIORITY_MAX, SB_PRIORITY_DEFAULT);
+	if (spec->retry_kind > STEPBUS_RETRY_FIBONACCI)
+		return sb_fail(err, STEPBUS_EINVAL, "retry_kind is %u: use STEPBUS_RETRY_…",
+			       spec->retry_kind);
+	if (spec->jitter_percent > 100)
+		return sb_fail(err, STEPBUS_EINVAL, "jitter_percent is %u: 0 to 100 is allowed",
+			       spec->jitter_percent);
+	if ((spec->unique_scope & ~scopes) != 0)
+		return sb_fail(err, STEPBUS_EINVAL, "unique_scope is 0x%x: use STEPBUS_UNIQUE_…",
+			       spec->unique_scope);
+	if ((spec->unique_states & ~(((1U << SB_STEP_STATE_MAX) << 1) - 2)) != 0)
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "unique_states is 0x%x: use bits 1 << STEPBUS_STEP_…",
+			       spec->unique_states);
+	return STEPBUS_OK;
+}
+
+stepbus_status sb_enqueue_check(const stepbus_step_spec *spec, size_t payload_len_max,
+				stepbus_error *err)
+{
+	stepbus_status status = STEPBUS_OK;
+
+	if (spec->flags != 0)
+		return sb_fail(err, STEPBUS_EINVAL, "stepbus_step_spec has unknown flags 0x%x",
+			       spec->flags);
+	if (spec->handler_name_len == 0)
+		return sb_fail(err, STEPBUS_EINVAL, "handler_name is missing");
+	if (spec->input == NULL && spec->input_len > 0)
+		return sb_fail(err, STEPBUS_EINVAL, "input is NULL but has a length of %zu",
+			       spec->input_len);
+	if (spec->input_len > payload_len_max)
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "input has %zu bytes: at most %zu are allowed (payload_len_max)",
+			       spec->input_len, payload_len_max);
+	for (size_t i = 0; status == STEPBUS_OK && i < sizeof fields / sizeof *fields; i++)
+		status = check_field(&fields[i], slice_of(spec, &fields[i]), err);
+	if (status == STEPBUS_OK)
+		status = check_times(spec, err);
+	return status == STEPBUS_OK ? check_choices(spec, err) : status;
+}
+
+/* One spec on its way, with what is found out about it. */
+typedef struct newcomer {
+	const sb_enqueue *enqueue;
+	sb_store *store;
+	const stepbus_step_spec *spec;
+	sb_slice queue;
+	sb_handler_row handler;
+	int64_t existing_id; /* 0: it is new */
+	sb_step_row row;
+	sb_step_status status;
+	sb_unique_bytes idempotency_key;
+	sb_unique_bytes unique_key;
+} newcomer;
+
+static void name(newcomer *n)
+{
+	const stepbus_step_spec *spec = n->spec;
+
+	n->queue = spec->queue_len > 0 ? sb_slice_of(spec->queue, spec->queue_len) :
+					 sb_slice_of(queue_default, sizeof queue_default - 1);
+	n->handler = (sb_handler_row){
+		.handler_namespace =
+			spec->handler_namespace_len > 0 ?
+				sb_slice_of(spec->handler_namespace, spec->handler_namespace_len) :
+				sb_slice_of(SB_NAMESPACE_DEFAULT, sizeof SB_NAMESPACE_DEFAULT - 1),
+		.name = sb_slice_of(spec->handler_name, spec->handler_name_len),
+		.version = sb_slice_of(spec->handler_version, spec->handler_version_len),
+	};
+}
+
+static stepbus_status check_known(const newcomer *n, stepbus_error *err)
+{
+	bool is_recorded = false;
+	sb_shown shown;
+	stepbus_status status =
+		n->store->type->handler_is_recorded(n->store, &n->handler, &is_recorded, err);
+
+	if (status != STEPBUS_OK || is_recorded)
+		return status;
+	return sb_fail(err, STEPBUS_ENOTFOUND,
+		       "no worker ever served handler '%s': start one that has it, or open the "
+		       "engine without strict_handlers",
+		       sb_show(&shown, n->handler.name.data, n->handler.name.len));
+}
+
+/* What the handler says, where it is registered here. */
+static stepbus_status check_permissions(newcomer *n, const stepbus_handler_spec *handler,
+					stepbus_error *err)
+{
+	sb_slice queues = sb_slice_of(handler->permitted_queues, handler->permitted_queues_len);
+	sb_slice callers = sb_slice_of(handler->permitted_callers, handler->permitted_callers_len);
+	sb_slice caller = sb_slice_of(n->spec->caller, n->spec->caller_len);
+	sb_shown shown;
+
+	if (queues.len > 0 && !sb_words_has(queues, n->queue))
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "handler '%s' may not run in queue '%s': see its permitted_queues",
+			       handler->name, sb_show(&shown, n->queue.data, n->queue.len));
+	if (callers.len > 0 && (caller.len == 0 || !sb_words_has(callers, caller)))
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "caller '%s' may not enqueue handler '%s': see its "
+			       "permitted_callers",
+			       sb_show(&shown, caller.data, caller.len), handler->name);
+	return STEPBUS_OK;
+}
+
+static stepbus_status consult_handler(newcomer *n, stepbus_error *err)
+{
+	const sb_handler_name handler_name = { .handler_namespace = n->handler.handler_namespace,
+					       .name = n->handler.name,
+					       .version = n->handler.version };
+	stepbus_handler *handler = NULL;
+	stepbus_status status;
+
+	n->row.wait_timeout_us = n->spec->wait_timeout_ms * 1000;
+	n->row.total_timeout_us = n->spec->total_timeout_ms * 1000;
+	if (sb_registry_resolve(n->enqueue->engine->registry, &handler_name, false, &handler,
+				NULL) != STEPBUS_OK)
+		return STEPBUS_OK;
+	status = check_permissions(n, &handler->facts->spec, err);
+	if (n->row.wait_timeout_us == 0 && handler->facts->spec.wait_timeout_ms <= timeout_ms_max)
+		n->row.wait_timeout_us = handler->facts->spec.wait_timeout_ms * 1000;
+	if (n->row.total_timeout_us == 0 && handler->facts->spec.total_timeout_ms <= timeout_ms_max)
+		n->row.total_timeout_us = handler->facts->spec.total_timeout_ms * 1000;
+	sb_handler_unref(handler);
+	return status;
+}
+
+/* What may refuse a spec, before anything of any spec is written. */
+static stepbus_status examine(newcomer *n, stepbus_error *err)
+{
+	stepbus_status status = STEPBUS_OK;
+
+	name(n);
+	if (n->enqueue->engine->options.is_strict)
+		status = check_known(n, err);
+	return status == STEPBUS_OK ? consult_handler(n, err) : status;
+}
+
+/* The step that has a key, where it is in one of these states. */
+static stepbus_status find_holder(newcomer *n, sb_slice key, unsigned states, stepbus_error *err)
+{
+	sb_step_status holder;
+	int64_t id = 0;
+	stepbus_status status;
+
+	if (key.len == 0 || n->existing_id != 0)
+		return STEPBUS_OK;
+	status = n->store->type->unique_find(n->store, key, &id, err);
+	if (status != STEPBUS_OK || id == 0)
+		return status;
+	status = n->store->type->step_status_read(n->store, id, &holder, NULL);
+	if (status == STEPBUS_ENOTFOUND)
+		return STEPBUS_OK;
+	if (status == STEPBUS_OK && (states >> holder.state & 1) != 0)
+		n->existing_id = id;
+	return status;
+}
+
+static stepbus_status compose_keys(newcomer *n, int64_t now_us, stepbus_error *err)
+{
+	const stepbus_step_spec *spec = n->spec;
+	const sb_unique_scope scope = { .flags = spec->unique_scope,
+					.queue = n->queue,
+					.handler_namespace = n->handler.handler_namespace,
+					.name = n->handler.name,
+					.period_us = spec->unique_period_ms * 1000,
+					.now_us = now_us };
+	bool is_composed = true;
+
+	if (spec->idempotency_key_len > 0) {
+		is_composed = sb_unique_idempotency(
+			sb_slice_of(spec->idempotency_key, spec->idempotency_key_len),
+			&n->idempotency_key);
+		n->row.idempotency_key = sb_unique_slice(&n->idempotency_key);
+	}
+	if (is_composed && spec->unique_key_len > 0) {
+		is_composed = sb_unique_compose(sb_slice_of(spec->unique_key, spec->unique_key_len),
+						&scope, &n->unique_key);
+		n->row.unique_key = sb_unique_slice(&n->unique_key);
+	}
+	return is_composed ? STEPBUS_OK : sb_fail(err, STEPBUS_EINVAL, "a key is too long");
+}
+
+/* A concurrency key as a number below 0. That two keys share one is harmless: they share a limit. */
+static int64_t hash_key(int64_t queue_id, sb_slice key)
+{
+	uint64_t hash = 14695981039346656037ULL ^ (uint64_t)queue_id;
+
+	if (key.len == 0)
+		return 0;
+	for (size_t i = 0; i < key.len; i++)
+		hash = (hash ^ (unsigned char)key.data[i]) * 1099511628211ULL;
+	return -(int64_t)(hash >> 1) - 1;
+}
+
+static void fill_texts(newcomer *n)
+{
+	const stepbus_step_spec *spec = n->spec;
+	sb_step_row *row = &n->row;
+
+	row->input = sb_slice_of(spec->input, spec->input_len);
+	row->content_type = sb_slice_of(spec->content_type, spec->content_type_len);
+	row->step_name = sb_slice_of(spec->step_name, spec->step_name_len);
+	row->step_config = sb_slice_of(spec->step_config, spec->step_config_len);
+	row->correlation_id = sb_slice_of(spec->correlation_id, spec->correlation_id_len);
+	row->traceparent = sb_slice_of(spec->traceparent, spec->traceparent_len);
+	row->caller = sb_slice_of(spec->caller, spec->caller_len);
+	row->tags = sb_slice_of(spec->tags, spec->tags_len);
+	row->concurrency_key = sb_slice_of(spec->concurrency_key, spec->concurrency_key_len);
+}
+
+static void fill_row(newcomer *n, int64_t now_us)
+{
+	const stepbus_step_spec *spec = n->spec;
+	sb_step_row *row = &n->row;
+	int64_t run_at_us = now_us + spec->delay_ms * 1000;
+
+	fill_texts(n);
+	row->created_at_us = now_us;
+	row->run_at_us = spec->run_at_us > run_at_us ? spec->run_at_us : run_at_us;
+	row->attempt_timeout_us = spec->attempt_timeout_ms * 1000;
+	row->priority = spec->priority > 0 ? spec->priority : SB_PRIORITY_DEFAULT;
+	row->retry_kind = spec->retry_kind;
+	row->attempt_count_max = spec->attempt_count_max;
+	row->retry_base_us = spec->retry_base_ms * 1000;
+	row->retry_cap_us = spec->retry_cap_ms * 1000;
+	row->jitter_percent = spec->jitter_percent;
+}
+
+int64_t sb_enqueue_deadline_us(const sb_step_row *row, int64_t from_us)
+{
+	int64_t shorter = row->wait_timeout_us;
+
+	if (shorter == 0 || (row->total_timeout_us > 0 && row->total_timeout_us < shorter))
+		shorter = row->total_timeout_us;
+	if (shorter == 0)
+		return 0;
+	return from_us > INT64_MAX - shorter ? INT64_MAX : from_us + shorter;
+}
+
+static void fill_status(newcomer *n, int64_t now_us)
+{
+	const sb_step_row *row = &n->row;
+
+	n->status = (sb_step_status){
+		.state = row->run_at_us > now_us ? SB_STEP_SCHEDULED : SB_STEP_READY,
+		.due_at_us = row->run_at_us > now_us ? row->run_at_us : 0,
+		/* Waiting begins when it may run. */
+		.deadline_at_us = sb_enqueue_deadline_us(row, row->run_at_us),
+		.concurrency_key = hash_key(row->queue_id, row->concurrency_key),
+		.changed_at_us = now_us,
+	};
+	if (row->run_at_us <= now_us)
+		n->row.run_at_us = 0;
+}
+
+static void tell(const newcomer *n)
+{
+	const sb_step_row *row = &n->row;
+
+	sb_news_step(n->enqueue->engine,
+		     &(sb_step_news){ .event = SB_EVENT_REQUESTED,
+				      .id = row->id,
+				      .queue = n->queue,
+				      .handler = n->handler.name,
+				      .step_name = row->step_name,
+				      .correlation_id = row->correlation_id,
+				      .run_at_us = row->run_at_us != 0 ? row->run_at_us :
+									 row->created_at_us });
+}
+
+static stepbus_status insert(newcomer *n, stepbus_error *err)
+{
+	stepbus *engine = n->enqueue->engine;
+	const sb_store_type *type = n->store->type;
+	stepbus_status status =
+		sb_names_queue(n->enqueue->names, n->store, n->queue, &n->row.queue_id, err);
+
+	if (status == STEPBUS_OK)
+		status = sb_names_handler(n->enqueue->names, n->store, &n->handler,
+					  &n->row.handler_id, err);
+	if (status != STEPBUS_OK)
+		return status;
+	fill_row(n, sb_engine_now_us(engine));
+	fill_status(n, sb_engine_now_us(engine));
+	status = type->step_insert(n->store, &n->row, &n->status, err);
+	if (status == STEPBUS_OK && n->row.idempotency_key.len > 0)
+		status = type->unique_put(n->store, n->row.idempotency_key, n->row.id, err);
+	if (status == STEPBUS_OK && n->row.unique_key.len > 0)
+		status = type->unique_put(n->store, n->row.unique_key, n->row.id, err);
+	return status;
+}
+
+static stepbus_status place(newcomer *n, stepbus_error *err)
+{
+	int64_t now_us = sb_engine_now_us(n->enqueue->engine);
+	unsigned states = n->spec->unique_states != 0 ? n->spec->unique_states : open_states;
+	stepbus_status status = compose_keys(n, now_us, err);
+
+	if (status == STEPBUS_OK)
+		status = find_holder(n, n->row.idempotency_key, UINT32_MAX, err);
+	if (status == STEPBUS_OK)
+		status = find_holder(n, n->row.unique_key, states, err);
+	if (status != STEPBUS_OK || n->existing_id != 0)
+		return status;
+	status = insert(n, err);
+	if (status == STEPBUS_OK && n->enqueue->names == &n->enqueue->engine->names) {
+		sb_engine_note_state(n->enqueue->engine, &n->status);
+		tell(n);
+	}
+	return status;
+}
+
+static void answer(const newcomer *n, stepbus_enqueued *out)
+{
+	*out = (stepbus_enqueued){ .size = sizeof *out,
+				   .durability = (uint32_t)n->enqueue->engine->options.durability,
+				   .is_existing = n->existing_id != 0 };
+	sb_id_of_row(n->existing_id != 0 ? n->existing_id : n->row.id, n->store->tag, out->step_id);
+}
+
+/* Clears what the last spec left, but not the room for keys: that is only read as far as written. */
+static void begin(newcomer *n, const sb_enqueue *enqueue, sb_store *store, size_t i)
+{
+	n->enqueue = enqueue;
+	n->store = store;
+	n->spec = &enqueue->specs[i];
+	n->existing_id = 0;
+	n->row = (sb_step_row){ 0 };
+}
+
+stepbus_status sb_enqueue_run(sb_operation *operation, sb_store *store, stepbus_error *err)
+{
+	sb_enqueue *enqueue = (sb_enqueue *)(void *)operation;
+	stepbus_status status = STEPBUS_OK;
+	newcomer n;
+
+	for (size_t i = 0; status == STEPBUS_OK && enqueue->count > 1 && i < enqueue->count; i++) {
+		begin(&n, enqueue, store, i);
+		status = examine(&n, err);
+		if (status != STEPBUS_OK)
+			sb_fail_where(err, "step %zu: ", i);
+	}
+	for (size_t i = 0; status == STEPBUS_OK && i < enqueue->count; i++) {
+		begin(&n, enqueue, store, i);
+		status = examine(&n, err);
+		if (status == STEPBUS_OK)
+			status = place(&n, err);
+		if (status == STEPBUS_OK && enqueue->out != NULL)
+			answer(&n, &enqueue->out[i]);
+	}
+	return status;
+}
+
+stepbus_status sb_enqueue_perform(stepbus *engine, const stepbus_step_spec *specs, size_t count,
+				  stepbus_enqueued *out, stepbus_error *err)
+{
+	sb_enqueue enqueue;
+
+	/* Not zeroed as a whole: it has room for a message, which costs more than all the rest. */
+	enqueue.operation.run = sb_enqueue_run;
+	enqueue.operation.done = NULL;
+	enqueue.operation.weight = count;
+	enqueue.engine = engine;
+	enqueue.names = &engine->names;
+	enqueue.specs = specs;
+	enqueue.count = count;
+	enqueue.out = out;
+	return sb_writer_perform(&engine->writer, &enqueue.operation, err);
+}
+
+static size_t copied_len(const stepbus_step_spec *specs, size_t count)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		len += specs[i].input_len;
+		for (size_t f = 0; f < sizeof fields / sizeof *fields; f++)
+			len += slice_of(&specs[i], &fields[f]).len;
+	}
+	return len;
+}
+
+static void copy_bytes(char **at, void *pointer, const void *data, size_t len)
+{
+	const char *copy = *at;
+
+	if (len == 0)
+		return;
+	memcpy(*at, data, len);
+	*at += len;
+	memcpy(pointer, &copy, sizeof copy);
+}
+
+static void copy_spec(stepbus_step_spec *spec, char **at)
+{
+	copy_bytes(at, &spec->input, spec->input, spec->input_len);
+	for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
+		sb_slice text = slice_of(spec, &fields[f]);
+
+		copy_bytes(at, (char *)spec + fields[f].data_offset, text.data, text.len);
+	}
+}
+
+static void tell_host(sb_notice *notice, stepbus_bridge *bridge)
+{
+	const sb_enqueue *enqueue =
+		(const sb_enqueue *)(const void *)((const char *)notice -
+						   offsetof(sb_enqueue, notice));
+	bool is_kept = enqueue->operation.status == STEPBUS_OK;
+
+	(void)bridge;
+	enqueue->told(enqueue->user_data, enqueue->operation.status, is_kept ? enqueue->out : NULL,
+		      is_kept ? enqueue->count : 0, &enqueue->operation.err);
+}
+
+static void dispose(sb_notice *notice)
+{
+	sb_enqueue *enqueue = (sb_enqueue *)(void *)((char *)notice - offsetof(sb_enqueue, notice));
+	const stepbus_host *host = &enqueue->engine->host;
+
+	sb_release(host, enqueue);
+}
+
+static void done(sb_operation *operation)
+{
+	sb_enqueue *enqueue = (sb_enqueue *)(void *)operation;
+
+	enqueue->notice.tell = tell_host;
+	enqueue->notice.dispose = dispose;
+	if (enqueue->told != NULL)
+		sb_engine_add_notice(enqueue->engine, &enqueue->notice);
+	else
+		dispose(&enqueue->notice);
+}
+
+/* All of it in one block: the operation, the specs, room for the answers, and the texts. */
+static sb_enqueue *copy_all(stepbus *engine, const stepbus_step_spec *specs, size_t count)
+{
+	size_t head_len = sizeof(sb_enqueue) + count * (sizeof *specs + sizeof(stepbus_enqueued));
+	sb_enqueue *enqueue = sb_alloc(&engine->host, head_len + copied_len(specs, count));
+	stepbus_step_spec *copies;
+	char *at;
+
+	if (enqueue == NULL)
+		return NULL;
+	copies = (stepbus_step_spec *)(void *)(enqueue + 1);
+	enqueue->out = (stepbus_enqueued *)(void *)(copies + count);
+	enqueue->specs = copies;
+	enqueue->count = count;
+	at = (char *)(enqueue->out + count);
+	for (size_t i = 0; i < count; i++) {
+		copies[i] = specs[i];
+		copy_spec(&copies[i], &at);
+	}
+	return enqueue;
+}
+
+stepbus_status sb_enqueue_submit(stepbus *engine, const stepbus_step_spec *specs, size_t count,
+				 stepbus_enqueued_fn told, void *user_data, stepbus_error *err)
+{
+	sb_enqueue *enqueue;
+
+	if (sb_writer_is_full(&engine->writer))
+		return sb_fail(err, STEPBUS_EFULL,
+			       "as many steps wait to be written as queue_count_max allows: try "
+			       "again, or wait for stepbus_step_enqueue");
+	enqueue = copy_all(engine, specs, count);
+	if (enqueue == NULL)
+		return sb_fail_memory(err, "enqueue steps");
+	enqueue->engine = engine;
+	enqueue->names = &engine->names;
+	enqueue->told = told;
+	enqueue->user_data = user_data;
+	enqueue->operation.run = sb_enqueue_run;
+	enqueue->operation.done = done;
+	enqueue->operation.weight = count;
+	sb_writer_submit(&engine->writer, &enqueue->operation);
+	return STEPBUS_OK;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is told after it is durable: events for the bridge, and calls to hosts that waited for one.
+ * Notices are told one after the other, in the order of their transactions, on a thread of their own:
+ * a slow subscriber holds up later news, and nothing else. The number of notices that wait is
+ * bounded by what the writer takes in.
+ */
+#ifndef SB_HANDLERS_NOTICE_H
+#define SB_HANDLERS_NOTICE_H
+
+#include "bridge/bridge.h"
+#include "bridge/loop.h"
+
+/* Part of what it tells of. tell calls the host; dispose frees what the notice is part of. */
+typedef struct sb_notice {
+	struct sb_notice *next;
+	void (*tell)(struct sb_notice *notice, stepbus_bridge *bridge);
+	void (*dispose)(struct sb_notice *notice);
+} sb_notice;
+
+typedef struct sb_notices {
+	stepbus_bridge *bridge;
+	sb_loop *loop; /* started by the first notice */
+	const stepbus_host *host;
+	pthread_mutex_t lock;
+	pthread_cond_t is_idle;
+	sb_notice *first, *last;
+	uint64_t waiting_count; /* the one that is being told included */
+} sb_notices;
+
+stepbus_status sb_notices_init(sb_notices *notices, stepbus_bridge *bridge,
+			       const stepbus_host *host, stepbus_error *err);
+/* Takes over a list, oldest first. Any thread; calls no host. */
+void sb_notices_add(sb_notices *notices, sb_notice *first, sb_notice *last, size_t count);
+/* Waits until all that was added before is told. Not on the notices' own thread. */
+void sb_notices_flush(sb_notices *notices);
+bool sb_notices_is_here(const sb_notices *notices);
+/* Tells what waits, and ends. */
+void sb_notices_free(sb_notices *notices);
+
+#endif

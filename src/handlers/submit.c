@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+#include "handlers/submit.h"
+
+#include <stddef.h>
+
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "base/words.h"
+#include "handlers/clockwork.h"
+#include "handlers/news.h"
+#include "handlers/worker.h"
+
+static sb_settlement *settlement_of(sb_operation *operation)
+{
+	return (sb_settlement *)(void *)((char *)operation - offsetof(sb_settlement, operation));
+}
+
+static sb_claimed *find_claimed(stepbus *engine, const stepbus_step_event *step)
+{
+	int64_t id = sb_id_to_row(step->step_id, engine->store->tag);
+	sb_claimed_table *table = &engine->claimed;
+	sb_claimed *found;
+
+	pthread_mutex_lock(&table->lock);
+	found = (sb_claimed *)(void *)sb_map_find(&table->by_id, &id, sizeof id);
+	/* The event of a host's own making may name the same step: it is not this attempt. */
+	if (found != NULL && &found->event != step)
+		found = NULL;
+	pthread_mutex_unlock(&table->lock);
+	return found;
+}
+
+/* Whether the caller is the one that ends this attempt. */
+static bool win(sb_claimed *claimed)
+{
+	uint32_t running = SB_CLAIMED_RUNNING;
+
+	return atomic_compare_exchange_strong(&claimed->phase, &running, SB_CLAIMED_SETTLING);
+}
+
+static void count(const sb_settlement *s)
+{
+	stepbus_worker *worker = s->claimed->worker;
+
+	if (s->completion.outcome == STEPBUS_OUTCOME_SUCCESS)
+		atomic_fetch_add_explicit(&worker->completed_count, 1, memory_order_relaxed);
+	else if (s->completion.outcome == STEPBUS_OUTCOME_FAILURE)
+		atomic_fetch_add_explicit(&worker->failed_count, 1, memory_order_relaxed);
+}
+
+static void dispose(sb_notice *notice)
+{
+	sb_settlement *s =
+		(sb_settlement *)(void *)((char *)notice - offsetof(sb_settlement, notice));
+
+	sb_claimed_unref(&s->engine->host, s->claimed);
+}
+
+static void tell_refusal(sb_notice *notice, stepbus_bridge *bridge)
+{
+	const sb_settlement *s =
+		(const sb_settlement *)(const void *)((const char *)notice -
+						      offsetof(sb_settlement, notice));
+	stepbus_error text = STEPBUS_ERROR_INIT;
+	char id[SB_ID_TEXT_LEN + 1];
+
+	(void)bridge;
+	sb_fail(&text, s->operation.status, "%s: %s", sb_status_name(s->operation.status),
+		s->operation.err.message);
+	sb_id_format(s->claimed->event.step_id, id);
+	sb_log(&s->engine->host, &(sb_log_record){ .level = STEPBUS_LOG_WARN,
+						   .component = "engine",
+						   .message = text.message,
+						   .event_type = "completion_refused",
+						   .entity_type = "step",
+						   .entity_id = sb_slice_z(id) });
+}
+
+/* Trouble that passes; the result is kept for as long as the lease. */
+static bool is_worth_waiting(const sb_settlement *s)
+{
+	switch (s->operation.status) {
+	case STEPBUS_EBUSY:
+	case STEPBUS_ENOSPACE:
+	case STEPBUS_ENOMEM:
+	case STEPBUS_EREADONLY:
+		return sb_clock_elapsed_ns(&s->engine->host) <
+		       atomic_load(&s->claimed->worker->lease_until_ns);
+	default:
+		return false;
+	}
+}
+
+/* By the leader, behind the transaction. */
+static void settled(sb_operation *operation)
+{
+	sb_settlement *s = settlement_of(operation);
+	stepbus *engine = s->engine;
+	bool is_kept = operation->status == STEPBUS_OK;
+
+	if (!is_kept && is_worth_waiting(s)) {
+		operation->next = engine->again;
+		engine->again = operation;
+		return;
+	}
+	if (is_kept)
+		count(s);
+	sb_worker_release(s->claimed->worker, s->claimed);
+	s->notice.dispose = dispose;
+	s->notice.tell = is_kept ? sb_news_tell_settled : tell_refusal;
+	if (!is_kept || sb_news_is_settlement_heard(s))
+		sb_engine_add_notice(engine, &s->notice);
+	else
+		dispose(&s->notice);
+}
+
+void sb_submit_again(stepbus *engine)
+{
+	sb_operation *first;
+
+	sb_writer_lead(&engine->writer);
+	first = engine->again;
+	engine->again = NULL;
+	sb_writer_yield(&engine->writer);
+	for (sb_operation *next; first != NULL; first = next) {
+		next = first->next;
+		sb_writer_submit(&engine->writer, first);
+	}
+}
+
+/*
+ * While other steps wait for a thread, the writer's own thread writes; the last one in a row writes
+ * itself, which saves it two changes of thread.
+ */
+static void send(sb_claimed *claimed)
+{
+	stepbus_worker *worker = claimed->worker;
+	sb_writer *writer = &worker->engine->writer;
+
+	claimed->settlement.operation.done = settled;
+	if (atomic_load_explicit(&worker->queued_count, memory_order_relaxed) == 0 &&
+	    atomic_load_explicit(&worker->running_count, memory_order_relaxed) <= 1)
+		sb_writer_offer(writer, &claimed->settlement.operation);
+	else
+		sb_writer_submit(writer, &claimed->settlement.operation);
+}
+
+static void prepare(sb_claimed *claimed)
+{
+	sb_settlement *s = &claimed->settlement;
+
+	s->engine = claimed->worker->engine;
+	s->claimed = claimed;
+	s->id = claimed->status.id;
+}
+
+static void fill_plainly(sb_claimed *claimed, const sb_submit_failure *failure)
+{
+	int64_t now_ns = sb_clock_elapsed_ns(&claimed->worker->engine->host);
+	int64_t started_ns = atomic_load(&claimed->started_ns);
+	const stepbus_completion completion = {
+		.size = sizeof completion,
+		.outcome = STEPBUS_OUTCOME_FAILURE,
+		.token = claimed->event.token,
+		.retry_after_ms = -1,
+		.is_retryable = failure->is_retryable,
+		.execution_time_us = started_ns == 0 ? 0 : (now_ns - started_ns) / 1000,
+	};
+	sb_settlement *s = &claimed->settlement;
+
+	/* Nothing is copied but what has no length, so this cannot fail. */
+	sb_settlement_fill(s, &claimed->worker->engine->host, &completion, NULL);
+	memcpy(s->completion.step_id, claimed->event.step_id, sizeof s->completion.step_id);
+	s->completion.error_type = failure->error_type;
+	s->completion.error_type_len = strlen(failure->error_type);
+	s->completion.error_message = failure->message;
+	s->completion.error_message_len = strlen(failure->message);
+	s->completion.worker_id = claimed->worker->options.name.data;
+	s->completion.worker_id_len = claimed->worker->options.name.len;
+	s->attempt_outcome = failure->attempt_outcome;
+}
+
+bool sb_submit_failure_of(sb_claimed *claimed, const sb_submit_failure *failure)
+{
+	if (!win(claimed))
+		return false;
+	prepare(claimed);
+	fill_plainly(claimed, failure);
+	claimed->settlement.operation.done = settled;
+	sb_writer_submit(&claimed->worker->engine->writer, &claimed->settlement.operation);
+	return true;
+}
+
+static stepbus_status answer_late(const sb_claimed *claimed, stepbus_error *err)
+{
+	stepbus_status why = atomic_load(&claimed->interruption);
+
+	if (why == STEPBUS_OK || why == STEPBUS_ESHUTDOWN)
+		why = STEPBUS_ESTALE;
+	return sb_fail(err, why, "the attempt was ended before its handler returned");
+}
+
+static stepbus_status take(void *context, const stepbus_step_event *step,
+			   const stepbus_completion *completion, stepbus_error *err)
+{
+	static const sb_submit_failure no_memory = {
+		.error_type = "out_of_memory",
+		.message = "memory ran out while the result of the step was taken in",
+		.is_retryable = true,
+		.attempt_outcome = SB_ATTEMPT_FAILURE,
+	};
+	stepbus *engine = context;
+	sb_claimed *claimed = find_claimed(engine, step);
+	sb_settlement *s;
+
+	if (claimed == NULL)
+		return sb_fail(err, STEPBUS_ENOTFOUND,
+			       "no worker of this engine has claimed the step: it may be settled");
+	*claimed->is_settled = true;
+	if (!win(claimed))
+		return answer_late(claimed, err);
+	sb_start_log_mark(claimed->worker->start_log, claimed->start_slot, SB_START_ENDED);
+	prepare(claimed);
+	s = &claimed->settlement;
+	if (sb_settlement_fill(s, &engine->host, completion, NULL) != STEPBUS_OK)
+		fill_plainly(claimed, &no_memory);
+	s->completion.worker_id = claimed->worker->options.name.data;
+	s->completion.worker_id_len = claimed->worker->options.name.len;
+	send(claimed);
+	return STEPBUS_OK;
+}
+
+static bool is_queue_permitted(const stepbus_handler_spec *spec, sb_slice queue)
+{
+	return spec->permitted_queues_len == 0 ||
+	       sb_words_has(sb_slice_of(spec->permitted_queues, spec->permitted_queues_len), queue);
+}
+
+/* The handler is found and about to be called: from now on its timeouts and policy are known. */
+static stepbus_status begin(void *context, const stepbus_step_event *step,
+			    const stepbus_handler_spec *spec, stepbus_context *handler_context,
+			    stepbus_error *err)
+{
+	sb_claimed *claimed = find_claimed(context, step);
+	int64_t timeout_us;
+
+	if (claimed == NULL)
+		return STEPBUS_OK;
+	if (!is_queue_permitted(spec, claimed->queue))
+		return sb_fail(err, STEPBUS_EINVAL, "handler '%s' may not run steps of this queue",
+			       spec->name);
+	handler_context->interruption = &claimed->interruption;
+	claimed->settlement.handler_retry =
+		(sb_retry_policy){ spec->retry_kind, spec->attempt_count_max,
+				   spec->retry_base_ms * 1000, spec->retry_cap_ms * 1000,
+				   spec->jitter_percent };
+	timeout_us = claimed->attempt_timeout_us > 0 ? claimed->attempt_timeout_us :
+						       spec->attempt_timeout_ms * 1000;
+	if (timeout_us > 0 && timeout_us < INT64_MAX / 2000) {
+		atomic_store(&claimed->deadline_ns,
+			     atomic_load(&claimed->started_ns) + timeout_us * 1000);
+		sb_clockwork_expect(((stepbus *)context)->clockwork,
+				    atomic_load(&claimed->deadline_ns));
+	}
+	return STEPBUS_OK;
+}
+
+sb_completion_door sb_submit_door(stepbus *engine)
+{
+	return (sb_completion_door){
+		.submit = take, .begin = begin, .context = engine, .publishes = true
+	};
+}
+
+stepbus_status sb_submit_completion(stepbus *engine, const stepbus_completion *completion,
+				    stepbus_error *err)
+{
+	sb_settlement s = { .engine = engine,
+			    .id = sb_id_to_row(completion->step_id, engine->store->tag) };
+	stepbus_status status;
+
+	if (s.id == 0)
+		return sb_fail(err, STEPBUS_ENOTFOUND, "the step id is none of this store");
+	status = sb_settlement_fill(&s, &engine->host, completion, err);
+	if (status == STEPBUS_OK)
+		status = sb_writer_perform(&engine->writer, &s.operation, err);
+	if (status == STEPBUS_OK) {
+		sb_claimed_table_interrupt(&engine->claimed, s.id, (int64_t)completion->token,
+					   STEPBUS_ESTALE);
+		sb_news_publish_settled(&s, engine->bridge);
+	}
+	sb_settlement_clear(&s, &engine->host);
+	return status;
+}

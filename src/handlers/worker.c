@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: MIT */
+#include "handlers/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bridge/publish.h"
+#include "handlers/claim.h"
+#include "handlers/clockwork.h"
+#include "handlers/enlist.h"
+#include "handlers/news.h"
+#include "handlers/submit.h"
+
+enum { BATCH_MAX = 16, THREAD_NAME_LEN = 16 };
+
+/* How many steps may be claimed and not settled at once. */
+static uint32_t unsettled_max(const sb_worker_options *options)
+{
+	return 4 * (options->block_size + options->pool_size) + 64;
+}
+
+uint32_t sb_worker_wanted(const stepbus_worker *worker)
+{
+	uint32_t queued = atomic_load_explicit(&worker->queued_count, memory_order_relaxed);
+	uint32_t unsettled = atomic_load_explicit(&worker->unsettled_count, memory_order_relaxed);
+	uint32_t room = unsettled_max(&worker->options);
+
+	if (atomic_load(&worker->is_claiming) == 0 || queued > worker->options.block_size / 2)
+		return 0;
+	room -= unsettled < room ? unsettled : room;
+	return worker->options.block_size - queued < room ? worker->options.block_size - queued :
+							    room;
+}
+
+void sb_worker_add_fresh(stepbus_worker *worker, sb_claimed *claimed)
+{
+	claimed->worker = worker;
+	claimed->next = NULL;
+	if (worker->fresh_last != NULL)
+		worker->fresh_last->next = claimed;
+	else
+		worker->fresh = claimed;
+	worker->fresh_last = claimed;
+}
+
+static void forget_fresh(stepbus_worker *worker)
+{
+	for (sb_claimed *c = worker->fresh, *next; c != NULL; c = next) {
+		next = c->next;
+		sb_claimed_unref(&worker->engine->host, c);
+	}
+}
+
+/* A step that cannot be noted as claimed is durable as such all the same: its lease will end. */
+static uint32_t note_fresh(stepbus_worker *worker)
+{
+	uint32_t count = 0;
+
+	for (sb_claimed *c = worker->fresh; c != NULL; c = c->next) {
+		if (worker->start_log != NULL)
+			c->start_slot =
+				sb_start_log_take(worker->start_log, c->status.id, c->status.token);
+		(void)sb_claimed_table_add(&worker->engine->claimed, c);
+		count++;
+	}
+	return count;
+}
+
+static void enter_line(stepbus_worker *worker, uint32_t count)
+{
+	pthread_mutex_lock(&worker->lock);
+	if (worker->last != NULL)
+		worker->last->next = worker->fresh;
+	else
+		worker->first = worker->fresh;
+	worker->last = worker->fresh_last;
+	atomic_fetch_add(&worker->unsettled_count, count);
+	atomic_fetch_add_explicit(&worker->queued_count, count, memory_order_relaxed);
+	if (count > 1)
+		pthread_cond_broadcast(&worker->has_steps);
+	else
+		pthread_cond_signal(&worker->has_steps);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+void sb_worker_take_fresh(stepbus_worker *worker, bool is_committed)
+{
+	if (worker->fresh == NULL)
+		return;
+	if (is_committed)
+		enter_line(worker, note_fresh(worker));
+	else
+		forget_fresh(worker);
+	worker->fresh = NULL;
+	worker->fresh_last = NULL;
+}
+
+void sb_worker_release(stepbus_worker *worker, sb_claimed *claimed)
+{
+	sb_start_log_give(worker->start_log, claimed->start_slot);
+	sb_claimed_table_remove(&worker->engine->claimed, claimed);
+	pthread_mutex_lock(&worker->lock);
+	if (atomic_fetch_sub(&worker->unsettled_count, 1) == 1)
+		pthread_cond_broadcast(&worker->is_idle);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+/* Out of our hands without a settlement: whoever took it from us has settled it. */
+static void drop(sb_claimed *claimed)
+{
+	const stepbus_host *host = &claimed->worker->engine->host;
+
+	sb_worker_release(claimed->worker, claimed);
+	sb_claimed_unref(host, claimed);
+}
+
+/* The next steps for one thread: a few, so that the lock is not taken for each. NULL: the end. */
+static sb_claimed *next_steps(stepbus_worker *worker)
+{
+	sb_claimed *first, *last;
+	uint32_t count = 1, share;
+
+	pthread_mutex_lock(&worker->lock);
+	while (worker->first == NULL && !worker->is_ending)
+		pthread_cond_wait(&worker->has_steps, &worker->lock);
+	first = worker->first;
+	if (first != NULL) {
+		share = atomic_load(&worker->queued_count) / (2 * worker->options.pool_size);
+		for (last = first; last->next != NULL && count < share && count < BATCH_MAX;
+		     last = last->next)
+			count++;
+		worker->first = last->next;
+		if (worker->first == NULL)
+			worker->last = NULL;
+		last->next = NULL;
+		atomic_fetch_sub(&worker->queued_count, count);
+		atomic_fetch_add(&worker->running_count, count);
+	}
+	pthread_mutex_unlock(&worker->lock);
+	return first;
+}
+
+static void publish(sb_claimed *claimed)
+{
+	static const sb_submit_failure unheard = {
+		.error_type = "handler_error",
+		.message = "nobody took the step: the engine's bridge was stopped",
+		.is_retryable = true,
+		.attempt_outcome = SB_ATTEMPT_FAILURE,
+	};
+	stepbus *engine = claimed->worker->engine;
+	bool is_settled = false;
+
+	claimed->is_settled = &is_settled;
+	(void)sb_publish(engine->bridge, engine->event_ids[SB_EVENT_RECEIVED], &claimed->event,
+			 sizeof claimed->event, NULL);
+	if (!is_settled)
+		(void)sb_submit_failure_of(claimed, &unheard);
+}
+
+static void run(stepbus_worker *worker, sb_claimed *claimed)
+{
+	stepbus *engine = worker->engine;
+	int64_t now_ns = sb_clock_elapsed_ns(&engine->host);
+
+	/* What others may have taken over must not be started. */
+	if (now_ns >= atomic_load(&worker->lease_until_ns) ||
+	    atomic_load(&claimed->interruption) != STEPBUS_OK) {
+		drop(claimed);
+		return;
+	}
+	sb_claimed_ref(claimed);
+	atomic_store(&claimed->started_ns, now_ns);
+	atomic_store(&claimed->phase, SB_CLAIMED_RUNNING);
+	sb_start_log_mark(worker->start_log, claimed->start_slot, SB_START_RUNNING);
+	publish(claimed);
+	sb_claimed_unref(&engine->host, claimed);
+}
+
+static void *thread_main(void *user_data)
+{
+	stepbus_worker *worker = user_data;
+	sb_claimed *claimed;
+
+	while ((claimed = next_steps(worker)) != NULL) {
+		for (sb_claimed *next; claimed != NULL; claimed = next) {
+			next = claimed->next;
+			run(worker, claimed);
+			atomic_fetch_sub(&worker->running_count, 1);
+			if (sb_engine_check(worker->engine, false, NULL) != STEPBUS_OK)
+				return NULL; /* a handler forked, and this is the child */
+		}
+		/* The line may have run dry while nobody else brings news of that. */
+		if (atomic_load(&worker->queued_count) <= worker->options.block_size / 2 &&
+		    atomic_load(&worker->engine->may_have_ready) != 0)
+			sb_writer_nudge(&worker->engine->writer);
+	}
+	return NULL;
+}
+
+static stepbus_status start_threads(stepbus_worker *worker, stepbus_error *err)
+{
+	char name[THREAD_NAME_LEN];
+	sigset_t all, before;
+	int failure = 0;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	while (failure == 0 && worker->thread_count < worker->options.pool_size) {
+		failure = pthread_create(&worker->threads[worker->thread_count], NULL, thread_main,
+					 worker);
+		if (failure != 0)
+			break;
+		(void)snprintf(name, sizeof name, "stepbus-pool%u", worker->thread_count % 1000);
+		pthread_setname_np(worker->threads[worker->thread_count++], name);
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (failure != 0)
+		return sb_fail(err, STEPBUS_ESYSTEM,
+			       "cannot start thread %u of %u of the pool (errno %d)",
+			       worker->thread_count + 1, worker->options.pool_size, failure);
+	return STEPBUS_OK;
+}
+
+static void end_threads(stepbus_worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->is_ending = true;
+	pthread_cond_broadcast(&worker->has_steps);
+	pthread_mutex_unlock(&worker->lock);
+	for (uint32_t i = 0; i < worker->thread_count; i++)
+		pthread_join(worker->threads[i], NULL);
+	worker->thread_count = 0;
+}
+
+static void dispose(stepbus_worker *worker)
+{
+	const stepbus_host host = worker->engine->host;
+
+	pthread_mutex_destroy(&worker->lock);
+	pthread_cond_destroy(&worker->has_steps);
+	pthread_cond_destroy(&worker->is_idle);
+	sb_release(&host, worker->texts);
+	sb_release(&host, worker);
+}
+
+static void point_into_texts(stepbus_worker *worker, const sb_worker_options *options)
+{
+	const sb_slice parts[] = { options->name, options->queues, options->capabilities };
+	sb_slice *copies[] = { &worker->options.name, &worker->options.queues,
+			       &worker->options.capabilities };
+	char *at = worker->texts;
+
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		if (parts[i].len > 0)
+			memcpy(at, parts[i].data, parts[i].len);
+		*copies[i] = sb_slice_of(at, parts[i].len);
+		at += parts[i].len + 1;
+	}
+}
+
+static stepbus_status make(stepbus *engine, const sb_worker_options *options, stepbus_worker **out,
+			   stepbus_error *err)
+{
+	stepbus_worker *worker =
+		sb_alloc(&engine->host, sizeof *worker + options->pool_size * sizeof(pthread_t));
+	pthread_condattr_t attributes;
+
+	if (worker == NULL)
+		return sb_fail_memory(err, "start a worker");
+	worker->texts = sb_alloc(&engine->host, options->name.len + options->queues.len +
+							options->capabilities.len + 3);
+	if (worker->texts == NULL) {
+		sb_release(&engine->host, worker);
+		return sb_fail_memory(err, "start a worker");
+	}
+	worker->engine = engine;
+	worker->options = *options;
+	point_into_texts(worker, options);
+	worker->order = (sb_claim_order){ .strategy = options->strategy,
+					  .age_percent = options->age_percent,
+					  .random = sb_engine_random(engine) };
+	sb_assert(pthread_mutex_init(&worker->lock, NULL) == 0);
+	sb_assert(pthread_cond_init(&worker->has_steps, NULL) == 0);
+	sb_assert(pthread_condattr_init(&attributes) == 0);
+	sb_assert(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+	sb_assert(pthread_cond_init(&worker->is_idle, &attributes) == 0);
+	pthread_condattr_destroy(&attributes);
+	*out = worker;
+	return STEPBUS_OK;
+}
+
+static void link_worker(stepbus_worker *worker)
+{
+	stepbus *engine = worker->engine;
+
+	sb_writer_lead(&engine->writer);
+	worker->next = engine->workers;
+	engine->workers = worker;
+	worker->next_made = engine->all_workers;
+	engine->all_workers = worker;
+	atomic_store(&worker->is_claiming, 1);
+	atomic_store(&engine->may_have_ready, 1);
+	engine->may_have_parked = true;
+	sb_claim_forget_served(engine);
+	sb_writer_yield(&engine->writer);
+	sb_writer_nudge(&engine->writer);
+	sb_clockwork_wake(engine->clockwork);
+}
+
+static void unlink_worker(stepbus_worker *worker)
+{
+	stepbus *engine = worker->engine;
+
+	sb_writer_lead(&engine->writer);
+	for (stepbus_worker **at = &engine->workers; *at != NULL; at = &(*at)->next)
+		if (*at == worker) {
+			*at = worker->next;
+			break;
+		}
+	sb_claim_forget_served(engine);
+	sb_writer_yield(&engine->writer);
+}
+
+static stepbus_status open_start_log(stepbus_worker *worker, stepbus_error *err)
+{
+	stepbus *engine = worker->engine;
+	const sb_start_name name = { engine->options.path, worker->row.pid,
+				     worker->row.started_at_us };
+
+	if (engine->options.is_in_memory)
+		return STEPBUS_OK;
+	return sb_start_log_create(&engine->host, &name, unsettled_max(&worker->options),
+				   &worker->start_log, err);
+}
+
+stepbus_status sb_worker_start(stepbus *engine, const sb_worker_options *options,
+			       stepbus_worker **out, stepbus_error *err)
+{
+	stepbus_worker *worker = NULL;
+	stepbus_status status = make(engine, options, &worker, err);
+
+	if (status != STEPBUS_OK)
+		return status;
+	status = sb_enlist(worker, err);
+	if (status == STEPBUS_OK)
+		status = open_start_log(worker, err);
+	if (status == STEPBUS_OK)
+		status = start_threads(worker, err);
+	if (status != STEPBUS_OK) {
+		end_threads(worker);
+		if (worker->row.id != 0)
+			sb_enlist_end(worker);
+		sb_start_log_remove(worker->start_log);
+		dispose(worker);
+		return status;
+	}
+	sb_news_worker(engine, SB_EVENT_WORKER_STARTED, worker);
+	link_worker(worker);
+	*out = worker;
+	return STEPBUS_OK;
+}
+
+static sb_claimed *empty_line(stepbus_worker *worker)
+{
+	sb_claimed *first;
+
+	pthread_mutex_lock(&worker->lock);
+	first = worker->first;
+	worker->first = NULL;
+	worker->last = NULL;
+	atomic_store(&worker->queued_count, 0);
+	pthread_mutex_unlock(&worker->lock);
+	return first;
+}
+
+static bool interrupt_if_of(void *context, sb_claimed *claimed)
+{
+	const stepbus_worker *worker = context;
+
+	if (claimed->worker == worker && atomic_load(&claimed->phase) == SB_CLAIMED_RUNNING)
+		sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
+	return true;
+}
+
+static bool lose_if_of(void *context, sb_claimed *claimed)
+{
+	if (claimed->worker == context)
+		sb_claimed_interrupt(claimed, STEPBUS_ESTALE);
+	return true;
+}
+
+void sb_worker_lose(stepbus_worker *worker)
+{
+	sb_claimed *claimed;
+
+	atomic_store(&worker->lease_until_ns, 0);
+	sb_claimed_table_each(&worker->engine->claimed, lose_if_of, worker);
+	claimed = empty_line(worker);
+	for (sb_claimed *next; claimed != NULL; claimed = next) {
+		next = claimed->next;
+		drop(claimed);
+	}
+}
+
+static struct timespec deadline_after(int64_t timeout_ms)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += (time_t)(timeout_ms / 1000);
+	at.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+	if (at.tv_nsec >= 1000000000) {
+		at.tv_sec++;
+		at.tv_nsec -= 1000000000;
+	}
+	return at;
+}
+
+/* Whether all that is claimed got settled in time. */
+static bool wait_until_idle(stepbus_worker *worker, int64_t timeout_ms)
+{
+	struct timespec at = deadline_after(timeout_ms < 0 ? 0 : timeout_ms);
+	bool is_idle;
+	int failure = 0;
+
+	pthread_mutex_lock(&worker->lock);
+	while (atomic_load(&worker->unsettled_count) > 0 && failure != ETIMEDOUT)
+		failure = timeout_ms < 0 ?
+				  pthread_cond_wait(&worker->is_idle, &worker->lock) :
+				  pthread_cond_timedwait(&worker->is_idle, &worker->lock, &at);
+	is_idle = atomic_load(&worker->unsettled_count) == 0;
+	pthread_mutex_unlock(&worker->lock);
+	return is_idle;
+}
+
+static void end(stepbus_worker *worker)
+{
+	end_threads(worker);
+	unlink_worker(worker);
+	sb_enlist_end(worker);
+	sb_start_log_remove(worker->start_log);
+	worker->start_log = NULL;
+	worker->row.id = 0;
+	sb_news_worker(worker->engine, SB_EVENT_WORKER_STOPPED, worker);
+}
+
+stepbus_status sb_worker_stop(stepbus_worker *worker, int64_t timeout_ms, stepbus_error *err)
+{
+	stepbus *engine = worker->engine;
+	stepbus_status status = sb_engine_check(engine, false, err);
+
+	if (status != STEPBUS_OK || worker->row.id == 0)
+		return status;
+	if (sb_engine_is_inside(engine))
+		return sb_fail(err, STEPBUS_EREENTRANT,
+			       "a worker cannot be stopped from inside a callback of its engine: "
+			       "it would wait for itself");
+	if (atomic_exchange(&worker->is_claiming, 0) != 0)
+		sb_news_worker(engine, SB_EVENT_WORKER_STOPPING, worker);
+	/* Whoever claims for it at this moment is done when we had the lead. */
+	sb_writer_lead(&engine->writer);
+	sb_writer_yield(&engine->writer);
+	sb_enlist_give_back(worker, empty_line(worker));
+	sb_claimed_table_each(&engine->claimed, interrupt_if_of, worker);
+	if (!wait_until_idle(worker, timeout_ms))
+		return sb_fail(err, STEPBUS_ETIMEDOUT,
+			       "handlers still run: their steps keep their lease until they return "
+			       "or it ends");
+	end(worker);
+	return STEPBUS_OK;
+}
+
+static void forget(stepbus_worker *worker)
+{
+	stepbus *engine = worker->engine;
+
+	sb_writer_lead(&engine->writer);
+	for (stepbus_worker **at = &engine->all_workers; *at != NULL; at = &(*at)->next_made)
+		if (*at == worker) {
+			*at = worker->next_made;
+			break;
+		}
+	sb_writer_yield(&engine->writer);
+}
+
+void sb_worker_free(stepbus_worker *worker)
+{
+	if (worker == NULL || sb_engine_check(worker->engine, false, NULL) != STEPBUS_OK)
+		return;
+	sb_worker_stop(worker, -1, NULL);
+	forget(worker);
+	dispose(worker);
+}

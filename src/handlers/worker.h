@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker: a row in the store that shows it is alive, a line of claimed steps, and a pool of
+ * threads that run their handlers. Its row holds one lease for all it has claimed, renewed by the
+ * runtime whatever the handlers do; a worker that lost it drops what it has and begins anew as
+ * another row.
+ *
+ * The leader of the writer fills the line, the pool's threads empty it. A handler runs with nothing
+ * locked.
+ */
+#ifndef SB_HANDLERS_WORKER_H
+#define SB_HANDLERS_WORKER_H
+
+#include "handlers/claim_order.h"
+#include "handlers/engine.h"
+#include "handlers/start_log.h"
+
+enum { SB_WORKER_QUEUE_MAX = 256 };
+
+/* What the configuration says, checked. Texts end in NUL and are copied. */
+typedef struct sb_worker_options {
+	sb_slice name;
+	sb_claim_strategy strategy;
+	sb_slice queues; /* comma-separated; empty: all */
+	sb_slice capabilities;
+	uint32_t block_size;
+	uint32_t pool_size;
+	uint32_t age_percent;
+} sb_worker_options;
+
+struct stepbus_worker {
+	stepbus *engine;
+	stepbus_worker *next;      /* of the engine's workers; under the writer's lead */
+	stepbus_worker *next_made; /* of all its workers */
+	sb_worker_options options;
+	char *texts;
+
+	/* Under the writer's lead. */
+	sb_worker_row row;
+	sb_claim_order order;
+	int64_t queue_ids[SB_WORKER_QUEUE_MAX];
+	size_t queue_count;
+	sb_claimed *fresh, *fresh_last; /* claimed in the transaction that is open */
+	sb_start_log *start_log;        /* NULL: the store is gone with the process anyway */
+	int64_t started_at_us;          /* also names its start log */
+	bool is_lost;                   /* in the transaction that is open: its row was gone */
+
+	_Atomic(int64_t) lease_until_ns; /* elapsed; steps are not started beyond it */
+	_Atomic(int64_t) beaten_at_ns;
+	_Atomic(uint32_t) queued_count;
+	_Atomic(uint32_t) running_count;
+	_Atomic(uint32_t) unsettled_count; /* all that is claimed; changes under the lock */
+	_Atomic(uint32_t) is_claiming;     /* 0: stopping */
+	_Atomic(int64_t) completed_count;
+	_Atomic(int64_t) failed_count;
+
+	pthread_mutex_t lock; /* guards what follows */
+	pthread_cond_t has_steps;
+	pthread_cond_t is_idle; /* nothing queued, running or settling */
+	sb_claimed *first, *last;
+	bool is_ending;
+	uint32_t thread_count;
+	pthread_t threads[];
+};
+
+stepbus_status sb_worker_start(stepbus *engine, const sb_worker_options *options,
+			       stepbus_worker **out, stepbus_error *err);
+/* STEPBUS_ETIMEDOUT: handlers still run. timeout_ms -1: waits for them. */
+stepbus_status sb_worker_stop(stepbus_worker *worker, int64_t timeout_ms, stepbus_error *err);
+/* Waits for the handlers. NULL is accepted. */
+void sb_worker_free(stepbus_worker *worker);
+
+/* By the leader: how many steps it would take now. */
+uint32_t sb_worker_wanted(const stepbus_worker *worker);
+/* By the leader, inside: a step was claimed for it; it is put into the line by _take_fresh. */
+void sb_worker_add_fresh(stepbus_worker *worker, sb_claimed *claimed);
+/* By the leader, after the transaction: fresh steps go into the line, or are forgotten. */
+void sb_worker_take_fresh(stepbus_worker *worker, bool is_committed);
+/* A claimed step is out of the worker's hands: its completion is durable, or refused. */
+void sb_worker_release(stepbus_worker *worker, sb_claimed *claimed);
+/* Its lease is lost: handlers are told, and what was not started is dropped. */
+void sb_worker_lose(stepbus_worker *worker);
+
+/* Which steps a worker has claimed and not settled, as a JSON array. */
+stepbus_status sb_worker_unfinished(stepbus *engine, const stepbus_worker *worker,
+				    stepbus_text **out, stepbus_error *err);
+
+#endif

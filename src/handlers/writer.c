@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+#include "handlers/writer.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/guard.h"
+
+enum { SPIN_COUNT = 200 };
+
+static void futex_wait(_Atomic(uint32_t) *word, uint32_t value)
+{
+	(void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+static void futex_wake(_Atomic(uint32_t) *word)
+{
+	(void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+bool sb_writer_is_refusal(stepbus_status status)
+{
+	switch (status) {
+	case STEPBUS_EINVAL:
+	case STEPBUS_ENOTFOUND:
+	case STEPBUS_EEXISTS:
+	case STEPBUS_ELIMIT:
+	case STEPBUS_EALREADY:
+	case STEPBUS_ESTALE:
+	case STEPBUS_ETIMEDOUT:
+	case STEPBUS_ECANCELLED:
+	case STEPBUS_ESHUTDOWN:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Moves what came in behind the backlog, in the order of its coming. */
+static void gather(sb_writer *writer)
+{
+	sb_operation *newest =
+		atomic_exchange_explicit(&writer->incoming, NULL, memory_order_acquire);
+	sb_operation *oldest = NULL;
+
+	if (newest == NULL)
+		return;
+	for (sb_operation *o = newest, *next; o != NULL; o = next) {
+		next = o->next;
+		o->next = oldest;
+		oldest = o;
+	}
+	if (writer->backlog == NULL)
+		writer->backlog = oldest;
+	else
+		writer->backlog_last->next = oldest;
+	writer->backlog_last = newest;
+}
+
+/* Takes the operations of the next group off the backlog; at least one, where there is one. */
+static sb_operation *take_group(sb_writer *writer)
+{
+	sb_operation *first, *last = NULL;
+	size_t weight = 0;
+
+	gather(writer);
+	first = writer->backlog;
+	for (sb_operation *o = first; o != NULL; o = o->next) {
+		if (last != NULL && weight + o->weight > writer->group_weight_max)
+			break;
+		weight += o->weight;
+		last = o;
+	}
+	if (last == NULL)
+		return NULL;
+	writer->backlog = last->next;
+	last->next = NULL;
+	return first;
+}
+
+static stepbus_status run_operations(sb_writer *writer, sb_operation *first, stepbus_error *err)
+{
+	for (sb_operation *o = first; o != NULL; o = o->next) {
+		o->err = (stepbus_error)STEPBUS_ERROR_INIT;
+		o->status = o->run(o, writer->store, &o->err);
+		if (o->status != STEPBUS_OK && !sb_writer_is_refusal(o->status)) {
+			*err = o->err;
+			return o->status;
+		}
+	}
+	return STEPBUS_OK;
+}
+
+/* Runs operations and claims in one transaction. */
+static stepbus_status run_transaction(sb_writer *writer, sb_operation *first, bool is_claiming,
+				      stepbus_error *err)
+{
+	const sb_store_type *type = writer->store->type;
+	stepbus_status status = type->begin(writer->store, err);
+	bool is_open = status == STEPBUS_OK;
+
+	if (is_open)
+		status = run_operations(writer, first, err);
+	if (status == STEPBUS_OK && is_claiming)
+		status = writer->hooks.claim(writer->hooks.context, err);
+	if (status == STEPBUS_OK) {
+		is_open = false;
+		status = type->commit(writer->store, err);
+	}
+	if (is_open)
+		type->rollback(writer->store);
+	writer->hooks.ended(writer->hooks.context, status == STEPBUS_OK);
+	return status;
+}
+
+static void fail_all(sb_operation *first, stepbus_status status, const stepbus_error *err)
+{
+	for (sb_operation *o = first; o != NULL; o = o->next) {
+		o->status = status;
+		o->err = *err;
+	}
+}
+
+static void finish(sb_writer *writer, sb_operation *first)
+{
+	size_t count = 0;
+
+	for (sb_operation *o = first, *next; o != NULL; o = next) {
+		next = o->next; /* whoever is told may free it */
+		count++;
+		atomic_fetch_sub_explicit(&writer->waiting_weight, o->weight, memory_order_relaxed);
+		if (o->done != NULL) {
+			o->done(o);
+		} else {
+			atomic_store_explicit(&o->is_done, 1, memory_order_release);
+			futex_wake(&o->is_done);
+		}
+	}
+	atomic_fetch_add_explicit(&writer->operation_count, count, memory_order_relaxed);
+	atomic_fetch_add_explicit(&writer->group_count, 1, memory_order_relaxed);
+}
+
+/* What made a group fail may be one operation's fault: each gets a transaction of its own. */
+static void run_each_alone(sb_writer *writer, sb_operation *first)
+{
+	for (sb_operation *o = first, *next; o != NULL; o = next) {
+		stepbus_error err = STEPBUS_ERROR_INIT;
+		stepbus_status status;
+
+		next = o->next;
+		o->next = NULL;
+		status = run_transaction(writer, o, false, &err);
+		if (status != STEPBUS_OK)
+			fail_all(o, status, &err);
+		finish(writer, o);
+	}
+}
+
+/* Whether a single operation may have done what the whole group suffers from. */
+static bool is_worth_separating(stepbus_status status)
+{
+	return status == STEPBUS_ENOMEM || status == STEPBUS_ENOSPACE;
+}
+
+/* One group, by who leads. False: there was nothing to do. */
+static bool run_group(sb_writer *writer)
+{
+	stepbus_error err = STEPBUS_ERROR_INIT;
+	sb_operation *first = take_group(writer);
+	bool is_claiming = writer->hooks.has_claims(writer->hooks.context) || first != NULL;
+	stepbus_status status;
+
+	if (first == NULL && !is_claiming)
+		return false;
+	status = run_transaction(writer, first, is_claiming, &err);
+	if (status != STEPBUS_OK && first != NULL && is_worth_separating(status)) {
+		run_each_alone(writer, first);
+	} else {
+		if (status != STEPBUS_OK)
+			fail_all(first, status, &err);
+		finish(writer, first);
+	}
+	writer->hooks.settled(writer->hooks.context);
+	return first != NULL || status == STEPBUS_OK;
+}
+
+static void push(sb_writer *writer, sb_operation *operation)
+{
+	sb_operation *head = atomic_load_explicit(&writer->incoming, memory_order_relaxed);
+
+	atomic_fetch_add_explicit(&writer->waiting_weight, operation->weight, memory_order_relaxed);
+	do
+		operation->next = head;
+	while (!atomic_compare_exchange_weak_explicit(&writer->incoming, &head, operation,
+						      memory_order_seq_cst, memory_order_relaxed));
+}
+
+void sb_writer_nudge(sb_writer *writer)
+{
+	atomic_store(&writer->is_wanted, 1);
+	if (atomic_load(&writer->is_sleeping) != 0)
+		futex_wake(&writer->is_wanted);
+}
+
+void sb_writer_submit(sb_writer *writer, sb_operation *operation)
+{
+	push(writer, operation);
+	sb_writer_nudge(writer);
+}
+
+void sb_writer_lead(sb_writer *writer)
+{
+	pthread_mutex_lock(&writer->lead);
+}
+
+void sb_writer_yield(sb_writer *writer)
+{
+	bool has_backlog = writer->backlog != NULL;
+
+	pthread_mutex_unlock(&writer->lead);
+	/* What came while we led, and whose callers sleep, must not wait for the next caller. */
+	if (has_backlog || atomic_load(&writer->incoming) != NULL)
+		sb_writer_nudge(writer);
+}
+
+/* A thread that is cancelled inside the database would leave it locked for good. */
+static bool try_lead(sb_writer *writer, int *cancel_state)
+{
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, cancel_state);
+	if (pthread_mutex_trylock(&writer->lead) == 0)
+		return true;
+	pthread_setcancelstate(*cancel_state, NULL);
+	return false;
+}
+
+static void end_lead(sb_writer *writer, int cancel_state)
+{
+	sb_writer_yield(writer);
+	pthread_setcancelstate(cancel_state, NULL);
+}
+
+void sb_writer_offer(sb_writer *writer, sb_operation *operation)
+{
+	int cancel_state;
+
+	push(writer, operation);
+	if (!try_lead(writer, &cancel_state)) {
+		sb_writer_nudge(writer);
+		return;
+	}
+	run_group(writer);
+	end_lead(writer, cancel_state);
+}
+
+static void wait_for(sb_operation *operation)
+{
+	for (int spin = 0; spin < SPIN_COUNT; spin++) {
+		if (atomic_load_explicit(&operation->is_done, memory_order_acquire) != 0)
+			return;
+		__builtin_ia32_pause();
+	}
+	while (atomic_load_explicit(&operation->is_done, memory_order_acquire) == 0)
+		futex_wait(&operation->is_done, 0);
+}
+
+stepbus_status sb_writer_perform(sb_writer *writer, sb_operation *operation, stepbus_error *err)
+{
+	int cancel_state;
+
+	atomic_store_explicit(&operation->is_done, 0, memory_order_relaxed);
+	push(writer, operation);
+	if (try_lead(writer, &cancel_state)) {
+		/* Ours is among the first groups; a leader before us may have done it already. */
+		while (atomic_load_explicit(&operation->is_done, memory_order_acquire) == 0)
+			run_group(writer);
+		end_lead(writer, cancel_state);
+	} else {
+		sb_writer_nudge(writer);
+		wait_for(operation);
+	}
+	if (operation->status != STEPBUS_OK && err != NULL)
+		sb_fail(err, operation->status, "%s", operation->err.message);
+	return operation->status;
+}
+
+bool sb_writer_is_full(const sb_writer *writer)
+{
+	return atomic_load_explicit(&writer->waiting_weight, memory_order_relaxed) >=
+	       writer->waiting_weight_max;
+}
+
+static void sleep_until_wanted(sb_writer *writer)
+{
+	for (int spin = 0; spin < SPIN_COUNT; spin++) {
+		if (atomic_load_explicit(&writer->is_wanted, memory_order_relaxed) != 0)
+			break;
+		__builtin_ia32_pause();
+	}
+	atomic_store(&writer->is_sleeping, 1);
+	while (atomic_load(&writer->is_wanted) == 0)
+		futex_wait(&writer->is_wanted, 0);
+	atomic_store(&writer->is_sleeping, 0);
+	atomic_store(&writer->is_wanted, 0);
+}
+
+static void *thread_main(void *user_data)
+{
+	sb_writer *writer = user_data;
+
+	for (;;) {
+		bool is_ending = atomic_load(&writer->is_ending) != 0;
+
+		pthread_mutex_lock(&writer->lead);
+		while (run_group(writer))
+			;
+		pthread_mutex_unlock(&writer->lead);
+		if (is_ending)
+			return NULL;
+		sleep_until_wanted(writer);
+	}
+}
+
+stepbus_status sb_writer_init(sb_writer *writer, const stepbus_host *host, sb_store *store,
+			      const sb_writer_hooks *hooks)
+{
+	writer->host = host;
+	writer->store = store;
+	writer->hooks = *hooks;
+	sb_assert(pthread_mutex_init(&writer->lead, NULL) == 0);
+	return STEPBUS_OK;
+}
+
+stepbus_status sb_writer_start(sb_writer *writer, stepbus_error *err)
+{
+	sigset_t all, before;
+	int failure;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	failure = pthread_create(&writer->thread, NULL, thread_main, writer);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (failure != 0)
+		return sb_fail(err, STEPBUS_ESYSTEM, "cannot start the writer thread (errno %d)",
+			       failure);
+	pthread_setname_np(writer->thread, "stepbus-writer");
+	return STEPBUS_OK;
+}
+
+void sb_writer_stop(sb_writer *writer)
+{
+	atomic_store(&writer->is_ending, 1);
+	sb_writer_nudge(writer);
+	pthread_join(writer->thread, NULL);
+}
+
+void sb_writer_free(sb_writer *writer)
+{
+	pthread_mutex_destroy(&writer->lead);
+}
+
+void sb_writer_stats_read(const sb_writer *writer, sb_writer_stats *out)
+{
+	out->group_count = atomic_load(&writer->group_count);
+	out->operation_count = atomic_load(&writer->operation_count);
+	out->waiting_count = atomic_load(&writer->waiting_weight);
+}
