@@ -34,10 +34,11 @@
  * Everything of a step. CROSS JOIN fixes the order in which tables are walked: what a filter can
  * decide by the narrow row it decides before the wide one is read.
  */
-#define VIEW_COLUMNS                                              \
-	"SELECT " STEP("s.") "," STATE("st.") ",q.name," HANDLER( \
-		"h.") ",w.name,r.step_id,"                        \
-		      "r.bytes,r.content_type,r.metadata," ATTEMPT("a.")
+/* clang-format off */
+#define VIEW_COLUMNS \
+	"SELECT " STEP("s.") "," STATE("st.") ",q.name," HANDLER("h.") ",w.name," \
+	"r.step_id,r.bytes,r.content_type,r.metadata," ATTEMPT("a.")
+/* clang-format on */
 #define VIEW_NAMES                                                        \
 	" CROSS JOIN main.queue AS q ON q.id = st.queue_id"               \
 	" CROSS JOIN main.handler AS h ON h.id = st.handler_id"           \

@@ -121,6 +121,7 @@ stepbus_status sb_query_open(sb_connection *connection, sb_sql sql, sb_query *qu
 	sqlite3_stmt *statement = connection->statements[sql];
 	const char *purpose = sb_sql_table[sql].purpose;
 
+	*query = (sb_query){ connection, statement, purpose, SQLITE_OK };
 	sb_connection_settle(connection);
 	if (sb_unlikely(connection->is_failed))
 		return sb_fail(err, STEPBUS_ESTORE,
@@ -135,8 +136,8 @@ stepbus_status sb_query_open(sb_connection *connection, sb_sql sql, sb_query *qu
 		if (code != SQLITE_OK)
 			return sb_sqlite_fail(connection, code, purpose, err);
 		connection->statements[sql] = statement;
+		query->statement = statement;
 	}
-	*query = (sb_query){ connection, statement, purpose, SQLITE_OK };
 	return STEPBUS_OK;
 }
 
