@@ -2,6 +2,7 @@
 #include "handlers/express.h"
 
 #include "handlers/claim.h"
+#include "handlers/serving.h"
 
 /* Nothing is known to wait, and nobody else has written since that was so. */
 static bool is_line_empty(stepbus *engine)
@@ -47,8 +48,9 @@ static stepbus_status is_served_here(stepbus *engine, int64_t handler_id, bool *
 		sb_names_handler_of(&engine->names, engine->store, handler_id, &handler, err);
 
 	if (status == STEPBUS_OK)
-		status = sb_claim_judge(engine, handler, err);
-	*is_served = status == STEPBUS_OK && handler->serving == SB_SERVING_HERE;
+		status = sb_serving_judge(engine, handler, err);
+	*is_served = status == STEPBUS_OK && handler->serving == SB_SERVING_HERE &&
+		     sb_serving_has_room(engine, handler);
 	return status;
 }
 
@@ -82,8 +84,8 @@ stepbus_status sb_express_claim(stepbus_worker *worker, const sb_step_row *row,
 	stepbus *engine = worker->engine;
 	sb_known_handler *handler = NULL;
 	sb_step_status full = *status;
-	stepbus_status answer = sb_names_handler_of(&engine->names, engine->store, row->handler_id,
-						    &handler, err);
+	stepbus_status answer =
+		sb_names_handler_of(&engine->names, engine->store, row->handler_id, &handler, err);
 
 	if (answer != STEPBUS_OK)
 		return answer;
@@ -91,5 +93,5 @@ stepbus_status sb_express_claim(stepbus_worker *worker, const sb_step_row *row,
 	full.queue_id = row->queue_id;
 	full.handler_id = row->handler_id;
 	full.priority = row->priority;
-	return sb_claim_hand_over(worker, row, &full, &handler->row, err);
+	return sb_claim_hand_over(worker, row, &full, handler, err);
 }

@@ -51,6 +51,8 @@ static stepbus_status sweep_due(sb_sweep *sweep, sb_store *store, bool *is_unfin
 	if (status == STEPBUS_OK)
 		status = store->type->due_next(store, &sweep->engine->group.due_next_us, err);
 	sweep->engine->group.is_due_known = status == STEPBUS_OK;
+	/* A limit that time lifts may be what was waited for. */
+	sweep->engine->group.is_ready_made = true;
 	return status;
 }
 

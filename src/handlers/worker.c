@@ -13,6 +13,7 @@
 #include "handlers/clockwork.h"
 #include "handlers/enlist.h"
 #include "handlers/news.h"
+#include "handlers/serving.h"
 #include "handlers/submit.h"
 
 enum { BATCH_MAX = 16, THREAD_NAME_LEN = 16 };
@@ -64,6 +65,7 @@ static void forget_fresh(stepbus_worker *worker)
 {
 	for (sb_claimed *c = worker->fresh, *next; c != NULL; c = next) {
 		next = c->next;
+		atomic_fetch_sub(&c->handler->active_count, 1);
 		sb_claimed_unref(&worker->engine->host, c);
 	}
 }
@@ -116,6 +118,7 @@ void sb_worker_take_fresh(stepbus_worker *worker, bool is_committed)
 void sb_worker_release(stepbus_worker *worker, sb_claimed *claimed)
 {
 	sb_start_log_give(worker->start_log, claimed->start_slot);
+	atomic_fetch_sub(&claimed->handler->active_count, 1);
 	sb_claimed_table_remove(&worker->engine->claimed, claimed);
 	pthread_mutex_lock(&worker->lock);
 	if (atomic_fetch_sub(&worker->unsettled_count, 1) == 1)
@@ -320,7 +323,7 @@ static void link_worker(stepbus_worker *worker)
 	atomic_store(&worker->is_claiming, 1);
 	atomic_store(&engine->may_have_ready, 1);
 	engine->may_have_parked = true;
-	sb_claim_forget_served(engine);
+	sb_serving_forget(engine);
 	sb_writer_yield(&engine->writer);
 	sb_writer_nudge(&engine->writer);
 	sb_clockwork_wake(engine->clockwork);
@@ -336,7 +339,7 @@ static void unlink_worker(stepbus_worker *worker)
 			*at = worker->next;
 			break;
 		}
-	sb_claim_forget_served(engine);
+	sb_serving_forget(engine);
 	sb_writer_yield(&engine->writer);
 }
 

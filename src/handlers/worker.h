@@ -42,9 +42,9 @@ struct stepbus_worker {
 	size_t queue_count;
 	sb_claimed *fresh, *fresh_last; /* claimed in the transaction that is open */
 	uint32_t fresh_count;
-	sb_start_log *start_log;        /* NULL: the store is gone with the process anyway */
-	int64_t started_at_us;          /* also names its start log */
-	bool is_lost;                   /* in the transaction that is open: its row was gone */
+	sb_start_log *start_log; /* NULL: the store is gone with the process anyway */
+	int64_t started_at_us;   /* also names its start log */
+	bool is_lost;            /* in the transaction that is open: its row was gone */
 
 	_Atomic(int64_t) lease_until_ns; /* elapsed; steps are not started beyond it */
 	_Atomic(int64_t) beaten_at_ns;

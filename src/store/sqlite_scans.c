@@ -121,7 +121,7 @@ stepbus_status sb_sqlite_scans_lane_next(sb_store *store, bool is_descending, sb
 		return status;
 	/* Behind place 0, where nothing stands, are the queues. */
 	sb_query_bind(&query, 1, lane->queue_id > 0 ? lane->queue_id : 0);
-	sb_query_bind(&query, 2, lane->queue_id > 0 ? lane->priority : 0);
+	sb_query_bind(&query, 2, lane->queue_id > 0 ? lane->priority + INT64_C(1) : 0);
 	status = sb_query_step(&query, found, err);
 	if (status != STEPBUS_OK || !*found)
 		return status;
