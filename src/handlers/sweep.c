@@ -13,6 +13,7 @@ enum {
 	DUE_MAX = 4096,
 	OVERDUE_MAX = 1024,
 	LOST_MAX = 1024,
+	PARKED_MAX = 128,
 };
 
 /* Work that may have to go on in the next transaction, and work that is done in one. */
@@ -93,8 +94,8 @@ static stepbus_status time_out(sb_sweep *sweep, sb_store *store, const sb_step_s
 	status = sb_settle_move(store, SB_STEP_FAIL, row, &failed, &is_done, err);
 	if (status == STEPBUS_OK)
 		status = put_timeout(store, row, now_us, err);
-	if (status == STEPBUS_OK && row->state == SB_STEP_RUNNING)
-		status = sb_settle_unpark(engine, store, row->concurrency_key, err);
+	if (status == STEPBUS_OK)
+		status = sb_settle_unpark_behind(engine, store, row, err);
 	if (status != STEPBUS_OK)
 		return status;
 	sb_engine_note_state(engine, &failed);
@@ -304,6 +305,15 @@ static stepbus_status sweep_cron(sb_sweep *sweep, sb_store *store, stepbus_error
 	return sb_schedule_fire(sweep->engine, store, &sweep->next_cron_us, err);
 }
 
+/* A round over the keys that steps are parked for, a part at a time. */
+/* There is no hurry: who gives up a place releases the next one. */
+static stepbus_status sweep_parked(sb_sweep *sweep, sb_store *store, stepbus_error *err)
+{
+	if (sweep->parked.is_over || sweep->parked.count_max == 0)
+		sb_parked_walk_begin(&sweep->parked, PARKED_MAX);
+	return sb_parked_release(sweep->engine, store, &sweep->parked, err);
+}
+
 typedef struct mine {
 	int64_t id;
 	int64_t token;
@@ -357,7 +367,7 @@ static const struct part {
 	{ SB_SWEEP_HEARTBEAT, NULL, sweep_heartbeat }, { SB_SWEEP_DUE, sweep_due, NULL },
 	{ SB_SWEEP_CRON, NULL, sweep_cron },           { SB_SWEEP_OVERDUE, sweep_overdue, NULL },
 	{ SB_SWEEP_REAP, sweep_reap, NULL },           { SB_SWEEP_RETAIN, NULL, sweep_retain },
-	{ SB_SWEEP_VERIFY, NULL, sweep_verify },
+	{ SB_SWEEP_VERIFY, NULL, sweep_verify },       { SB_SWEEP_PARKED, NULL, sweep_parked },
 };
 
 static stepbus_status run(sb_operation *operation, sb_store *store, stepbus_error *err)
@@ -386,6 +396,8 @@ static void done(sb_operation *operation)
 
 	if ((sweep->work & SB_SWEEP_HEARTBEAT) != 0)
 		sb_enlist_renewed(sweep->engine, is_kept);
+	if ((sweep->work & SB_SWEEP_PARKED) != 0 && is_kept)
+		sb_parked_walk_advance(&sweep->parked);
 	/* Only now: had the transaction failed, the next try would need them. */
 	for (size_t i = 0; is_kept && i < sweep->buried_count; i++)
 		sb_start_record_end(&sweep->engine->host, &sweep->buried[i], NULL);
