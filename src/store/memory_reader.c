@@ -2,8 +2,8 @@
 #include "base/words.h"
 #include "store/memory_store.h"
 
-/* So many steps are looked at before a reader lets a waiting writer in. */
-enum { LOOK_COUNT = 2048 };
+/* So many steps are looked at before a reader lets a waiting writer in; one shown counts as many. */
+enum { LOOK_COUNT = 2048, SHOWN_LOOK_COUNT = 32 };
 
 /* A walk over all steps, in turns: between two of them the lock is free. */
 typedef struct step_walk {
@@ -124,7 +124,7 @@ stepbus_status sb_memory_step_view(sb_store *base, int64_t id, sb_step_visit vis
 /* False: the walk is over. */
 static bool look(const sb_memory_store *store, step_walk *walk)
 {
-	for (size_t i = 0; i < LOOK_COUNT; i++) {
+	for (size_t looks = 0; looks < LOOK_COUNT; looks++) {
 		const sb_memory_step *step;
 
 		if (walk->found_count >= walk->count_max)
@@ -136,8 +136,11 @@ static bool look(const sb_memory_store *store, step_walk *walk)
 		if (!is_wanted(store, walk->filter, step))
 			continue;
 		walk->found_count++;
-		if (walk->visit != NULL && !show(store, step, walk->visit, walk->context))
+		if (walk->visit == NULL)
+			continue;
+		if (!show(store, step, walk->visit, walk->context))
 			return false;
+		looks += SHOWN_LOOK_COUNT;
 	}
 	return true;
 }

@@ -64,7 +64,7 @@ static bool visit_view(void *context, const sb_query *query)
 	get_view(query, &view);
 	walk->last_id = view.status.id;
 	walk->left_count--;
-	walk->is_over = !walk->visit(walk->context, &view);
+	walk->is_over = !sb_query_is_whole(query) || !walk->visit(walk->context, &view);
 	return !walk->is_over;
 }
 
@@ -263,11 +263,12 @@ static bool visit_attempt(void *context, const sb_query *query)
 {
 	attempt_walk *walk = context;
 	sb_attempt_row row;
+	sb_slice worker;
 
 	sb_sqlite_steps_attempt_get(query, 0, &row);
 	walk->last_token = row.token;
-	walk->is_over =
-		!walk->visit(walk->context, &row, sb_query_slice(query, SB_SQL_ATTEMPT_COLUMNS));
+	worker = sb_query_slice(query, SB_SQL_ATTEMPT_COLUMNS);
+	walk->is_over = !sb_query_is_whole(query) || !walk->visit(walk->context, &row, worker);
 	return !walk->is_over;
 }
 

@@ -119,8 +119,9 @@ stepbus_status sb_sqlite_scans_lane_next(sb_store *store, bool is_descending, sb
 	*found = false;
 	if (status != STEPBUS_OK)
 		return status;
-	sb_query_bind(&query, 1, lane->queue_id);
-	sb_query_bind(&query, 2, lane->priority);
+	/* Behind place 0, where nothing stands, are the queues. */
+	sb_query_bind(&query, 1, lane->queue_id > 0 ? lane->queue_id : 0);
+	sb_query_bind(&query, 2, lane->queue_id > 0 ? lane->priority : 0);
 	status = sb_query_step(&query, found, err);
 	if (status != STEPBUS_OK || !*found)
 		return status;

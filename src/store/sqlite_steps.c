@@ -236,8 +236,7 @@ stepbus_status sb_sqlite_steps_row_read(sb_store *store, int64_t id, sb_step_row
 	if (status != STEPBUS_OK)
 		return status;
 	sb_sqlite_steps_row_get(&query, 0, out);
-	sb_query_keep(&query);
-	return STEPBUS_OK;
+	return sb_query_keep(&query, err);
 }
 
 stepbus_status sb_sqlite_steps_status_read(sb_store *store, int64_t id, sb_step_status *out,

@@ -43,8 +43,8 @@ typedef struct sb_wal {
 	sqlite3_io_methods methods; /* those, but for xShmLock */
 	char *path;                 /* of the log */
 	sb_wait wait;
-	int refused_offset; /* of the lock that was last refused */
-	bool is_refusing;   /* the checkpoint may not lock readers out any more */
+	_Atomic(int) refused_offset; /* of the lock that was last refused */
+	bool is_refusing;            /* the checkpoint may not lock readers out any more */
 	int64_t waited_us;
 	int page_count;      /* of the log, after the last commit */
 	int page_count_next; /* at which to try the next checkpoint */

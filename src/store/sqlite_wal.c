@@ -70,10 +70,10 @@ static int be_busy(void *context, int count)
 	sb_wal *wal = &store->wal;
 	int64_t time_us = count < 8 ? PAUSE_MIN_US : PAUSE_MIN_US * (int64_t)(count - 6);
 
-	if (count == 0) {
+	if (count == 0)
 		wal->waited_us = 0;
+	if (count == 0 && wal->wait == SB_WAIT_LOCK)
 		atomic_fetch_add_explicit(&store->busy_count, 1, memory_order_relaxed);
-	}
 	if (wal->waited_us >= patience_us(store)) {
 		if (wal->wait == SB_WAIT_CHECKPOINT && wal->refused_offset < LOCK_READERS)
 			wal->is_refusing = true;
@@ -153,7 +153,7 @@ static bool checkpoint(sb_sqlite_store *store, int mode)
 	return false;
 }
 
-static void raise_alarm(sb_sqlite_store *store)
+void sb_sqlite_wal_watch(sb_sqlite_store *store)
 {
 	sb_wal *wal = &store->wal;
 	int64_t len = HEADER_LEN + (int64_t)wal->page_count * FRAME_LEN;
@@ -168,7 +168,6 @@ void sb_sqlite_wal_tend(sb_sqlite_store *store)
 {
 	sb_wal *wal = &store->wal;
 
-	raise_alarm(store);
 	if (wal->page_count < wal->page_count_next) {
 		/* Another process may have begun the log anew. */
 		if (wal->page_count < CHECKPOINT_PAGES)
