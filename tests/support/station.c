@@ -91,6 +91,7 @@ void test_station_open(test_station *s, bool is_in_memory, const char *keys)
 	char path[TEST_PATH_LEN];
 
 	memset(s, 0, sizeof *s);
+	s->err = (stepbus_error)STEPBUS_ERROR_INIT;
 	s->is_in_memory = is_in_memory;
 	s->now_us = INT64_C(1795257045123456);
 	s->host = (stepbus_host){
