@@ -54,10 +54,10 @@
  * ?1 and ?2: the ids to look at; 3 states, 4 queue, 5 handler, 6 and 7 times, 8 correlation, 9 tag,
  * 11 and 12 the name and the namespace of a handler.
  */
-#define BY_HANDLER                                                            \
-	" AND (?5 = 0 OR st.handler_id = ?5) AND (coalesce(?11, ?12) IS NULL" \
-	" OR st.handler_id IN (SELECT n.id FROM main.handler AS n"            \
-	" WHERE (?11 IS NULL OR n.name = ?11)"                                \
+#define BY_HANDLER                                                               \
+	" AND (?5 = 0 OR st.handler_id = ?5) AND (coalesce(?11, ?12) IS NULL"    \
+	" OR EXISTS (SELECT 1 FROM main.handler AS n WHERE n.id = st.handler_id" \
+	" AND (?11 IS NULL OR n.name = ?11)"                                     \
 	" AND (?12 IS NULL OR n.handler_namespace = ?12)))"
 #define FILTER                                                                  \
 	" AND (?3 >> st.state & 1) AND (?4 = 0 OR st.queue_id = ?4)" BY_HANDLER \
