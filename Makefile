@@ -55,6 +55,7 @@ SOURCES := $(sort $(foreach layer,$(LAYERS),$(wildcard src/$(layer)/*.c)))
 OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
 SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/support/*.c))
 TESTS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/test_*.c tests/store/test_*.c tests/ffi/test_*.c)))
+TORTURE := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/torture/*.c))
 EXAMPLES := $(patsubst %.c,$(OUT)/%,$(wildcard examples/*.c))
 
 SHARED := $(OUT)/libstepbus.so.$(SOVERSION)
@@ -81,6 +82,12 @@ asan: ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory VARIANT=asan OUT=build/asan run-tests
 tsan: ## run the tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan OUT=build/tsan run-tests
+
+.PHONY: torture torture-quick
+torture-quick: $(OUT)/tests/torture/torture ## kill workers 200 times, and check that nothing is lost or done twice
+	@$< 200
+torture: $(OUT)/tests/torture/torture ## the same with 10,000 kills
+	@$< 10000
 
 .PHONY: run-tests
 run-tests: $(TESTS)
@@ -158,6 +165,11 @@ $(OUT)/tests/%: $(OUT)/tests/%.o $(OBJECTS) $(SUPPORT)
 	$(call say,link  $@)
 	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(DEPENDENCY_LIBS)
 
+# Sees what a user sees, but for the rows of the database.
+$(OUT)/tests/torture/torture: $(TORTURE) $(STATIC)
+	$(call say,link  $@)
+	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(DEPENDENCY_LIBS)
+
 # Examples include <stepbus.h>, as a user does.
 $(OUT)/examples/%.o: ALL_CFLAGS += -Iinclude
 
@@ -171,4 +183,4 @@ $(OUT)/tools/states: $(OUT)/tools/states.o $(OUT)/src/store/step_state.o
 	$(call say,link  $@)
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^
 
--include $(OBJECTS:.o=.d) $(SUPPORT:.o=.d) $(TESTS:=.d) $(EXAMPLES:=.d) $(OUT)/tools/states.d
+-include $(OBJECTS:.o=.d) $(SUPPORT:.o=.d) $(TORTURE:.o=.d) $(TESTS:=.d) $(EXAMPLES:=.d) $(OUT)/tools/states.d
