@@ -42,7 +42,7 @@ static int port_of(durable_level level)
 	snprintf(port, sizeof(port), "%d", ports[level]);
 	if (level != DURABLE_MEMORY) {
 		args[5] = "-b";
-		args[6] = (char *)server_folder(names[level]);
+		args[6] = (char *)server_folder(names[level], NULL);
 		args[7] = level == DURABLE_DISK ? "-f0" : "-f50";
 	}
 	server_start(names[level], args, NULL, SIGTERM);

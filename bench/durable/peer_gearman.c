@@ -41,7 +41,7 @@ static int port_of(durable_level level)
 		return ports[level];
 	ports[level] = server_free_port();
 	snprintf(port, sizeof(port), "%d", ports[level]);
-	args[9] = (char *)server_folder(name);
+	args[9] = (char *)server_folder(name, NULL);
 	snprintf(file, sizeof(file), "%s/pid", args[9]);
 	args[6] = strdup(file);
 	snprintf(file, sizeof(file), "--libsqlite3-db=%s/queue.db", args[9]);

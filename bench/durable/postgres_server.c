@@ -29,7 +29,7 @@ static bool find_program(const char *name, char *path)
 
 static const char *start(char *initdb, char *postgres)
 {
-	char *folder = (char *)server_folder("postgres");
+	char *folder = (char *)server_folder("postgres", "postgres");
 	char path[PATH_LEN_MAX];
 	char *init_args[] = { initdb,  "-D", folder, "-U",         "postgres",          "-A",
 			      "trust", "-E", "UTF8", "--locale=C", "--no-instructions", NULL };

@@ -37,7 +37,7 @@ const char *redis_server_socket(durable_level level)
 
 	if (sockets[level] != NULL || !server_has_program(args[0]))
 		return sockets[level];
-	args[10] = (char *)server_folder(names[level]);
+	args[10] = (char *)server_folder(names[level], NULL);
 	snprintf(path, sizeof(path), "%s/socket", args[10]);
 	server_start(names[level], args, NULL, SIGTERM);
 	if (!server_wait_socket(path))

@@ -133,11 +133,12 @@ static const struct passwd *account(const char *user)
 	return found;
 }
 
-const char *server_folder(const char *name)
+const char *server_folder(const char *name, const char *user)
 {
 	const char *path = durable_path(name);
+	const struct passwd *who = account(user);
 
-	if (mkdir(path, 0700) != 0)
+	if (mkdir(path, 0700) != 0 || (who != NULL && chown(path, who->pw_uid, who->pw_gid) != 0))
 		bench_die("cannot make the folder %s", path);
 	return path;
 }
@@ -168,14 +169,6 @@ static pid_t start(const char *name, char *const argv[], const char *user, int s
 	const struct passwd *who = account(user);
 	pid_t pid = -1;
 
-	/* what a server is told to keep in its folder must be its own */
-	for (size_t i = 1; who != NULL && argv[i] != NULL; i++) {
-		struct stat found;
-
-		if (argv[i][0] == '/' && stat(argv[i], &found) == 0 && S_ISDIR(found.st_mode) &&
-		    chown(argv[i], who->pw_uid, who->pw_gid) != 0)
-			bench_die("cannot give %s away", argv[i]);
-	}
 	pid = fork();
 	if (pid == 0)
 		become(name, argv, who, stop_signal);

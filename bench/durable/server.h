@@ -17,12 +17,12 @@ bool server_has_program(const char *program);
 /** A port of 127.0.0.1 that is free at this moment. */
 int server_free_port(void);
 
-/** Makes an empty folder in the run's folder that the servers' account owns. */
-const char *server_folder(const char *name);
+/** Makes an empty folder in the run's folder; it belongs to whom the server runs as. */
+const char *server_folder(const char *name, const char *user);
 
 /**
- * Starts a server; its output goes to <name>.log in the run's folder. stop_signal ends it. A server
- * that may not run as root runs as `user` when the benchmark does; NULL: as everybody.
+ * Starts a server; its output goes to <name>.log in the run's folder. stop_signal ends it. No server
+ * runs as root: when the benchmark does, they run as `user`; NULL: as nobody.
  */
 pid_t server_start(const char *name, char *const argv[], const char *user, int stop_signal);
 
