@@ -220,6 +220,7 @@ int main(int count, char **args)
 	if (count < 3)
 		bench_die("usage: bench-durable FOLDER CHART [quick]");
 	folder = args[1];
+	sqlite_raw_init();
 	if (is_quick) {
 		bench.round_count = 3;
 		bench.slice_s = 0.4;

@@ -7,7 +7,13 @@ import { blocks, input, run, settings } from './pair.mjs';
 
 const database = 'graphile';
 const logger = new Logger(() => (level, message) => level === 'error' && console.error(message));
-const makePool = (max) => new pg.Pool({ ...connectionOf(database), max });
+
+function makePool(max) {
+	const pool = new pg.Pool({ ...connectionOf(database), max });
+	pool.on('error', console.error);
+	pool.on('connect', (client) => client.on('error', console.error));
+	return pool;
+}
 
 await run({
 	prepare: () => makeDatabase(database),

@@ -28,6 +28,7 @@ data=$(mktemp -d "${BENCH_DATA:-/var/tmp}/stepbus-bench-XXXXXX")
 chmod 755 "$data"
 bench=
 # Servers end with the benchmark; those that still write while it ends are waited for.
+# shellcheck disable=SC2317 # the trap calls it
 finish() {
 	[ -z "$bench" ] || kill "$bench" 2>/dev/null || true
 	[ -z "$bench" ] || wait "$bench" 2>/dev/null || true

@@ -115,6 +115,12 @@ static void step_once(sqlite_raw *raw, sqlite3_stmt *statement)
 	check(raw, sqlite3_reset(statement));
 }
 
+void sqlite_raw_init(void)
+{
+	if (sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) != SQLITE_OK)
+		bench_die("sqlite_raw: SQLite was used before it was set up");
+}
+
 sqlite_raw *sqlite_raw_open(const char *path, durable_level level)
 {
 	sqlite_raw *raw = bench_alloc(1, sizeof(*raw));

@@ -12,6 +12,12 @@
 
 typedef struct sqlite_raw sqlite_raw;
 
+/**
+ * Before SQLite is used: it need not count its memory under a lock. A host may do the same; here it
+ * holds for everybody in the process.
+ */
+void sqlite_raw_init(void);
+
 /** path NULL: in memory. Makes the tables if they are not there. */
 sqlite_raw *sqlite_raw_open(const char *path, durable_level level);
 void sqlite_raw_close(sqlite_raw *raw);
