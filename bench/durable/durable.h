@@ -30,6 +30,8 @@ typedef struct durable_plan {
 	size_t block;        /* steps in one call, transaction or pipeline */
 	size_t thread_count; /* of the caller */
 	size_t pending;      /* steps that wait all the while */
+	size_t window;       /* steps that may be between enqueueing and running; 0: any */
+	bool is_pipelined;   /* the caller goes on before what it enqueued is durable */
 	bool is_deleting;    /* a finished step is removed, not kept */
 	const char *script;  /* of a peer in Node */
 } durable_plan;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Builds the benchmark of durable steps into $(OUT)/bench/durable. Called by bench/durable/run.sh from the top
-# folder, which says which peers are there: HAS_GEARMAN, HAS_POSTGRES, HAS_REDIS (1 or empty).
+# folder, which says which peers are there: HAS_GEARMAN, HAS_POSTGRES, HAS_REDIS, and whether the
+# library has an engine: HAS_STEPBUS (1 or empty).
 
 OUT ?= build/release
 CC ?= cc
@@ -30,10 +31,15 @@ PEERS += -DBENCH_HAS_REDIS $(shell $(PKG_CONFIG) --cflags hiredis)
 SOURCES += bench/durable/peer_redis
 LIBS += $(shell $(PKG_CONFIG) --libs hiredis)
 endif
+ifneq ($(HAS_STEPBUS),)
+PEERS += -DBENCH_HAS_STEPBUS
+SOURCES += $(addprefix bench/durable/,stepbus_engine stepbus_durable stepbus_backlog stepbus_latency)
+LIBS := $(OUT)/libstepbus.a $(LIBS) $(shell $(PKG_CONFIG) --libs libevent_core libcjson)
+endif
 OBJECTS := $(SOURCES:bench/%=$(BIN)/%.o)
 
-$(BIN)/bench-durable: $(OBJECTS)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BIN)/bench-durable: $(OBJECTS) $(if $(HAS_STEPBUS),$(OUT)/libstepbus.a)
+	$(CC) $(LDFLAGS) -o $@ $(OBJECTS) $(LIBS)
 
 # Rewritten only when the peers or the compiler change, so that they alone make everything be built again.
 $(BIN)/settings: FORCE

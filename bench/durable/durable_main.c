@@ -6,13 +6,21 @@
 #include "bench/durable/durable.h"
 #include "bench/durable/peers.h"
 #include "bench/durable/sqlite_raw.h"
+#ifdef BENCH_HAS_STEPBUS
+#include "bench/durable/stepbus_durable.h"
+#endif
 
 #include "bench/harness.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { CLAIM_COUNT = 20000, CLAIM_BLOCK = 256, MILLION = 1000 * 1000 };
+enum {
+	CLAIM_COUNT = 20000,
+	CLAIM_BLOCK = 256,
+	MILLION = 1000 * 1000,
+	MEMORY_COUNT = 300 * 1000,
+};
 
 #ifndef BENCH_HAS_GEARMAN
 #define peer_gearman peer_absent
@@ -45,8 +53,31 @@ typedef struct lifecycle {
 	bool needs_server;
 } lifecycle;
 
+#define PIPELINED .block = 100, .thread_count = 1, .window = 8000, .is_pipelined = true
+
 static const lifecycle LIFECYCLES[] = {
 	{ "sqlite_raw", sqlite_raw_lifecycle, "", 50000, { DURABLE_DISK, 1000 }, false },
+#ifdef BENCH_HAS_STEPBUS
+	{ "stepbus", stepbus_lifecycle, "", 20000, { DURABLE_DISK, PIPELINED }, false },
+	{ "stepbus_b1000_2threads",
+	  stepbus_lifecycle,
+	  "",
+	  20000,
+	  { DURABLE_DISK, 1000, 2, .window = 8000 },
+	  false },
+	{ "stepbus_b100_8threads",
+	  stepbus_lifecycle,
+	  "",
+	  20000,
+	  { DURABLE_DISK, 100, 8, .window = 8000 },
+	  false },
+	{ "stepbus_b1_8threads",
+	  stepbus_lifecycle,
+	  "",
+	  5000,
+	  { DURABLE_DISK, 1, 8, .window = 8000 },
+	  false },
+#endif
 	{ "sqlite_raw_b100", sqlite_raw_lifecycle, "", 20000, { DURABLE_DISK, 100 }, false },
 	{ "plainjob_full", PLAINJOB, 2000, { DURABLE_DISK, .script = "plainjob" }, false },
 	{ "beanstalkd_fsync", BEANSTALKD, 1000, { DURABLE_DISK, 128 }, true },
@@ -67,6 +98,9 @@ static const lifecycle LIFECYCLES[] = {
 	{ "redis_always_b1", REDIS, 500, { DURABLE_DISK, 1 }, true },
 
 	{ "sqlite_raw", sqlite_raw_lifecycle, "", 50000, { DURABLE_PROCESS, 1000 }, false },
+#ifdef BENCH_HAS_STEPBUS
+	{ "stepbus", stepbus_lifecycle, "", 20000, { DURABLE_PROCESS, PIPELINED }, false },
+#endif
 	{ "plainjob_normal", PLAINJOB, 5000, { DURABLE_PROCESS, .script = "plainjob" }, false },
 	{ "beanstalkd_50ms", BEANSTALKD, 5000, { DURABLE_PROCESS, 128 }, true },
 	{ "graphile_worker_async",
@@ -80,6 +114,9 @@ static const lifecycle LIFECYCLES[] = {
 	{ "redis_everysec", REDIS, 20000, { DURABLE_PROCESS, 1000 }, true },
 
 	{ "sqlite_raw", sqlite_raw_lifecycle, "", 50000, { DURABLE_MEMORY, 1000 }, false },
+#ifdef BENCH_HAS_STEPBUS
+	{ "stepbus", stepbus_lifecycle, "", 20000, { DURABLE_MEMORY, PIPELINED }, false },
+#endif
 	{ "beanstalkd_memory", BEANSTALKD, 5000, { DURABLE_MEMORY, 128 }, true },
 	{ "gearman_memory", GEARMAN, 2000, { DURABLE_MEMORY, 100 }, true },
 	{ "redis_memory", REDIS, 20000, { DURABLE_MEMORY, 1000 }, true },
@@ -88,6 +125,9 @@ static const lifecycle LIFECYCLES[] = {
 /* One step after the other, each awaited until it is completed. */
 static const lifecycle ONES[] = {
 	{ "sqlite_raw", sqlite_raw_one, "", 500, { DURABLE_DISK, 1 }, false },
+#ifdef BENCH_HAS_STEPBUS
+	{ "stepbus", stepbus_one, "", 500, { DURABLE_DISK, 1 }, false },
+#endif
 	{ "beanstalkd_fsync", BEANSTALKD, 500, { DURABLE_DISK, 1 }, true },
 };
 
@@ -137,38 +177,83 @@ static void measure_lifecycles(durable_bench *bench, durable_level level, bool i
 	durable_measure_from(bench, first);
 }
 
-static void measure_enqueue(durable_bench *bench)
+/* Somebody in the other cases. The baseline is the same contestant in another case, or another one. */
+static void add_case(durable_bench *bench, const durable_entry *entry, const char *baseline_case,
+		     const char *baseline_who)
+{
+	durable_entry *added = durable_add(bench, entry);
+	const durable_entry *baseline = find_added(bench, baseline_case, baseline_who);
+
+	if (baseline != added)
+		added->baseline = baseline;
+}
+
+static void add_enqueue(durable_bench *bench, const char *who, durable_measure measure)
 {
 	static const char *const cases[] = { "enqueue_disk_1thread", "enqueue_disk_8threads",
 					     "enqueue_disk_64threads" };
 	static const size_t threads[] = { 1, 8, 64 };
-	size_t first = bench->entry_count;
 
 	for (size_t i = 0; i < 3; i++) {
 		durable_entry entry = { .case_name = cases[i],
-					.who = "sqlite_raw",
+					.who = who,
 					.unit = "steps/s",
-					.measure = sqlite_raw_enqueue_threads,
+					.measure = measure,
 					.plan = { DURABLE_DISK, 1, threads[i] },
 					.first_count = 1000 };
 
-		entry.baseline = find_added(bench, cases[0], "sqlite_raw");
-		durable_add(bench, &entry);
+		add_case(bench, &entry, cases[0], who);
 	}
+}
+
+static void measure_enqueue(durable_bench *bench)
+{
+	size_t first = bench->entry_count;
+
+	add_enqueue(bench, "sqlite_raw", sqlite_raw_enqueue_threads);
+#ifdef BENCH_HAS_STEPBUS
+	add_enqueue(bench, "stepbus", stepbus_enqueue_threads);
+#endif
 	durable_measure_from(bench, first);
+}
+
+static void add_latency(durable_bench *bench, const char *case_name, const char *who,
+			durable_measure measure)
+{
+	durable_entry entry = { .case_name = case_name,
+				.who = who,
+				.unit = "us",
+				.measure = measure,
+				.first_count = 200 };
+
+	add_case(bench, &entry, "start_latency_disk", "fdatasync");
 }
 
 static void measure_latency(durable_bench *bench)
 {
 	size_t first = bench->entry_count;
-	durable_entry sync = { .case_name = "start_latency_disk",
-			       .who = "fdatasync",
-			       .unit = "us",
-			       .measure = peer_fdatasync,
-			       .first_count = 500 };
 
-	durable_add(bench, &sync);
+	add_latency(bench, "start_latency_disk", "fdatasync", peer_fdatasync);
+#ifdef BENCH_HAS_STEPBUS
+	add_latency(bench, "start_latency_disk", "stepbus", stepbus_start_latency);
+	add_latency(bench, "start_latency_2processes", "stepbus", stepbus_start_latency_2processes);
+#endif
 	durable_measure_from(bench, first);
+}
+
+static void add_claim(durable_bench *bench, const char *case_name, size_t pending, const char *who,
+		      durable_measure measure)
+{
+	durable_entry entry = {
+		.case_name = case_name,
+		.who = who,
+		.unit = "us/step",
+		.measure = measure,
+		.plan = { .level = DURABLE_PROCESS, .block = CLAIM_BLOCK, .pending = pending },
+		.first_count = CLAIM_COUNT
+	};
+
+	add_case(bench, &entry, "claim_1k", who);
 }
 
 static void measure_claims(durable_bench *bench, bool is_quick)
@@ -177,38 +262,53 @@ static void measure_claims(durable_bench *bench, bool is_quick)
 	static const size_t pending[] = { 1000, 100 * 1000, MILLION, 5 * MILLION };
 	size_t first = bench->entry_count;
 
-	for (size_t i = 0; i < (is_quick ? 2 : 4); i++) {
-		durable_entry entry = { .case_name = cases[i],
-					.who = "sqlite_raw",
-					.unit = "us/step",
-					.measure = sqlite_raw_claim_cost,
-					.plan = { .level = DURABLE_PROCESS,
-						  .block = CLAIM_BLOCK,
-						  .pending = pending[i] },
-					.first_count = CLAIM_COUNT };
-
-		entry.baseline = find_added(bench, cases[0], "sqlite_raw");
-		durable_add(bench, &entry);
+	for (size_t i = 0; i < 4; i++) {
+		if (!is_quick || i == 0)
+			add_claim(bench, cases[i], pending[i], "sqlite_raw", sqlite_raw_claim_cost);
+#ifdef BENCH_HAS_STEPBUS
+		if (!is_quick || i != 1)
+			add_claim(bench, cases[i], pending[i], "stepbus", stepbus_claim_cost);
+#endif
 	}
 	durable_measure_from(bench, first);
 }
 
-static void measure_reopen(durable_bench *bench)
+static void add_other(durable_bench *bench, const char *case_name, const char *unit,
+		      const char *who, durable_measure measure)
+{
+	durable_entry entry = { .case_name = case_name,
+				.who = who,
+				.unit = unit,
+				.measure = measure,
+				.plan = { .level = DURABLE_PROCESS, .block = CLAIM_BLOCK } };
+
+	entry.plan.pending = strcmp(case_name, "reopen_1m") == 0 ? MILLION : MEMORY_COUNT;
+	add_case(bench, &entry, case_name, "sqlite_raw");
+}
+
+static void measure_reopen(durable_bench *bench, bool is_quick)
 {
 	size_t first = bench->entry_count;
-	durable_plan plan = { .level = DURABLE_PROCESS, .block = CLAIM_BLOCK, .pending = MILLION };
-	durable_entry reopen = { .case_name = "reopen_1m",
-				 .who = "sqlite_raw",
-				 .unit = "ms",
-				 .measure = sqlite_raw_reopen,
-				 .plan = plan };
-	durable_entry log = { .case_name = "wal_peak",
-			      .who = "sqlite_raw",
-			      .unit = "MiB",
-			      .measure = sqlite_raw_wal_peak };
 
-	durable_add(bench, &reopen);
-	durable_add(bench, &log);
+	if (!is_quick)
+		add_other(bench, "reopen_1m", "ms", "sqlite_raw", sqlite_raw_reopen);
+#ifdef BENCH_HAS_STEPBUS
+	add_other(bench, "reopen_1m", "ms", "stepbus", stepbus_reopen);
+#endif
+	durable_measure_from(bench, first);
+}
+
+/* What does not change from round to round. */
+static void measure_once(durable_bench *bench)
+{
+	size_t first = bench->entry_count;
+
+	bench->round_count = 1;
+	add_other(bench, "wal_peak", "MiB", "sqlite_raw", sqlite_raw_wal_peak);
+#ifdef BENCH_HAS_STEPBUS
+	add_other(bench, "wal_peak", "MiB", "stepbus", stepbus_wal_peak);
+	add_other(bench, "memory_pending", "bytes/step", "stepbus", stepbus_memory_pending);
+#endif
 	durable_measure_from(bench, first);
 }
 
@@ -230,7 +330,8 @@ int main(int count, char **args)
 	measure_enqueue(&bench);
 	measure_latency(&bench);
 	measure_claims(&bench, is_quick);
-	measure_reopen(&bench);
+	measure_reopen(&bench, is_quick);
+	measure_once(&bench);
 	durable_report_goals(&bench);
 	durable_chart_write(&bench, args[2]);
 	fprintf(stderr, "\nchart: %s\n", args[2]);

@@ -14,9 +14,11 @@ if [ "$form" != quick ]; then
 fi
 
 has_library() { if pkg-config --exists "$1"; then echo 1; fi; }
+has_engine=
+if nm -g "$out/libstepbus.a" 2>/dev/null | grep -q ' T stepbus_worker_start$'; then has_engine=1; fi
 "${MAKE:-make}" -f bench/durable/durable.mk OUT="$out" CC="${CC:-cc}" LDFLAGS="${LDFLAGS:-}" \
 	HAS_GEARMAN="$(has_library gearmand)" HAS_POSTGRES="$(has_library libpq)" \
-	HAS_REDIS="$(has_library hiredis)" >&2
+	HAS_REDIS="$(has_library hiredis)" HAS_STEPBUS="$has_engine" >&2
 
 # Node looks for packages beside the script, so the scripts go where the packages are.
 BENCH_SCRIPTS=$PWD/build/bench
