@@ -3,6 +3,7 @@
 
 #include "bench/harness.h"
 
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,11 +139,13 @@ size_t engine_count(engine_run *run, const char *state)
 
 void engine_remove(const char *path)
 {
-	static const char *const ends[] = { "", "-wal", "-shm", "-lock", "-wake" };
-	char file[CONFIG_LEN];
+	char pattern[CONFIG_LEN];
+	glob_t found = { 0 };
 
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		snprintf(file, sizeof(file), "%s%s", path, ends[i]);
-		unlink(file);
-	}
+	unlink(path);
+	snprintf(pattern, sizeof(pattern), "%s-*", path);
+	if (glob(pattern, 0, NULL, &found) == 0)
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			unlink(found.gl_pathv[i]);
+	globfree(&found);
 }

@@ -55,7 +55,7 @@ void engine_specs(stepbus_step_spec *specs, size_t count);
 /** How many steps are in a state, by its name. */
 size_t engine_count(engine_run *run, const char *state);
 
-/** Removes a database. */
+/** Removes a database, and all files whose names begin like its own and a hyphen. */
 void engine_remove(const char *path);
 
 /** Ends the benchmark unless status is STEPBUS_OK. */
