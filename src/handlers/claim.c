@@ -128,10 +128,8 @@ static bool is_served_elsewhere(stepbus *engine, const sb_handler_row *row)
 	return len > 0 && sb_map_find(&engine->elsewhere, key, len) != NULL;
 }
 
-/* Before a step is failed for good, what others serve is read anew: they may just have come. */
-static stepbus_status judge(block *b, sb_known_handler *handler)
+stepbus_status sb_claim_judge(stepbus *engine, sb_known_handler *handler, stepbus_error *err)
 {
-	stepbus *engine = b->engine;
 	stepbus_status status = STEPBUS_OK;
 
 	if (handler->judged_at == engine->serving_generation &&
@@ -142,7 +140,7 @@ static stepbus_status judge(block *b, sb_known_handler *handler)
 	if (is_registered_here(engine, &handler->row))
 		return STEPBUS_OK;
 	if (!engine->group.is_served_read)
-		status = sb_claim_read_served(engine, b->err);
+		status = sb_claim_read_served(engine, err);
 	handler->serving = is_served_elsewhere(engine, &handler->row) ? SB_SERVING_ELSEWHERE :
 									SB_SERVING_NOWHERE;
 	return status;
@@ -171,14 +169,6 @@ static stepbus_status load_queue(block *b, int64_t id, const sb_queue_row **out)
 		*out = row;
 	}
 	return status;
-}
-
-static bool is_wanted_queue(const stepbus_worker *worker, int64_t id)
-{
-	for (size_t i = 0; i < worker->queue_count; i++)
-		if (worker->queue_ids[i] == id)
-			return true;
-	return worker->queue_count == 0;
 }
 
 /* How many steps of a queue may start now; UINT32_MAX: no limit. */
@@ -237,7 +227,7 @@ static stepbus_status find_lanes(block *b)
 		if (queue == NULL || queue->id != lane.queue_id) {
 			room = 0;
 			status = load_queue(b, lane.queue_id, &queue);
-			if (status == STEPBUS_OK && is_wanted_queue(b->worker, lane.queue_id))
+			if (status == STEPBUS_OK && sb_worker_takes(b->worker, lane.queue_id))
 				status = find_room(b, queue, &room);
 		}
 		/* Nothing of this queue: on to the next one. */
@@ -294,12 +284,42 @@ static int64_t deadline_after_start(const sb_step_status *status, const sb_step_
 	return status->deadline_at_us - shorter + row->total_timeout_us;
 }
 
-static uint32_t max_retries(const block *b, const sb_claimed *claimed)
+void sb_claim_grant(const stepbus_worker *worker, const sb_step_row *row, sb_step_status *status,
+		    int64_t now_us)
 {
-	const sb_retry_policy policy = sb_retry_policy_resolve(
-		&claimed->retry, &(sb_retry_policy){ 0 }, &b->engine->options.retry);
+	status->deadline_at_us = deadline_after_start(status, row);
+	status->state = SB_STEP_RUNNING;
+	/* Grows even where a backup was restored, since time went on. */
+	status->token = status->token >= now_us ? status->token + 1 : now_us;
+	status->worker_id = worker->row.id;
+	status->attempt_count++;
+	status->changed_at_us = now_us;
+	status->park_key = 0;
+	status->due_at_us = 0;
+}
 
-	return policy.attempt_count_max > 0 ? policy.attempt_count_max - 1 : 0;
+stepbus_status sb_claim_hand_over(stepbus_worker *worker, const sb_step_row *row,
+				  const sb_step_status *status, const sb_handler_row *handler,
+				  stepbus_error *err)
+{
+	stepbus *engine = worker->engine;
+	sb_retry_policy policy;
+	sb_claimed *claimed;
+	sb_slice queue;
+	stepbus_status answer = sb_names_queue_of(&engine->names, engine->store, row->queue_id,
+						  &queue, err);
+
+	if (answer != STEPBUS_OK)
+		return answer;
+	claimed = sb_claimed_new(&engine->host, row, status, handler, queue, engine->store->tag);
+	if (claimed == NULL)
+		return sb_fail_memory(err, "claim a step");
+	policy = sb_retry_policy_resolve(&claimed->retry, &(sb_retry_policy){ 0 },
+					 &engine->options.retry);
+	claimed->event.max_retries =
+		policy.attempt_count_max > 0 ? policy.attempt_count_max - 1 : 0;
+	sb_worker_add_fresh(worker, claimed);
+	return STEPBUS_OK;
 }
 
 static stepbus_status claim_step(block *b, const sb_step_status *status,
@@ -308,30 +328,15 @@ static stepbus_status claim_step(block *b, const sb_step_status *status,
 	sb_step_status to = *status;
 	bool is_done = false;
 	sb_step_row row;
-	sb_claimed *claimed;
-	sb_slice queue;
-	stepbus_status answer =
-		sb_names_queue_of(&b->engine->names, b->store, status->queue_id, &queue, b->err);
+	stepbus_status answer = b->store->type->step_row_read(b->store, status->id, &row, b->err);
 
-	if (answer == STEPBUS_OK)
-		answer = b->store->type->step_row_read(b->store, status->id, &row, b->err);
 	if (answer != STEPBUS_OK)
 		return answer;
-	to.state = SB_STEP_RUNNING;
-	/* Grows even where a backup was restored, since time went on. */
-	to.token = status->token >= b->now_us ? status->token + 1 : b->now_us;
-	to.worker_id = b->worker->row.id;
-	to.attempt_count = status->attempt_count + 1;
-	to.changed_at_us = b->now_us;
-	to.park_key = 0;
-	to.due_at_us = 0;
-	to.deadline_at_us = deadline_after_start(status, &row);
-	claimed = sb_claimed_new(&b->engine->host, &row, &to, &handler->row, queue, b->store->tag);
-	if (claimed == NULL)
-		return sb_fail_memory(b->err, "claim a step");
-	claimed->event.max_retries = max_retries(b, claimed);
-	sb_worker_add_fresh(b->worker, claimed);
-	answer = sb_settle_move(b->store, SB_STEP_CLAIM, status, &to, &is_done, b->err);
+	sb_claim_grant(b->worker, &row, &to, b->now_us);
+	row.queue_id = status->queue_id;
+	answer = sb_claim_hand_over(b->worker, &row, &to, &handler->row, b->err);
+	if (answer == STEPBUS_OK)
+		answer = sb_settle_move(b->store, SB_STEP_CLAIM, status, &to, &is_done, b->err);
 	if (answer == STEPBUS_OK && !is_done)
 		return sb_fail(b->err, STEPBUS_ECORRUPT,
 			       "step %lld stands in an index with a state that it has not",
@@ -349,7 +354,7 @@ static stepbus_status admit(block *b, const sb_step_status *status, uint32_t *cl
 						    &handler, b->err);
 
 	if (answer == STEPBUS_OK)
-		answer = judge(b, handler);
+		answer = sb_claim_judge(b->engine, handler, b->err);
 	if (answer == STEPBUS_OK && handler->serving == SB_SERVING_ELSEWHERE)
 		return park(b, status, handler->id);
 	if (answer == STEPBUS_OK)
@@ -440,7 +445,7 @@ static stepbus_status claim_parked_of(block *b, int64_t handler_id)
 		sb_names_handler_of(&b->engine->names, b->store, handler_id, &handler, b->err);
 
 	if (status == STEPBUS_OK)
-		status = judge(b, handler);
+		status = sb_claim_judge(b->engine, handler, b->err);
 	if (status != STEPBUS_OK || handler->serving == SB_SERVING_ELSEWHERE)
 		return status;
 	status = b->store->type->step_scan(b->store, &scan, rows,
@@ -451,7 +456,7 @@ static stepbus_status claim_parked_of(block *b, int64_t handler_id)
 		bool is_full = false;
 
 		status = load_queue(b, rows[i].queue_id, &queue);
-		if (status == STEPBUS_OK && is_wanted_queue(b->worker, rows[i].queue_id))
+		if (status == STEPBUS_OK && sb_worker_takes(b->worker, rows[i].queue_id))
 			status = find_room(b, queue, &room);
 		if (status == STEPBUS_OK && room > 0)
 			status = is_key_full(b, &rows[i], &is_full);
@@ -508,15 +513,23 @@ static stepbus_status claim_for(stepbus_worker *worker, uint32_t wanted, bool *h
 	return status;
 }
 
+void sb_claim_note_changes(stepbus *engine)
+{
+	if (engine->group.is_change_noted)
+		return;
+	engine->group.is_change_noted = true;
+	if (engine->store->type->has_changed(engine->store)) {
+		engine->may_have_parked = true;
+		atomic_store(&engine->may_have_ready, 1);
+	}
+}
+
 stepbus_status sb_claim_all(stepbus *engine, stepbus_error *err)
 {
 	stepbus_status status = STEPBUS_OK;
 	bool has_more = false;
 
-	if (engine->store->type->has_changed(engine->store)) {
-		engine->may_have_parked = true;
-		atomic_store(&engine->may_have_ready, 1);
-	}
+	sb_claim_note_changes(engine);
 	if (!engine->group.is_ready_made && atomic_load(&engine->may_have_ready) == 0)
 		return STEPBUS_OK;
 	for (stepbus_worker *w = engine->workers; w != NULL && status == STEPBUS_OK; w = w->next) {
