@@ -147,12 +147,7 @@ stepbus_status sb_sqlite_scans_park_next(sb_store *store, int64_t *park_key, boo
 
 stepbus_status sb_sqlite_scans_due_next(sb_store *store, int64_t *due_at_us, stepbus_error *err)
 {
-	sb_query query;
-	bool found;
-	stepbus_status status = sb_query_open(writer_of(store), SB_SQL_DUE_NEXT, &query, err);
-
-	*due_at_us = 0;
-	return status == STEPBUS_OK ? read_one(&query, due_at_us, &found, err) : status;
+	return sb_query_number(writer_of(store), SB_SQL_DUE_NEXT, due_at_us, err);
 }
 
 stepbus_status sb_sqlite_scans_running_count(sb_store *store, int64_t queue_id,
