@@ -185,6 +185,8 @@ static void ended(void *context, bool is_committed)
 {
 	stepbus *engine = context;
 
+	if ((atomic_load(&engine->is_failing) == 0) != is_committed)
+		atomic_store(&engine->is_failing, !is_committed);
 	for (stepbus_worker *w = engine->workers; w != NULL; w = w->next)
 		sb_worker_take_fresh(w, is_committed);
 	end_tentative(engine, is_committed);

@@ -127,7 +127,8 @@ struct stepbus {
 	_Atomic(int64_t) due_at_us;    /* when the next scheduled step is due; 0: unknown or none */
 	_Atomic(uint32_t) final_count; /* a futex: rises when steps become final */
 	_Atomic(uint32_t) awaiting_count;
-	_Atomic(uint32_t) is_alarmed;
+	_Atomic(uint32_t) is_alarmed; /* the store's log is too long */
+	_Atomic(uint32_t) is_failing; /* the last transaction did not succeed */
 };
 
 /* STEPBUS_EFORKED, or STEPBUS_ESHUTDOWN where it is stopping and is_new_work. */

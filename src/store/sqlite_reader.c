@@ -120,6 +120,8 @@ static void bind_filter(sb_query *query, const sb_step_filter *filter)
 	sb_query_bind(query, 7, filter->created_to_us != 0 ? filter->created_to_us : INT64_MAX);
 	sb_query_bind_text(query, 8, filter->correlation_id);
 	sb_query_bind_text(query, 9, filter->tag);
+	sb_query_bind_text(query, 11, filter->handler);
+	sb_query_bind_text(query, 12, filter->handler_namespace);
 }
 
 /* One number without parameters; 0 for none. */

@@ -18,7 +18,7 @@ static void context_dependency(test_bad *b)
 {
 	const test_bad_text *names = test_bad_names();
 	const stepbus_step_event step = test_step("mail");
-	const stepbus_context context = { &step };
+	const stepbus_context context = { .step = &step };
 	const stepbus_dependency *out = NULL;
 
 	(void)b;
