@@ -13,6 +13,7 @@ enum {
 	DUE_MAX = 4096,
 	OVERDUE_MAX = 1024,
 	LOST_MAX = 1024,
+	PARKED_MAX = 128,
 };
 
 typedef stepbus_status (*sweep_part)(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
@@ -89,8 +90,8 @@ static stepbus_status time_out(sb_sweep *sweep, sb_store *store, const sb_step_s
 	status = sb_settle_move(store, SB_STEP_FAIL, row, &failed, &is_done, err);
 	if (status == STEPBUS_OK)
 		status = put_timeout(store, row, now_us, err);
-	if (status == STEPBUS_OK && row->state == SB_STEP_RUNNING)
-		status = sb_settle_unpark(engine, store, row->concurrency_key, err);
+	if (status == STEPBUS_OK)
+		status = sb_settle_unpark_behind(engine, store, row, err);
 	if (status != STEPBUS_OK)
 		return status;
 	sb_engine_note_state(engine, &failed);
@@ -306,6 +307,16 @@ static stepbus_status sweep_cron(sb_sweep *sweep, sb_store *store, bool *is_unfi
 	return sb_schedule_fire(sweep->engine, store, &sweep->next_cron_us, err);
 }
 
+/* A round over the keys that steps are parked for, a part at a time. */
+static stepbus_status sweep_parked(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
+				   stepbus_error *err)
+{
+	(void)is_unfinished; /* there is no hurry: who gives up a place releases the next one */
+	if (sweep->parked.is_over || sweep->parked.count_max == 0)
+		sb_parked_walk_begin(&sweep->parked, PARKED_MAX);
+	return sb_parked_release(sweep->engine, store, &sweep->parked, err);
+}
+
 typedef struct mine {
 	int64_t id;
 	int64_t token;
@@ -360,7 +371,7 @@ static const struct part {
 	{ SB_SWEEP_HEARTBEAT, sweep_heartbeat }, { SB_SWEEP_DUE, sweep_due },
 	{ SB_SWEEP_CRON, sweep_cron },           { SB_SWEEP_OVERDUE, sweep_overdue },
 	{ SB_SWEEP_REAP, sweep_reap },           { SB_SWEEP_RETAIN, sweep_retain },
-	{ SB_SWEEP_VERIFY, sweep_verify },
+	{ SB_SWEEP_VERIFY, sweep_verify },       { SB_SWEEP_PARKED, sweep_parked },
 };
 
 static stepbus_status run(sb_operation *operation, sb_store *store, stepbus_error *err)
@@ -387,6 +398,8 @@ static void done(sb_operation *operation)
 
 	if ((sweep->work & SB_SWEEP_HEARTBEAT) != 0)
 		sb_enlist_renewed(sweep->engine, is_kept);
+	if ((sweep->work & SB_SWEEP_PARKED) != 0 && is_kept)
+		sb_parked_walk_advance(&sweep->parked);
 	/* Only now: had the transaction failed, the next try would need them. */
 	for (size_t i = 0; is_kept && i < sweep->buried_count; i++)
 		sb_start_record_end(&sweep->engine->host, &sweep->buried[i], NULL);
