@@ -179,7 +179,7 @@ static void run(void *user_data)
 	}
 	empty_watch(clockwork, &has_news);
 	if (has_news) {
-		atomic_store(&engine->may_have_ready, 1);
+		atomic_fetch_add(&engine->change_count, 1);
 		sb_writer_nudge(&engine->writer);
 	}
 	end_overtime(clockwork);

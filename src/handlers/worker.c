@@ -32,6 +32,12 @@ bool sb_worker_takes(const stepbus_worker *worker, int64_t queue_id)
 	return worker->queue_count == 0;
 }
 
+bool sb_worker_is_drained(const stepbus_worker *worker)
+{
+	return atomic_load_explicit(&worker->seen_change_count, memory_order_acquire) ==
+	       atomic_load_explicit(&worker->engine->change_count, memory_order_acquire);
+}
+
 uint32_t sb_worker_wanted(const stepbus_worker *worker)
 {
 	uint32_t queued = atomic_load_explicit(&worker->queued_count, memory_order_relaxed);
@@ -213,7 +219,7 @@ static void *thread_main(void *user_data)
 		}
 		/* The line may have run dry while nobody else brings news of that. */
 		if (atomic_load(&worker->queued_count) <= worker->options.block_size / 2 &&
-		    atomic_load(&worker->engine->may_have_ready) != 0)
+		    !sb_worker_is_drained(worker))
 			sb_writer_nudge(&worker->engine->writer);
 	}
 	return NULL;
@@ -321,7 +327,7 @@ static void link_worker(stepbus_worker *worker)
 	worker->next_made = engine->all_workers;
 	engine->all_workers = worker;
 	atomic_store(&worker->is_claiming, 1);
-	atomic_store(&engine->may_have_ready, 1);
+	atomic_fetch_add(&engine->change_count, 1);
 	engine->may_have_parked = true;
 	sb_serving_forget(engine);
 	sb_writer_yield(&engine->writer);
