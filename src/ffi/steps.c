@@ -78,6 +78,9 @@ stepbus_status stepbus_complete(stepbus *engine, const stepbus_completion *compl
 	if (status == STEPBUS_OK)
 		status = sb_completion_check(completion, err);
 	if (status == STEPBUS_OK)
+		status = sb_completion_check_limits(completion, engine->options.payload_len_max,
+						    err);
+	if (status == STEPBUS_OK)
 		status = sb_engine_check(engine, true, err);
 	return status == STEPBUS_OK ? sb_submit_completion(engine, completion, err) : status;
 }
