@@ -303,7 +303,7 @@ static stepbus_status sweep_cron(sb_sweep *sweep, sb_store *store, bool *is_unfi
 				 stepbus_error *err)
 {
 	(void)is_unfinished;
-	return sb_schedule_fire(sweep->engine, store, &sweep->next_cron_us, err);
+	return sb_schedule_fire(sweep->engine, store, err);
 }
 
 typedef struct mine {
