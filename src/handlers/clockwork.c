@@ -132,7 +132,7 @@ static uint32_t find_work(sb_clockwork *clockwork, bool has_news)
 	if (is_time(&clockwork->heartbeat_at_us, now_us, options->heartbeat_ms * US_PER_MS))
 		work |= SB_SWEEP_HEARTBEAT;
 	if (is_time(&clockwork->reap_at_us, now_us, options->heartbeat_ms * US_PER_MS))
-		work |= SB_SWEEP_REAP;
+		work |= SB_SWEEP_REAP | SB_SWEEP_PARKED;
 	if (is_time(&clockwork->retain_at_us, now_us, retain_every_us) &&
 	    (options->keep_completed_us >= 0 || options->keep_failed_us >= 0 ||
 	     options->keep_cancelled_us >= 0))

@@ -176,6 +176,15 @@ stepbus_status sb_settle_unpark(stepbus *engine, sb_store *store, int64_t concur
 	return sb_settle_move(store, SB_STEP_RELEASE, &parked, &ready, &is_done, err);
 }
 
+stepbus_status sb_settle_unpark_behind(stepbus *engine, sb_store *store,
+				       const sb_step_status *before, stepbus_error *err)
+{
+	/* One that is parked for its key has no place to give. */
+	if (before->state == SB_STEP_PARKED && before->park_key < 0)
+		return STEPBUS_OK;
+	return sb_settle_unpark(engine, store, before->concurrency_key, err);
+}
+
 /* Where the step stands, and what it says of retries. */
 static stepbus_status find_before(sb_settlement *s, sb_store *store, sb_retry_policy *retry,
 				  stepbus_error *err)

@@ -18,12 +18,13 @@ static sb_settlement *settlement_of(sb_operation *operation)
 
 static sb_claimed *find_claimed(stepbus *engine, const stepbus_step_event *step)
 {
-	int64_t id = sb_id_to_row(step->step_id, engine->store->tag);
+	const sb_claimed_key key = { sb_id_to_row(step->step_id, engine->store->tag),
+				     (int64_t)step->token };
 	sb_claimed_table *table = &engine->claimed;
 	sb_claimed *found;
 
 	pthread_mutex_lock(&table->lock);
-	found = (sb_claimed *)(void *)sb_map_find(&table->by_id, &id, sizeof id);
+	found = (sb_claimed *)(void *)sb_map_find(&table->by_key, &key, sizeof key);
 	/* The event of a host's own making may name the same step: it is not this attempt. */
 	if (found != NULL && &found->event != step)
 		found = NULL;

@@ -34,10 +34,11 @@
  * Everything of a step. CROSS JOIN fixes the order in which tables are walked: what a filter can
  * decide by the narrow row it decides before the wide one is read.
  */
-#define VIEW_COLUMNS                                              \
-	"SELECT " STEP("s.") "," STATE("st.") ",q.name," HANDLER( \
-		"h.") ",w.name,r.step_id,"                        \
-		      "r.bytes,r.content_type,r.metadata," ATTEMPT("a.")
+/* clang-format off */
+#define VIEW_COLUMNS \
+	"SELECT " STEP("s.") "," STATE("st.") ",q.name," HANDLER("h.") ",w.name," \
+	"r.step_id,r.bytes,r.content_type,r.metadata," ATTEMPT("a.")
+/* clang-format on */
 #define VIEW_NAMES                                                        \
 	" CROSS JOIN main.queue AS q ON q.id = st.queue_id"               \
 	" CROSS JOIN main.handler AS h ON h.id = st.handler_id"           \
@@ -152,9 +153,13 @@ const sb_sql_entry sb_sql_table[SB_SQL_COUNT] = {
 				       " ORDER BY id LIMIT ?3",
 				  "look for running steps" },
 	[SB_SQL_SCAN_ALL] = { SCAN "WHERE id > ?1 ORDER BY id LIMIT ?2", "look for steps" },
-	/* Not "place > 0" as well, which the planner would search by instead. */
+	/*
+	 * ?2 is one more than the priority of the lane before: with ">" the search would begin at
+	 * that lane's first step, and walk through all of them. Not "place > 0" as well, which the
+	 * planner would search by instead.
+	 */
 	[SB_SQL_LANE_NEXT] = { "SELECT place, rank, id FROM main.state WHERE place IS NOT NULL"
-			       " AND (place, rank) > (?1, ?2) ORDER BY place, rank, id LIMIT 1",
+			       " AND (place, rank) >= (?1, ?2) ORDER BY place, rank, id LIMIT 1",
 			       "look for ready steps" },
 	[SB_SQL_LANE_LAST] = { "SELECT id FROM main.state WHERE place = ?1 AND rank = ?2"
 			       " ORDER BY id DESC LIMIT 1",

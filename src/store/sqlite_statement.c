@@ -121,6 +121,7 @@ stepbus_status sb_query_open(sb_connection *connection, sb_sql sql, sb_query *qu
 	sqlite3_stmt *statement = connection->statements[sql];
 	const char *purpose = sb_sql_table[sql].purpose;
 
+	*query = (sb_query){ connection, statement, purpose, SQLITE_OK };
 	sb_connection_settle(connection);
 	if (sb_unlikely(connection->is_failed))
 		return sb_fail(err, STEPBUS_ESTORE,
@@ -135,8 +136,8 @@ stepbus_status sb_query_open(sb_connection *connection, sb_sql sql, sb_query *qu
 		if (code != SQLITE_OK)
 			return sb_sqlite_fail(connection, code, purpose, err);
 		connection->statements[sql] = statement;
+		query->statement = statement;
 	}
-	*query = (sb_query){ connection, statement, purpose, SQLITE_OK };
 	return STEPBUS_OK;
 }
 
@@ -216,6 +217,23 @@ stepbus_status sb_query_find(sb_query *query, const char *thing, int64_t id, ste
 		return sb_fail(err, STEPBUS_ENOTFOUND, "cannot %s: there is no %s %lld in '%s'",
 			       query->purpose, thing, (long long)id, query->connection->path);
 	return status;
+}
+
+stepbus_status sb_query_number(sb_connection *connection, sb_sql sql, int64_t *out,
+			       stepbus_error *err)
+{
+	sb_query query;
+	bool has_row = false;
+	stepbus_status status = sb_query_open(connection, sql, &query, err);
+
+	*out = 0;
+	if (status == STEPBUS_OK)
+		status = sb_query_step(&query, &has_row, err);
+	if (status != STEPBUS_OK || !has_row)
+		return status;
+	*out = sb_query_int(&query, 0);
+	sb_query_close(&query);
+	return STEPBUS_OK;
 }
 
 stepbus_status sb_query_walk(sb_query *query, sb_query_visit visit, void *context,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/sqlite_wal.h"
 
-#include <stddef.h>
 #include <string.h>
 #include <time.h>
 
@@ -24,21 +23,13 @@ enum {
 
 static const int64_t file_len_max = INT64_C(64) << 20;
 
-static sb_sqlite_store *store_of(const sqlite3_file *file)
-{
-	const char *methods = (const char *)file->pMethods;
-
-	return (sb_sqlite_store *)(uintptr_t)(methods - offsetof(sb_sqlite_store, wal.methods));
-}
-
 /*
  * Stands in front of SQLite's own: notes which lock was refused, so that the busy handler, which is
  * not told, knows what it waits for; and refuses itself when the checkpoint must do nothing.
  */
 static int lock_shared_memory(sqlite3_file *file, int offset, int count, int flags)
 {
-	sb_sqlite_store *store = store_of(file);
-	sb_wal *wal = &store->wal;
+	sb_wal *wal = &((const sb_wal_methods *)file->pMethods)->store->wal;
 	int code = SQLITE_BUSY;
 
 	if (!wal->is_refusing || offset < LOCK_READERS ||
@@ -116,9 +107,9 @@ stepbus_status sb_sqlite_wal_attach(sb_sqlite_store *store, stepbus_error *err)
 			       "cannot open '%s': this SQLite's files have no shared memory",
 			       store->path);
 	wal->methods_real = wal->file->pMethods;
-	wal->methods = *wal->methods_real;
-	wal->methods.xShmLock = lock_shared_memory;
-	wal->file->pMethods = &wal->methods;
+	wal->own = (sb_wal_methods){ *wal->methods_real, store };
+	wal->own.methods.xShmLock = lock_shared_memory;
+	wal->file->pMethods = &wal->own.methods;
 	(void)sqlite3_busy_handler(db, be_busy, store);
 	(void)sqlite3_wal_hook(db, note_pages, store);
 	return STEPBUS_OK;
@@ -126,7 +117,7 @@ stepbus_status sb_sqlite_wal_attach(sb_sqlite_store *store, stepbus_error *err)
 
 void sb_sqlite_wal_detach(sb_sqlite_store *store)
 {
-	if (store->wal.file != NULL && store->wal.file->pMethods == &store->wal.methods)
+	if (store->wal.file != NULL && store->wal.file->pMethods == &store->wal.own.methods)
 		store->wal.file->pMethods = store->wal.methods_real;
 	store->wal.file = NULL;
 	sb_release(store->base.host, store->wal.path);
