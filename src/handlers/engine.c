@@ -376,12 +376,25 @@ static stepbus_status set_up(stepbus *engine, stepbus_registry *registry, stepbu
 	return status;
 }
 
+/* Whoever still leads must not wake what is about to go. */
+static void stop_clockwork(stepbus *engine)
+{
+	sb_clockwork *clockwork = engine->clockwork;
+
+	if (clockwork == NULL)
+		return;
+	sb_writer_lead(&engine->writer);
+	engine->clockwork = NULL;
+	sb_writer_yield(&engine->writer);
+	sb_clockwork_stop(clockwork);
+}
+
 static void dispose(stepbus *engine)
 {
 	const stepbus_host host = engine->host;
 	char *path;
 
-	sb_clockwork_stop(engine->clockwork);
+	stop_clockwork(engine);
 	if (engine->writer.store != NULL && engine->writer.thread != 0)
 		sb_writer_stop(&engine->writer);
 	sb_notices_free(&engine->notices);
