@@ -16,6 +16,7 @@
 #include "handlers/claim.h"
 #include "handlers/clockwork.h"
 #include "handlers/news.h"
+#include "handlers/serving.h"
 #include "handlers/submit.h"
 #include "handlers/worker.h"
 
@@ -371,7 +372,7 @@ static void dispose(stepbus *engine)
 		sb_registry_free(engine->registry);
 	if (engine->writer.store != NULL)
 		sb_writer_free(&engine->writer);
-	sb_claim_clear_served(engine);
+	sb_serving_clear(engine);
 	sb_names_free(&engine->names);
 	sb_claimed_table_free(&engine->claimed);
 	memcpy(&path, &engine->options.path, sizeof path);

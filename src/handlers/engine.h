@@ -105,12 +105,15 @@ struct stepbus {
 	uint64_t random;
 	sb_operation *again; /* completions that failed for reasons that pass */
 	struct sb_group {
-		int64_t now_us;      /* of this transaction; 0: not asked for yet */
-		bool is_ready_made;  /* a step changed: it is worth a look what can be claimed */
-		bool is_ready_left;  /* a step became ready */
-		bool is_final_made;  /* a step became final */
-		bool is_served_read; /* elsewhere is of this transaction */
-		bool is_due_known;   /* due_next_us is the earliest of all scheduled steps */
+		int64_t now_us;        /* of this transaction; 0: not asked for yet */
+		bool is_ready_made;    /* a step changed: it is worth a look what can be claimed */
+		bool is_ready_left;    /* a step became ready */
+		bool is_final_made;    /* a step became final */
+		bool is_served_read;   /* elsewhere is of this transaction */
+		bool is_change_noted;  /* it was asked whether others have written */
+		int64_t open_queue_id; /* a queue found without limits, and one with some */
+		int64_t closed_queue_id;
+		bool is_due_known; /* due_next_us is the earliest of all scheduled steps */
 		int64_t due_next_us;
 		int64_t due_at_us; /* the earliest new time of a scheduled step; 0: none */
 	} group;

@@ -6,6 +6,7 @@
 #include "base/ids.h"
 #include "base/utf8.h"
 #include "base/words.h"
+#include "handlers/express.h"
 #include "handlers/news.h"
 #include "handlers/unique.h"
 
@@ -392,10 +393,17 @@ static void tell(const newcomer *n)
 									 row->created_at_us });
 }
 
+/* Whether this is a transaction of the writer, and not one of the host's own. */
+static bool is_writers(const newcomer *n)
+{
+	return n->enqueue->names == &n->enqueue->engine->names;
+}
+
 static stepbus_status insert(newcomer *n, stepbus_error *err)
 {
 	stepbus *engine = n->enqueue->engine;
 	const sb_store_type *type = n->store->type;
+	stepbus_worker *worker = NULL;
 	stepbus_status status =
 		sb_names_queue(n->enqueue->names, n->store, n->queue, &n->row.queue_id, err);
 
@@ -406,7 +414,12 @@ static stepbus_status insert(newcomer *n, stepbus_error *err)
 		return status;
 	fill_row(n, sb_engine_now_us(engine));
 	fill_status(n, sb_engine_now_us(engine));
-	status = type->step_insert(n->store, &n->row, &n->status, err);
+	if (is_writers(n))
+		status = sb_express_offer(engine, &n->row, &n->status, &worker, err);
+	if (status == STEPBUS_OK)
+		status = type->step_insert(n->store, &n->row, &n->status, err);
+	if (status == STEPBUS_OK && worker != NULL)
+		status = sb_express_claim(worker, &n->row, &n->status, err);
 	if (status == STEPBUS_OK && n->row.idempotency_key.len > 0)
 		status = type->unique_put(n->store, n->row.idempotency_key, n->row.id, err);
 	if (status == STEPBUS_OK && n->row.unique_key.len > 0)
@@ -427,7 +440,7 @@ static stepbus_status place(newcomer *n, stepbus_error *err)
 	if (status != STEPBUS_OK || n->existing_id != 0)
 		return status;
 	status = insert(n, err);
-	if (status == STEPBUS_OK && n->enqueue->names == &n->enqueue->engine->names) {
+	if (status == STEPBUS_OK && is_writers(n)) {
 		sb_engine_note_state(n->enqueue->engine, &n->status);
 		tell(n);
 	}

@@ -103,7 +103,7 @@ stepbus_status sb_start_log_create(const stepbus_host *host, const sb_start_name
 					   write_path(log->path, name, err);
 	if (status == STEPBUS_OK)
 		status = map_file(log, err);
-	if (status != STEPBUS_OK) {
+	if (status != STEPBUS_OK || log->free_slots == NULL) {
 		dispose(log);
 		return status;
 	}

@@ -16,8 +16,10 @@ enum {
 	PARKED_MAX = 128,
 };
 
-typedef stepbus_status (*sweep_part)(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
-				     stepbus_error *err);
+/* Work that may have to go on in the next transaction, and work that is done in one. */
+typedef stepbus_status (*long_part)(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
+				    stepbus_error *err);
+typedef stepbus_status (*short_part)(sb_sweep *sweep, sb_store *store, stepbus_error *err);
 
 static stepbus_status release_one(sb_sweep *sweep, sb_store *store, const sb_step_status *due,
 				  stepbus_error *err)
@@ -50,6 +52,8 @@ static stepbus_status sweep_due(sb_sweep *sweep, sb_store *store, bool *is_unfin
 	if (status == STEPBUS_OK)
 		status = store->type->due_next(store, &sweep->engine->group.due_next_us, err);
 	sweep->engine->group.is_due_known = status == STEPBUS_OK;
+	/* A limit that time lifts may be what was waited for. */
+	sweep->engine->group.is_ready_made = true;
 	return status;
 }
 
@@ -124,11 +128,9 @@ static stepbus_status sweep_overdue(sb_sweep *sweep, sb_store *store, bool *is_u
 	return status;
 }
 
-static stepbus_status sweep_heartbeat(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
-				      stepbus_error *err)
+static stepbus_status sweep_heartbeat(sb_sweep *sweep, sb_store *store, stepbus_error *err)
 {
 	(void)store;
-	(void)is_unfinished;
 	return sb_enlist_renew(sweep->engine, err);
 }
 
@@ -272,9 +274,8 @@ static bool is_past_its_keep(const sb_engine_options *options, const sb_step_sta
 	return keep >= 0 && row->changed_at_us <= now_us && now_us - row->changed_at_us >= keep;
 }
 
-/* A round through all steps, a part at a time. */
-static stepbus_status sweep_retain(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
-				   stepbus_error *err)
+/* A round through all steps, a part at a time: the next part comes with the next turn. */
+static stepbus_status sweep_retain(sb_sweep *sweep, sb_store *store, stepbus_error *err)
 {
 	const sb_engine_options *options = &sweep->engine->options;
 	int64_t now_us = sb_engine_now_us(sweep->engine);
@@ -296,22 +297,18 @@ static stepbus_status sweep_retain(sb_sweep *sweep, sb_store *store, bool *is_un
 		sweep->retain_after_id = count == CHUNK ? rows[count - 1].id : 0;
 		looked += count;
 	}
-	(void)is_unfinished; /* the next part comes with the next turn: there is no hurry */
 	return status;
 }
 
-static stepbus_status sweep_cron(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
-				 stepbus_error *err)
+static stepbus_status sweep_cron(sb_sweep *sweep, sb_store *store, stepbus_error *err)
 {
-	(void)is_unfinished;
 	return sb_schedule_fire(sweep->engine, store, &sweep->next_cron_us, err);
 }
 
 /* A round over the keys that steps are parked for, a part at a time. */
-static stepbus_status sweep_parked(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
-				   stepbus_error *err)
+/* There is no hurry: who gives up a place releases the next one. */
+static stepbus_status sweep_parked(sb_sweep *sweep, sb_store *store, stepbus_error *err)
 {
-	(void)is_unfinished; /* there is no hurry: who gives up a place releases the next one */
 	if (sweep->parked.is_over || sweep->parked.count_max == 0)
 		sb_parked_walk_begin(&sweep->parked, PARKED_MAX);
 	return sb_parked_release(sweep->engine, store, &sweep->parked, err);
@@ -337,15 +334,13 @@ static bool note_mine(void *context, sb_claimed *claimed)
 }
 
 /* Somebody else may have cancelled what runs here, or taken it over. */
-static stepbus_status sweep_verify(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
-				   stepbus_error *err)
+static stepbus_status sweep_verify(sb_sweep *sweep, sb_store *store, stepbus_error *err)
 {
 	sb_claimed_table *table = &sweep->engine->claimed;
 	stepbus_status status = STEPBUS_OK;
 	mine_list list;
 	sb_step_status now;
 
-	(void)is_unfinished;
 	list.count = 0;
 	sb_claimed_table_each(table, note_mine, &list);
 	for (size_t i = 0; i < list.count; i++) {
@@ -366,12 +361,13 @@ static stepbus_status sweep_verify(sb_sweep *sweep, sb_store *store, bool *is_un
 
 static const struct part {
 	sb_sweep_work work;
-	sweep_part run;
+	long_part run_long;
+	short_part run_short;
 } parts[] = {
-	{ SB_SWEEP_HEARTBEAT, sweep_heartbeat }, { SB_SWEEP_DUE, sweep_due },
-	{ SB_SWEEP_CRON, sweep_cron },           { SB_SWEEP_OVERDUE, sweep_overdue },
-	{ SB_SWEEP_REAP, sweep_reap },           { SB_SWEEP_RETAIN, sweep_retain },
-	{ SB_SWEEP_VERIFY, sweep_verify },       { SB_SWEEP_PARKED, sweep_parked },
+	{ SB_SWEEP_HEARTBEAT, NULL, sweep_heartbeat }, { SB_SWEEP_DUE, sweep_due, NULL },
+	{ SB_SWEEP_CRON, NULL, sweep_cron },           { SB_SWEEP_OVERDUE, sweep_overdue, NULL },
+	{ SB_SWEEP_REAP, sweep_reap, NULL },           { SB_SWEEP_RETAIN, NULL, sweep_retain },
+	{ SB_SWEEP_VERIFY, NULL, sweep_verify },       { SB_SWEEP_PARKED, NULL, sweep_parked },
 };
 
 static stepbus_status run(sb_operation *operation, sb_store *store, stepbus_error *err)
@@ -385,7 +381,9 @@ static stepbus_status run(sb_operation *operation, sb_store *store, stepbus_erro
 
 		if ((sweep->work & parts[i].work) == 0)
 			continue;
-		status = parts[i].run(sweep, store, &is_unfinished, err);
+		status = parts[i].run_long != NULL ?
+				 parts[i].run_long(sweep, store, &is_unfinished, err) :
+				 parts[i].run_short(sweep, store, err);
 		sweep->unfinished |= is_unfinished ? parts[i].work : 0;
 	}
 	return status;

@@ -13,6 +13,7 @@
 #include "handlers/clockwork.h"
 #include "handlers/enlist.h"
 #include "handlers/news.h"
+#include "handlers/serving.h"
 #include "handlers/submit.h"
 
 enum { BATCH_MAX = 16, THREAD_NAME_LEN = 16 };
@@ -23,17 +24,29 @@ static uint32_t unsettled_max(const sb_worker_options *options)
 	return 4 * (options->block_size + options->pool_size) + 64;
 }
 
+bool sb_worker_takes(const stepbus_worker *worker, int64_t queue_id)
+{
+	for (size_t i = 0; i < worker->queue_count; i++)
+		if (worker->queue_ids[i] == queue_id)
+			return true;
+	return worker->queue_count == 0;
+}
+
 uint32_t sb_worker_wanted(const stepbus_worker *worker)
 {
 	uint32_t queued = atomic_load_explicit(&worker->queued_count, memory_order_relaxed);
-	uint32_t unsettled = atomic_load_explicit(&worker->unsettled_count, memory_order_relaxed);
+	uint32_t unsettled = atomic_load_explicit(&worker->unsettled_count, memory_order_relaxed) +
+			     worker->fresh_count;
 	uint32_t room = unsettled_max(&worker->options);
+	uint32_t block = worker->options.block_size;
 
-	if (atomic_load(&worker->is_claiming) == 0 || queued > worker->options.block_size / 2)
+	/* Half a block before it asks for more, so that it asks for many at once. */
+	if (atomic_load(&worker->is_claiming) == 0 || queued > block / 2)
 		return 0;
-	room -= unsettled < room ? unsettled : room;
-	return worker->options.block_size - queued < room ? worker->options.block_size - queued :
-							    room;
+	queued += worker->fresh_count;
+	if (queued >= block || unsettled >= room)
+		return 0;
+	return block - queued < room - unsettled ? block - queued : room - unsettled;
 }
 
 void sb_worker_add_fresh(stepbus_worker *worker, sb_claimed *claimed)
@@ -45,12 +58,14 @@ void sb_worker_add_fresh(stepbus_worker *worker, sb_claimed *claimed)
 	else
 		worker->fresh = claimed;
 	worker->fresh_last = claimed;
+	worker->fresh_count++;
 }
 
 static void forget_fresh(stepbus_worker *worker)
 {
 	for (sb_claimed *c = worker->fresh, *next; c != NULL; c = next) {
 		next = c->next;
+		atomic_fetch_sub(&c->handler->active_count, 1);
 		sb_claimed_unref(&worker->engine->host, c);
 	}
 }
@@ -97,11 +112,13 @@ void sb_worker_take_fresh(stepbus_worker *worker, bool is_committed)
 		forget_fresh(worker);
 	worker->fresh = NULL;
 	worker->fresh_last = NULL;
+	worker->fresh_count = 0;
 }
 
 void sb_worker_release(stepbus_worker *worker, sb_claimed *claimed)
 {
 	sb_start_log_give(worker->start_log, claimed->start_slot);
+	atomic_fetch_sub(&claimed->handler->active_count, 1);
 	sb_claimed_table_remove(&worker->engine->claimed, claimed);
 	pthread_mutex_lock(&worker->lock);
 	if (atomic_fetch_sub(&worker->unsettled_count, 1) == 1)
@@ -155,7 +172,7 @@ static void publish(sb_claimed *claimed)
 	stepbus *engine = claimed->worker->engine;
 	bool is_settled = false;
 
-	claimed->is_settled = &is_settled;
+	claimed->is_settled = &is_settled; /* this thread's; read by take() on this thread alone */
 	(void)sb_publish(engine->bridge, engine->event_ids[SB_EVENT_RECEIVED], &claimed->event,
 			 sizeof claimed->event, NULL);
 	if (!is_settled)
@@ -306,7 +323,7 @@ static void link_worker(stepbus_worker *worker)
 	atomic_store(&worker->is_claiming, 1);
 	atomic_store(&engine->may_have_ready, 1);
 	engine->may_have_parked = true;
-	sb_claim_forget_served(engine);
+	sb_serving_forget(engine);
 	sb_writer_yield(&engine->writer);
 	sb_writer_nudge(&engine->writer);
 	sb_clockwork_wake(engine->clockwork);
@@ -322,7 +339,7 @@ static void unlink_worker(stepbus_worker *worker)
 			*at = worker->next;
 			break;
 		}
-	sb_claim_forget_served(engine);
+	sb_serving_forget(engine);
 	sb_writer_yield(&engine->writer);
 }
 
@@ -344,7 +361,7 @@ stepbus_status sb_worker_start(stepbus *engine, const sb_worker_options *options
 	stepbus_worker *worker = NULL;
 	stepbus_status status = make(engine, options, &worker, err);
 
-	if (status != STEPBUS_OK)
+	if (status != STEPBUS_OK || worker == NULL)
 		return status;
 	status = sb_enlist(worker, err);
 	if (status == STEPBUS_OK)

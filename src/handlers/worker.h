@@ -41,9 +41,10 @@ struct stepbus_worker {
 	int64_t queue_ids[SB_WORKER_QUEUE_MAX];
 	size_t queue_count;
 	sb_claimed *fresh, *fresh_last; /* claimed in the transaction that is open */
-	sb_start_log *start_log;        /* NULL: the store is gone with the process anyway */
-	int64_t started_at_us;          /* also names its start log */
-	bool is_lost;                   /* in the transaction that is open: its row was gone */
+	uint32_t fresh_count;
+	sb_start_log *start_log; /* NULL: the store is gone with the process anyway */
+	int64_t started_at_us;   /* also names its start log */
+	bool is_lost;            /* in the transaction that is open: its row was gone */
 
 	_Atomic(int64_t) lease_until_ns; /* elapsed; steps are not started beyond it */
 	_Atomic(int64_t) beaten_at_ns;
@@ -70,7 +71,9 @@ stepbus_status sb_worker_stop(stepbus_worker *worker, int64_t timeout_ms, stepbu
 /* Waits for the handlers. NULL is accepted. */
 void sb_worker_free(stepbus_worker *worker);
 
-/* By the leader: how many steps it would take now. */
+/* Whether it claims steps of a queue. By the leader. */
+bool sb_worker_takes(const stepbus_worker *worker, int64_t queue_id);
+/* By the leader: how many steps it would take now, besides those of this transaction. */
 uint32_t sb_worker_wanted(const stepbus_worker *worker);
 /* By the leader, inside: a step was claimed for it; it is put into the line by _take_fresh. */
 void sb_worker_add_fresh(stepbus_worker *worker, sb_claimed *claimed);

@@ -153,9 +153,13 @@ const sb_sql_entry sb_sql_table[SB_SQL_COUNT] = {
 				       " ORDER BY id LIMIT ?3",
 				  "look for running steps" },
 	[SB_SQL_SCAN_ALL] = { SCAN "WHERE id > ?1 ORDER BY id LIMIT ?2", "look for steps" },
-	/* Not "place > 0" as well, which the planner would search by instead. */
+	/*
+	 * ?2 is one more than the priority of the lane before: with ">" the search would begin at
+	 * that lane's first step, and walk through all of them. Not "place > 0" as well, which the
+	 * planner would search by instead.
+	 */
 	[SB_SQL_LANE_NEXT] = { "SELECT place, rank, id FROM main.state WHERE place IS NOT NULL"
-			       " AND (place, rank) > (?1, ?2) ORDER BY place, rank, id LIMIT 1",
+			       " AND (place, rank) >= (?1, ?2) ORDER BY place, rank, id LIMIT 1",
 			       "look for ready steps" },
 	[SB_SQL_LANE_LAST] = { "SELECT id FROM main.state WHERE place = ?1 AND rank = ?2"
 			       " ORDER BY id DESC LIMIT 1",

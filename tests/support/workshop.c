@@ -21,7 +21,7 @@ static void fail_with(stepbus_result *result, sb_slice message, bool is_retryabl
 {
 	const stepbus_failure failure = { .size = sizeof failure,
 					  .is_retryable = is_retryable,
-					  .retry_after_ms = is_retryable ? 0 : -1,
+					  .retry_after_ms = -1,
 					  .message = message.data,
 					  .message_len = message.len,
 					  .error_type = "broken",
