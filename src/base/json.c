@@ -142,6 +142,22 @@ bool sb_json_add_raw(sb_json *parent, const char *name, sb_slice value)
 	return sb_json_add_part_take(parent, name, cJSON_CreateRaw(value.data));
 }
 
+bool sb_json_add_checked(sb_json *parent, const char *name, sb_slice value,
+			 const stepbus_host *host)
+{
+	char *copy;
+	bool is_added;
+
+	if (sb_json_check(value, false, name, NULL) != STEPBUS_OK)
+		return sb_json_add_null(parent, name);
+	copy = sb_alloc_copy(host, value.data, value.len);
+	if (copy == NULL)
+		return false;
+	is_added = sb_json_add_raw(parent, name, sb_slice_of(copy, value.len));
+	sb_release(host, copy);
+	return is_added;
+}
+
 bool sb_json_add_time(sb_json *parent, const char *name, int64_t time_us)
 {
 	char text[SB_CLOCK_TEXT_LEN];

@@ -39,6 +39,9 @@ bool sb_json_add_fraction(sb_json *parent, const char *name, int64_t part, int64
 bool sb_json_add_bool(sb_json *parent, const char *name, bool value);
 /* value is JSON already, checked before with sb_json_check. An empty one becomes null. */
 bool sb_json_add_raw(sb_json *parent, const char *name, sb_slice value);
+/* The same of anybody's bytes: null where they are no JSON. */
+bool sb_json_add_checked(sb_json *parent, const char *name, sb_slice value,
+			 const stepbus_host *host);
 /* "2026-11-21T10:30:45.123456Z" */
 bool sb_json_add_time(sb_json *parent, const char *name, int64_t time_us);
 /* The same, but null for 0, which stands for no time. */

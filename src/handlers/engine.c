@@ -79,6 +79,12 @@ void sb_engine_note_state(stepbus *engine, const sb_step_status *status)
 		group->due_at_us = status->due_at_us;
 }
 
+void sb_engine_note_cron(stepbus *engine, int64_t at_us)
+{
+	engine->group.is_cron_known = true;
+	engine->group.cron_at_us = at_us;
+}
+
 bool sb_engine_is_heard(const stepbus *engine, sb_engine_event event)
 {
 	return sb_bridge_is_heard(engine->bridge, engine->event_ids[event]);
@@ -166,6 +172,17 @@ static void keep_due(stepbus *engine)
 		sb_clockwork_wake(engine->clockwork);
 }
 
+static void keep_cron(stepbus *engine)
+{
+	const struct sb_group *group = &engine->group;
+
+	if (!group->is_cron_known || group->cron_at_us == atomic_load(&engine->cron_at_us))
+		return;
+	atomic_store(&engine->cron_at_us, group->cron_at_us);
+	if (engine->clockwork != NULL)
+		sb_clockwork_wake(engine->clockwork);
+}
+
 static void tell_awaiting(stepbus *engine)
 {
 	atomic_fetch_add(&engine->final_count, 1);
@@ -194,6 +211,7 @@ static void ended(void *context, bool is_committed)
 	if (is_committed) {
 		sb_names_keep(&engine->names);
 		keep_due(engine);
+		keep_cron(engine);
 		if (engine->group.is_final_made)
 			tell_awaiting(engine);
 		if (is_for_others(engine))
@@ -343,6 +361,8 @@ static stepbus_status set_up(stepbus *engine, stepbus_registry *registry, stepbu
 	if (status == STEPBUS_OK)
 		status = sb_names_init(&engine->names, &engine->host, err);
 	if (status == STEPBUS_OK)
+		status = sb_zone_shelf_init(&engine->zones, &engine->host, err);
+	if (status == STEPBUS_OK)
 		status = make_registry(engine, registry, err);
 	if (status == STEPBUS_OK)
 		status = open_store(engine, err);
@@ -374,6 +394,7 @@ static void dispose(stepbus *engine)
 		sb_writer_free(&engine->writer);
 	sb_serving_clear(engine);
 	sb_names_free(&engine->names);
+	sb_zone_shelf_free(&engine->zones);
 	sb_claimed_table_free(&engine->claimed);
 	memcpy(&path, &engine->options.path, sizeof path);
 	sb_release(&host, path);

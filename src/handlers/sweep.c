@@ -302,7 +302,7 @@ static stepbus_status sweep_retain(sb_sweep *sweep, sb_store *store, stepbus_err
 
 static stepbus_status sweep_cron(sb_sweep *sweep, sb_store *store, stepbus_error *err)
 {
-	return sb_schedule_fire(sweep->engine, store, &sweep->next_cron_us, err);
+	return sb_schedule_fire(sweep->engine, store, err);
 }
 
 /* A round over the keys that steps are parked for, a part at a time. */

@@ -86,7 +86,7 @@ stepbus *test_station_second(test_station *s)
 	return engine;
 }
 
-void test_station_open(test_station *s, bool is_in_memory, const char *keys)
+void test_station_begin(test_station *s, bool is_in_memory, const char *keys)
 {
 	char path[TEST_PATH_LEN];
 
@@ -103,6 +103,10 @@ void test_station_open(test_station *s, bool is_in_memory, const char *keys)
 	(void)snprintf(s->config, sizeof s->config, "{\"store\":\"%s%s\"%s%s}",
 		       is_in_memory ? "memory:" : "sqlite:", is_in_memory ? "" : path,
 		       keys != NULL ? "," : "", keys != NULL ? keys : "");
+}
+
+void test_station_start(test_station *s)
+{
 	s->engine = test_station_second(s);
 	register_handler(s, "echo", echo);
 	register_handler(s, "fail", fail_for_good);
@@ -110,10 +114,23 @@ void test_station_open(test_station *s, bool is_in_memory, const char *keys)
 	listen(s, "step.failed");
 }
 
-void test_station_close(test_station *s)
+void test_station_open(test_station *s, bool is_in_memory, const char *keys)
+{
+	test_station_begin(s, is_in_memory, keys);
+	test_station_start(s);
+}
+
+void test_station_stop(test_station *s)
 {
 	stepbus_worker_free(s->worker);
 	stepbus_close(s->engine);
+	s->worker = NULL;
+	s->engine = NULL;
+}
+
+void test_station_close(test_station *s)
+{
+	test_station_stop(s);
 	test_tempdir_remove(&s->dir);
 	sem_destroy(&s->ended);
 }

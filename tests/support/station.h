@@ -30,6 +30,10 @@ typedef struct test_station {
 /* keys: of the engine's configuration, beside the store, as "\"poll_ms\":10"; NULL: none. */
 void test_station_open(test_station *s, bool is_in_memory, const char *keys);
 void test_station_close(test_station *s);
+/* The same as open, in pieces: what is closed can be opened again, on the same store. */
+void test_station_begin(test_station *s, bool is_in_memory, const char *keys);
+void test_station_start(test_station *s);
+void test_station_stop(test_station *s);
 /* Another engine on the same store, for the caller to close. */
 stepbus *test_station_second(test_station *s);
 /* A worker named "w", which is stopped with the station. */
