@@ -57,12 +57,12 @@ static stepbus_status sweep_due(sb_sweep *sweep, sb_store *store, bool *is_unfin
 	return status;
 }
 
-static stepbus_status put_timeout(sb_store *store, const sb_step_status *row, int64_t now_us,
-				  stepbus_error *err)
+static stepbus_status put_timeout(sb_store *store, const sb_step_status *row, int64_t token,
+				  int64_t now_us, stepbus_error *err)
 {
 	const sb_attempt_row attempt = {
 		.step_id = row->id,
-		.token = row->token,
+		.token = token,
 		.worker_id = row->worker_id,
 		.started_at_us = row->state == SB_STEP_RUNNING ? row->changed_at_us : now_us,
 		.finished_at_us = now_us,
@@ -91,9 +91,12 @@ static stepbus_status time_out(sb_sweep *sweep, sb_store *store, const sb_step_s
 	failed.deadline_at_us = 0;
 	failed.due_at_us = 0;
 	failed.park_key = 0;
+	/* A time-out between attempts has a token of its own: what is kept of the last one stays. */
+	if (row->state != SB_STEP_RUNNING)
+		failed.token = row->token >= now_us ? row->token + 1 : now_us;
 	status = sb_settle_move(store, SB_STEP_FAIL, row, &failed, &is_done, err);
 	if (status == STEPBUS_OK)
-		status = put_timeout(store, row, now_us, err);
+		status = put_timeout(store, row, failed.token, now_us, err);
 	if (status == STEPBUS_OK)
 		status = sb_settle_unpark_behind(engine, store, row, err);
 	if (status != STEPBUS_OK)
