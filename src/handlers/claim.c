@@ -2,6 +2,7 @@
 #include "handlers/claim.h"
 
 #include "handlers/rate.h"
+#include "handlers/serving.h"
 
 enum {
 	LANE_MAX = 128,
@@ -24,127 +25,6 @@ typedef struct block {
 	size_t queue_count;
 	sb_queue_row queues[LANE_MAX]; /* of the lanes; their names are not valid */
 } block;
-
-void sb_claim_forget_served(stepbus *engine)
-{
-	engine->serving_generation++;
-}
-
-typedef struct served_node {
-	sb_map_node node;
-	size_t len;
-	char key[];
-} served_node;
-
-void sb_claim_clear_served(stepbus *engine)
-{
-	sb_map_node *node;
-
-	while ((node = sb_map_first(&engine->elsewhere)) != NULL) {
-		sb_map_remove(&engine->elsewhere, node);
-		sb_release(&engine->host, node);
-	}
-}
-
-static bool is_ours(const stepbus *engine, int64_t worker_id)
-{
-	for (const stepbus_worker *w = engine->workers; w != NULL; w = w->next)
-		if (w->row.id == worker_id)
-			return true;
-	return false;
-}
-
-static size_t family_key(char *key, size_t room, sb_slice handler_namespace, sb_slice name)
-{
-	if (handler_namespace.len + name.len + 1 > room)
-		return 0;
-	memcpy(key, handler_namespace.data, handler_namespace.len);
-	key[handler_namespace.len] = '\0';
-	memcpy(key + handler_namespace.len + 1, name.data, name.len);
-	return handler_namespace.len + 1 + name.len;
-}
-
-typedef struct served_walk {
-	stepbus *engine;
-	bool is_out_of_memory;
-} served_walk;
-
-static bool note_served(void *context, const sb_served_row *row)
-{
-	served_walk *walk = context;
-	sb_map *map = &walk->engine->elsewhere;
-	size_t room = row->handler_namespace.len + row->name.len + 1;
-	served_node *node;
-
-	if (row->name.len == 0 || is_ours(walk->engine, row->worker_id))
-		return true;
-	node = sb_alloc(&walk->engine->host, sizeof *node + room);
-	if (node != NULL) {
-		node->len = family_key(node->key, room, row->handler_namespace, row->name);
-		if (sb_map_find(map, node->key, node->len) != NULL) {
-			sb_release(&walk->engine->host, node);
-			return true;
-		}
-		if (sb_map_add(map, &node->node, node->key, node->len))
-			return true;
-	}
-	sb_release(&walk->engine->host, node);
-	walk->is_out_of_memory = true;
-	return false;
-}
-
-stepbus_status sb_claim_read_served(stepbus *engine, stepbus_error *err)
-{
-	served_walk walk = { .engine = engine };
-	stepbus_status status;
-
-	sb_claim_clear_served(engine);
-	status = engine->store->type->served_list(engine->store, note_served, &walk, err);
-	if (status == STEPBUS_OK && walk.is_out_of_memory)
-		status = sb_fail_memory(err, "read which handlers other workers serve");
-	if (status == STEPBUS_OK)
-		engine->group.is_served_read = true;
-	return status;
-}
-
-static bool is_registered_here(stepbus *engine, const sb_handler_row *row)
-{
-	const sb_handler_name name = { .name = row->name,
-				       .handler_namespace = row->handler_namespace,
-				       .version = row->version };
-	stepbus_handler *handler = NULL;
-
-	if (sb_registry_resolve(engine->registry, &name, false, &handler, NULL) != STEPBUS_OK)
-		return false;
-	sb_handler_unref(handler);
-	return true;
-}
-
-static bool is_served_elsewhere(stepbus *engine, const sb_handler_row *row)
-{
-	char key[2 * SB_NAME_LEN_MAX + 1];
-	size_t len = family_key(key, sizeof key, row->handler_namespace, row->name);
-
-	return len > 0 && sb_map_find(&engine->elsewhere, key, len) != NULL;
-}
-
-stepbus_status sb_claim_judge(stepbus *engine, sb_known_handler *handler, stepbus_error *err)
-{
-	stepbus_status status = STEPBUS_OK;
-
-	if (handler->judged_at == engine->serving_generation &&
-	    handler->serving != SB_SERVING_UNKNOWN && handler->serving != SB_SERVING_NOWHERE)
-		return STEPBUS_OK;
-	handler->judged_at = engine->serving_generation;
-	handler->serving = SB_SERVING_HERE;
-	if (is_registered_here(engine, &handler->row))
-		return STEPBUS_OK;
-	if (!engine->group.is_served_read)
-		status = sb_claim_read_served(engine, err);
-	handler->serving = is_served_elsewhere(engine, &handler->row) ? SB_SERVING_ELSEWHERE :
-									SB_SERVING_NOWHERE;
-	return status;
-}
 
 static const sb_queue_row *queue_of(const block *b, int64_t id)
 {
@@ -299,7 +179,7 @@ void sb_claim_grant(const stepbus_worker *worker, const sb_step_row *row, sb_ste
 }
 
 stepbus_status sb_claim_hand_over(stepbus_worker *worker, const sb_step_row *row,
-				  const sb_step_status *status, const sb_handler_row *handler,
+				  const sb_step_status *status, sb_known_handler *handler,
 				  stepbus_error *err)
 {
 	stepbus *engine = worker->engine;
@@ -311,19 +191,21 @@ stepbus_status sb_claim_hand_over(stepbus_worker *worker, const sb_step_row *row
 
 	if (answer != STEPBUS_OK)
 		return answer;
-	claimed = sb_claimed_new(&engine->host, row, status, handler, queue, engine->store->tag);
+	claimed = sb_claimed_new(&engine->host, row, status, &handler->row, queue,
+				 engine->store->tag);
 	if (claimed == NULL)
 		return sb_fail_memory(err, "claim a step");
 	policy = sb_retry_policy_resolve(&claimed->retry, &(sb_retry_policy){ 0 },
 					 &engine->options.retry);
 	claimed->event.max_retries =
 		policy.attempt_count_max > 0 ? policy.attempt_count_max - 1 : 0;
+	claimed->handler = handler;
+	sb_serving_take_room(engine, handler);
 	sb_worker_add_fresh(worker, claimed);
 	return STEPBUS_OK;
 }
 
-static stepbus_status claim_step(block *b, const sb_step_status *status,
-				 const sb_known_handler *handler)
+static stepbus_status claim_step(block *b, const sb_step_status *status, sb_known_handler *handler)
 {
 	sb_step_status to = *status;
 	bool is_done = false;
@@ -339,7 +221,7 @@ static stepbus_status claim_step(block *b, const sb_step_status *status,
 		return answer;
 	sb_claim_grant(b->worker, &row, &to, b->now_us);
 	row.queue_id = status->queue_id;
-	answer = sb_claim_hand_over(b->worker, &row, &to, &handler->row, b->err);
+	answer = sb_claim_hand_over(b->worker, &row, &to, handler, b->err);
 	if (answer == STEPBUS_OK)
 		answer = sb_settle_move(b->store, SB_STEP_CLAIM, status, &to, &is_done, b->err);
 	if (answer == STEPBUS_OK && !is_done)
@@ -359,8 +241,9 @@ static stepbus_status admit(block *b, const sb_step_status *status, uint32_t *cl
 						    &handler, b->err);
 
 	if (answer == STEPBUS_OK)
-		answer = sb_claim_judge(b->engine, handler, b->err);
-	if (answer == STEPBUS_OK && handler->serving == SB_SERVING_ELSEWHERE)
+		answer = sb_serving_judge(b->engine, handler, b->err);
+	if (answer == STEPBUS_OK &&
+	    (handler->serving == SB_SERVING_ELSEWHERE || !sb_serving_has_room(b->engine, handler)))
 		return park(b, status, handler->id);
 	if (answer == STEPBUS_OK)
 		answer = is_key_full(b, status, &is_full);
@@ -450,7 +333,7 @@ static stepbus_status claim_parked_of(block *b, int64_t handler_id)
 		sb_names_handler_of(&b->engine->names, b->store, handler_id, &handler, b->err);
 
 	if (status == STEPBUS_OK)
-		status = sb_claim_judge(b->engine, handler, b->err);
+		status = sb_serving_judge(b->engine, handler, b->err);
 	if (status != STEPBUS_OK || handler->serving == SB_SERVING_ELSEWHERE)
 		return status;
 	status = b->store->type->step_scan(b->store, &scan, rows,
@@ -465,7 +348,8 @@ static stepbus_status claim_parked_of(block *b, int64_t handler_id)
 			status = find_room(b, queue, &room);
 		if (status == STEPBUS_OK && room > 0)
 			status = is_key_full(b, &rows[i], &is_full);
-		if (status == STEPBUS_OK && room > 0 && !is_full) {
+		if (status == STEPBUS_OK && room > 0 && !is_full &&
+		    sb_serving_has_room(b->engine, handler)) {
 			status = claim_step(b, &rows[i], handler);
 			charge_rate(b, rows[i].queue_id, 1);
 		}
@@ -493,7 +377,7 @@ static stepbus_status claim_parked(block *b)
 	return status;
 }
 
-/* has_more: it may be worth looking again, though nothing changed. */
+/* has_more: it may be worth looking again, though nothing has changed. */
 static stepbus_status claim_for(stepbus_worker *worker, uint32_t wanted, bool *has_more,
 				stepbus_error *err)
 {
@@ -525,27 +409,27 @@ void sb_claim_note_changes(stepbus *engine)
 	engine->group.is_change_noted = true;
 	if (engine->store->type->has_changed(engine->store)) {
 		engine->may_have_parked = true;
-		atomic_store(&engine->may_have_ready, 1);
+		atomic_fetch_add(&engine->change_count, 1);
 	}
 }
 
 stepbus_status sb_claim_all(stepbus *engine, stepbus_error *err)
 {
 	stepbus_status status = STEPBUS_OK;
-	bool has_more = false;
 
 	sb_claim_note_changes(engine);
-	if (!engine->group.is_ready_made && atomic_load(&engine->may_have_ready) == 0)
-		return STEPBUS_OK;
+	if (engine->group.is_ready_made)
+		atomic_fetch_add(&engine->change_count, 1);
 	for (stepbus_worker *w = engine->workers; w != NULL && status == STEPBUS_OK; w = w->next) {
+		/* Read before the store is, so that what changes meanwhile is not missed. */
+		uint64_t change_count = atomic_load(&engine->change_count);
 		uint32_t wanted = sb_worker_wanted(w);
-		bool has_more_for_it = true;
+		bool has_more = true;
 
-		if (wanted > 0)
-			status = claim_for(w, wanted, &has_more_for_it, err);
-		has_more = has_more || has_more_for_it;
+		if (wanted > 0 && !sb_worker_is_drained(w))
+			status = claim_for(w, wanted, &has_more, err);
+		if (status == STEPBUS_OK && !has_more)
+			atomic_store(&w->seen_change_count, change_count);
 	}
-	/* Until something changes, there is nothing to look for. */
-	atomic_store(&engine->may_have_ready, has_more || engine->workers == NULL);
 	return status;
 }

@@ -7,6 +7,7 @@
 #include "base/words.h"
 #include "handlers/claim.h"
 #include "handlers/news.h"
+#include "handlers/serving.h"
 
 typedef struct enlistment {
 	sb_operation operation;
@@ -267,8 +268,8 @@ stepbus_status sb_enlist_renew(stepbus *engine, stepbus_error *err)
 	for (stepbus_worker *w = engine->workers; w != NULL && status == STEPBUS_OK; w = w->next)
 		status = renew(w, engine->store, err);
 	if (status == STEPBUS_OK)
-		status = sb_claim_read_served(engine, err);
-	sb_claim_forget_served(engine);
+		status = sb_serving_read(engine, err);
+	sb_serving_forget(engine);
 	return status;
 }
 

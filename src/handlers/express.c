@@ -2,13 +2,7 @@
 #include "handlers/express.h"
 
 #include "handlers/claim.h"
-
-/* Nothing is known to wait, and nobody else has written since that was so. */
-static bool is_line_empty(stepbus *engine)
-{
-	sb_claim_note_changes(engine);
-	return atomic_load_explicit(&engine->may_have_ready, memory_order_relaxed) == 0;
-}
+#include "handlers/serving.h"
 
 /* Limits are weighed where all steps of a queue are looked at together: in a claim. */
 static stepbus_status is_queue_open(stepbus *engine, int64_t queue_id, bool *is_open,
@@ -31,10 +25,13 @@ static stepbus_status is_queue_open(stepbus *engine, int64_t queue_id, bool *is_
 	return status;
 }
 
+/* One with room, for which nothing is known to wait. */
 static stepbus_worker *find_worker(stepbus *engine, int64_t queue_id)
 {
+	sb_claim_note_changes(engine);
 	for (stepbus_worker *w = engine->workers; w != NULL; w = w->next)
-		if (sb_worker_wanted(w) > 0 && sb_worker_takes(w, queue_id))
+		if (sb_worker_is_drained(w) && sb_worker_wanted(w) > 0 &&
+		    sb_worker_takes(w, queue_id))
 			return w;
 	return NULL;
 }
@@ -47,8 +44,9 @@ static stepbus_status is_served_here(stepbus *engine, int64_t handler_id, bool *
 		sb_names_handler_of(&engine->names, engine->store, handler_id, &handler, err);
 
 	if (status == STEPBUS_OK)
-		status = sb_claim_judge(engine, handler, err);
-	*is_served = status == STEPBUS_OK && handler->serving == SB_SERVING_HERE;
+		status = sb_serving_judge(engine, handler, err);
+	*is_served = status == STEPBUS_OK && handler->serving == SB_SERVING_HERE &&
+		     sb_serving_has_room(engine, handler);
 	return status;
 }
 
@@ -60,8 +58,7 @@ stepbus_status sb_express_offer(stepbus *engine, const sb_step_row *row, sb_step
 	stepbus_status answer;
 
 	*worker = NULL;
-	if (status->state != SB_STEP_READY || status->concurrency_key != 0 ||
-	    !is_line_empty(engine))
+	if (status->state != SB_STEP_READY || status->concurrency_key != 0)
 		return STEPBUS_OK;
 	found = find_worker(engine, row->queue_id);
 	if (found == NULL)
@@ -82,8 +79,8 @@ stepbus_status sb_express_claim(stepbus_worker *worker, const sb_step_row *row,
 	stepbus *engine = worker->engine;
 	sb_known_handler *handler = NULL;
 	sb_step_status full = *status;
-	stepbus_status answer = sb_names_handler_of(&engine->names, engine->store, row->handler_id,
-						    &handler, err);
+	stepbus_status answer =
+		sb_names_handler_of(&engine->names, engine->store, row->handler_id, &handler, err);
 
 	if (answer != STEPBUS_OK)
 		return answer;
@@ -91,5 +88,5 @@ stepbus_status sb_express_claim(stepbus_worker *worker, const sb_step_row *row,
 	full.queue_id = row->queue_id;
 	full.handler_id = row->handler_id;
 	full.priority = row->priority;
-	return sb_claim_hand_over(worker, row, &full, &handler->row, err);
+	return sb_claim_hand_over(worker, row, &full, handler, err);
 }

@@ -13,6 +13,7 @@ enum {
 	DUE_MAX = 4096,
 	OVERDUE_MAX = 1024,
 	LOST_MAX = 1024,
+	PARKED_MAX = 128,
 	STOPPED_KEPT = 256,
 };
 
@@ -52,15 +53,17 @@ static stepbus_status sweep_due(sb_sweep *sweep, sb_store *store, bool *is_unfin
 	if (status == STEPBUS_OK)
 		status = store->type->due_next(store, &sweep->engine->group.due_next_us, err);
 	sweep->engine->group.is_due_known = status == STEPBUS_OK;
+	/* A limit that time lifts may be what was waited for. */
+	sweep->engine->group.is_ready_made = true;
 	return status;
 }
 
-static stepbus_status put_timeout(sb_store *store, const sb_step_status *row, int64_t now_us,
-				  stepbus_error *err)
+static stepbus_status put_timeout(sb_store *store, const sb_step_status *row, int64_t token,
+				  int64_t now_us, stepbus_error *err)
 {
 	const sb_attempt_row attempt = {
 		.step_id = row->id,
-		.token = row->token,
+		.token = token,
 		.worker_id = row->worker_id,
 		.started_at_us = row->state == SB_STEP_RUNNING ? row->changed_at_us : now_us,
 		.finished_at_us = now_us,
@@ -89,11 +92,14 @@ static stepbus_status time_out(sb_sweep *sweep, sb_store *store, const sb_step_s
 	failed.deadline_at_us = 0;
 	failed.due_at_us = 0;
 	failed.park_key = 0;
+	/* A time-out between attempts has a token of its own: what is kept of the last one stays. */
+	if (row->state != SB_STEP_RUNNING)
+		failed.token = row->token >= now_us ? row->token + 1 : now_us;
 	status = sb_settle_move(store, SB_STEP_FAIL, row, &failed, &is_done, err);
 	if (status == STEPBUS_OK)
-		status = put_timeout(store, row, now_us, err);
-	if (status == STEPBUS_OK && row->state == SB_STEP_RUNNING)
-		status = sb_settle_unpark(engine, store, row->concurrency_key, err);
+		status = put_timeout(store, row, failed.token, now_us, err);
+	if (status == STEPBUS_OK)
+		status = sb_settle_unpark_behind(engine, store, row, err);
 	if (status != STEPBUS_OK)
 		return status;
 	sb_engine_note_state(engine, &failed);
@@ -343,7 +349,16 @@ static stepbus_status sweep_retain(sb_sweep *sweep, sb_store *store, stepbus_err
 
 static stepbus_status sweep_cron(sb_sweep *sweep, sb_store *store, stepbus_error *err)
 {
-	return sb_schedule_fire(sweep->engine, store, &sweep->next_cron_us, err);
+	return sb_schedule_fire(sweep->engine, store, err);
+}
+
+/* A round over the keys that steps are parked for, a part at a time. */
+/* There is no hurry: who gives up a place releases the next one. */
+static stepbus_status sweep_parked(sb_sweep *sweep, sb_store *store, stepbus_error *err)
+{
+	if (sweep->parked.is_over || sweep->parked.count_max == 0)
+		sb_parked_walk_begin(&sweep->parked, PARKED_MAX);
+	return sb_parked_release(sweep->engine, store, &sweep->parked, err);
 }
 
 typedef struct mine {
@@ -399,7 +414,7 @@ static const struct part {
 	{ SB_SWEEP_HEARTBEAT, NULL, sweep_heartbeat }, { SB_SWEEP_DUE, sweep_due, NULL },
 	{ SB_SWEEP_CRON, NULL, sweep_cron },           { SB_SWEEP_OVERDUE, sweep_overdue, NULL },
 	{ SB_SWEEP_REAP, sweep_reap, NULL },           { SB_SWEEP_RETAIN, NULL, sweep_retain },
-	{ SB_SWEEP_VERIFY, NULL, sweep_verify },
+	{ SB_SWEEP_VERIFY, NULL, sweep_verify },       { SB_SWEEP_PARKED, NULL, sweep_parked },
 };
 
 static stepbus_status run(sb_operation *operation, sb_store *store, stepbus_error *err)
@@ -428,6 +443,8 @@ static void done(sb_operation *operation)
 
 	if ((sweep->work & SB_SWEEP_HEARTBEAT) != 0)
 		sb_enlist_renewed(sweep->engine, is_kept);
+	if ((sweep->work & SB_SWEEP_PARKED) != 0 && is_kept)
+		sb_parked_walk_advance(&sweep->parked);
 	/* Only now: had the transaction failed, the next try would need them. */
 	for (size_t i = 0; is_kept && i < sweep->buried_count; i++)
 		sb_start_record_end(&sweep->engine->host, &sweep->buried[i], NULL);

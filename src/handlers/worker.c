@@ -13,6 +13,7 @@
 #include "handlers/clockwork.h"
 #include "handlers/enlist.h"
 #include "handlers/news.h"
+#include "handlers/serving.h"
 #include "handlers/submit.h"
 
 enum { BATCH_MAX = 16, THREAD_NAME_LEN = 16 };
@@ -29,6 +30,12 @@ bool sb_worker_takes(const stepbus_worker *worker, int64_t queue_id)
 		if (worker->queue_ids[i] == queue_id)
 			return true;
 	return worker->queue_count == 0;
+}
+
+bool sb_worker_is_drained(const stepbus_worker *worker)
+{
+	return atomic_load_explicit(&worker->seen_change_count, memory_order_acquire) ==
+	       atomic_load_explicit(&worker->engine->change_count, memory_order_acquire);
 }
 
 static bool is_lease_over(const stepbus_worker *worker)
@@ -70,6 +77,7 @@ static void forget_fresh(stepbus_worker *worker)
 {
 	for (sb_claimed *c = worker->fresh, *next; c != NULL; c = next) {
 		next = c->next;
+		atomic_fetch_sub(&c->handler->active_count, 1);
 		sb_claimed_unref(&worker->engine->host, c);
 	}
 }
@@ -122,6 +130,7 @@ void sb_worker_take_fresh(stepbus_worker *worker, bool is_committed)
 void sb_worker_release(stepbus_worker *worker, sb_claimed *claimed)
 {
 	sb_start_log_give(worker->start_log, claimed->start_slot);
+	atomic_fetch_sub(&claimed->handler->active_count, 1);
 	sb_claimed_table_remove(&worker->engine->claimed, claimed);
 	pthread_mutex_lock(&worker->lock);
 	if (atomic_fetch_sub(&worker->unsettled_count, 1) == 1)
@@ -248,7 +257,7 @@ static void *thread_main(void *user_data)
 		}
 		/* The line may have run dry while nobody else brings news of that. */
 		if (atomic_load(&worker->queued_count) <= worker->options.block_size / 2 &&
-		    atomic_load(&worker->engine->may_have_ready) != 0)
+		    !sb_worker_is_drained(worker))
 			sb_writer_nudge(&worker->engine->writer);
 	}
 	return NULL;
@@ -356,9 +365,9 @@ static void link_worker(stepbus_worker *worker)
 	worker->next_made = engine->all_workers;
 	engine->all_workers = worker;
 	atomic_store(&worker->is_claiming, 1);
-	atomic_store(&engine->may_have_ready, 1);
+	atomic_fetch_add(&engine->change_count, 1);
 	engine->may_have_parked = true;
-	sb_claim_forget_served(engine);
+	sb_serving_forget(engine);
 	sb_writer_yield(&engine->writer);
 	sb_writer_nudge(&engine->writer);
 	sb_clockwork_wake(engine->clockwork);
@@ -374,7 +383,7 @@ static void unlink_worker(stepbus_worker *worker)
 			*at = worker->next;
 			break;
 		}
-	sb_claim_forget_served(engine);
+	sb_serving_forget(engine);
 	sb_writer_yield(&engine->writer);
 }
 

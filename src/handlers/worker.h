@@ -49,6 +49,7 @@ struct stepbus_worker {
 
 	_Atomic(int64_t) lease_until_ns; /* elapsed; steps are not started beyond it */
 	_Atomic(int64_t) beaten_at_ns;
+	_Atomic(uint64_t) seen_change_count; /* of the engine, when it last found nothing more */
 	_Atomic(uint32_t) queued_count;
 	_Atomic(uint32_t) running_count;
 	_Atomic(uint32_t) unsettled_count; /* all that is claimed; changes under the lock */
@@ -73,6 +74,8 @@ stepbus_status sb_worker_stop(stepbus_worker *worker, int64_t timeout_ms, stepbu
 /* Waits for the handlers. NULL is accepted. */
 void sb_worker_free(stepbus_worker *worker);
 
+/* Whether it has found nothing more to claim, and nothing has changed since. Any thread. */
+bool sb_worker_is_drained(const stepbus_worker *worker);
 /* Whether it claims steps of a queue. By the leader. */
 bool sb_worker_takes(const stepbus_worker *worker, int64_t queue_id);
 /* By the leader: how many steps it would take now, besides those of this transaction. */

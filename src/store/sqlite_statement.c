@@ -219,6 +219,23 @@ stepbus_status sb_query_find(sb_query *query, const char *thing, int64_t id, ste
 	return status;
 }
 
+stepbus_status sb_query_number(sb_connection *connection, sb_sql sql, int64_t *out,
+			       stepbus_error *err)
+{
+	sb_query query;
+	bool has_row = false;
+	stepbus_status status = sb_query_open(connection, sql, &query, err);
+
+	*out = 0;
+	if (status == STEPBUS_OK)
+		status = sb_query_step(&query, &has_row, err);
+	if (status != STEPBUS_OK || !has_row)
+		return status;
+	*out = sb_query_int(&query, 0);
+	sb_query_close(&query);
+	return STEPBUS_OK;
+}
+
 stepbus_status sb_query_walk(sb_query *query, sb_query_visit visit, void *context,
 			     stepbus_error *err)
 {

@@ -84,6 +84,8 @@ typedef struct sb_step_filter {
 	int64_t created_to_us;   /* exclusive; 0: no end */
 	sb_slice correlation_id;
 	sb_slice tag;
+	sb_slice handler; /* the name: of any namespace and version */
+	sb_slice handler_namespace;
 	bool is_ascending;
 	uint32_t count_max;
 } sb_step_filter;

@@ -37,7 +37,7 @@ static struct test_peer_board *own;
 
 static void fail_peer(const char *what, const stepbus_error *err)
 {
-	(void)snprintf(own->failure, sizeof own->failure, "%s: %s: %s", what,
+	(void)snprintf(own->failure, sizeof own->failure, "%.60s: %.40s: %.380s", what,
 		       stepbus_status_name(err->code), err->message);
 }
 
