@@ -17,6 +17,8 @@ enum {
 	STOPPED_KEPT = 256,
 };
 
+static const int64_t recent_max_us = 60000000;
+
 /* Work that may have to go on in the next transaction, and work that is done in one. */
 typedef stepbus_status (*long_part)(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
 				    stepbus_error *err);
