@@ -39,6 +39,19 @@ stepbus_status sb_sqlite_status(int code)
 	return status_of_primary(code & 0xFF);
 }
 
+/* SQLite forgets what a write to the log failed of, but the log does not. */
+static int reason_of(sqlite3 *db, int code)
+{
+	sqlite3_file *log = NULL;
+	int reason = sqlite3_system_errno(db);
+
+	if (reason == 0 && code == SQLITE_IOERR_WRITE &&
+	    sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK &&
+	    log != NULL && log->pMethods != NULL)
+		(void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &reason);
+	return reason;
+}
+
 /* What SQLite's code leaves open, and the system's says. */
 static stepbus_status status_on(const sb_connection *connection, int code)
 {
@@ -49,7 +62,7 @@ static stepbus_status status_on(const sb_connection *connection, int code)
 		return STEPBUS_ESTORE;
 	if (code != SQLITE_IOERR_WRITE && (code & 0xFF) != SQLITE_CANTOPEN)
 		return status;
-	reason = sqlite3_system_errno(connection->db);
+	reason = reason_of(connection->db, code);
 	if (reason == EDQUOT || reason == EFBIG || reason == ENOSPC)
 		return STEPBUS_ENOSPACE;
 	return reason == EACCES || reason == EROFS || reason == EPERM ? STEPBUS_EREADONLY : status;
