@@ -24,8 +24,9 @@ struct sb_clockwork {
 	stepbus *engine;
 	sb_loop *loop;
 	sb_sweep sweep;
-	int wake_file;  /* written by whoever has news for the other processes; -1: none */
-	int wake_watch; /* inotify on it; -1: none */
+	uint32_t wanted_work; /* whose time has come while the last sweep was not done */
+	int wake_file;        /* written by whoever has news for the other processes; -1: none */
+	int wake_watch;       /* inotify on it; -1: none */
 	bool is_watched;
 	_Atomic(int64_t) expected_us; /* when an attempt's time is over; INT64_MAX: never */
 	int64_t heartbeat_at_us;
@@ -104,12 +105,16 @@ static void end_overtime(sb_clockwork *clockwork)
 		sb_clockwork_expect(clockwork, over.next_ns);
 }
 
-/* What is due by the wall clock, in time to sleep. */
-static int64_t wall_wait_us(const sb_clockwork *clockwork, int64_t at_us)
+/*
+ * How long until what is due by the wall clock. While the store refuses what is done then, polling
+ * is soon enough.
+ */
+static int64_t due_wait_us(const sb_clockwork *clockwork, const _Atomic(int64_t) *due_us)
 {
+	int64_t at_us = atomic_load(due_us);
 	int64_t now_us = sb_clock_now_us(&clockwork->engine->host);
 
-	if (at_us == 0)
+	if (at_us == 0 || atomic_load(&clockwork->sweep.is_failed) != 0)
 		return idle_max_us;
 	return at_us > now_us ? at_us - now_us : 0;
 }
@@ -139,11 +144,9 @@ static uint32_t find_work(sb_clockwork *clockwork, bool has_news)
 		work |= SB_SWEEP_RETAIN;
 	if (is_poll || has_news)
 		work |= SB_SWEEP_DUE | SB_SWEEP_OVERDUE | SB_SWEEP_VERIFY | SB_SWEEP_CRON;
-	if (atomic_load(&clockwork->engine->due_at_us) != 0 &&
-	    wall_wait_us(clockwork, atomic_load(&clockwork->engine->due_at_us)) == 0)
+	if (due_wait_us(clockwork, &clockwork->engine->due_at_us) == 0)
 		work |= SB_SWEEP_DUE;
-	if (atomic_load(&clockwork->engine->cron_at_us) != 0 &&
-	    wall_wait_us(clockwork, atomic_load(&clockwork->engine->cron_at_us)) == 0)
+	if (due_wait_us(clockwork, &clockwork->engine->cron_at_us) == 0)
 		work |= SB_SWEEP_CRON;
 	if (is_poll || has_news)
 		sb_submit_again(clockwork->engine);
@@ -158,10 +161,8 @@ static int64_t find_wait(const sb_clockwork *clockwork)
 
 	at_us = sooner(at_us, atomic_load(&clockwork->expected_us));
 	wait_us = at_us > now_us ? at_us - now_us : 0;
-	wait_us = sooner(wait_us,
-			 wall_wait_us(clockwork, atomic_load(&clockwork->engine->due_at_us)));
-	wait_us = sooner(wait_us,
-			 wall_wait_us(clockwork, atomic_load(&clockwork->engine->cron_at_us)));
+	wait_us = sooner(wait_us, due_wait_us(clockwork, &clockwork->engine->due_at_us));
+	wait_us = sooner(wait_us, due_wait_us(clockwork, &clockwork->engine->cron_at_us));
 	/* While a sweep waits for the writer, looking again at once would lead nowhere. */
 	if (atomic_load(&clockwork->sweep.is_waiting) != 0 && wait_us < US_PER_MS)
 		wait_us = US_PER_MS;
@@ -184,7 +185,9 @@ static void run(void *user_data)
 		sb_writer_nudge(&engine->writer);
 	}
 	end_overtime(clockwork);
-	(void)sb_sweep_submit(&clockwork->sweep, find_work(clockwork, has_news));
+	clockwork->wanted_work |= find_work(clockwork, has_news);
+	if (sb_sweep_submit(&clockwork->sweep, clockwork->wanted_work))
+		clockwork->wanted_work = 0;
 	sb_loop_run_after(clockwork->loop, find_wait(clockwork));
 }
 
