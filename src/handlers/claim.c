@@ -200,8 +200,12 @@ stepbus_status sb_claim_hand_over(stepbus_worker *worker, const sb_step_row *row
 	claimed->event.max_retries =
 		policy.attempt_count_max > 0 ? policy.attempt_count_max - 1 : 0;
 	claimed->handler = handler;
+	claimed->worker = worker;
+	if (!sb_worker_add_fresh(worker, claimed)) {
+		sb_claimed_unref(&engine->host, claimed);
+		return sb_fail_memory(err, "claim a step");
+	}
 	sb_serving_take_room(engine, handler);
-	sb_worker_add_fresh(worker, claimed);
 	return STEPBUS_OK;
 }
 
