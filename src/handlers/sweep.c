@@ -314,7 +314,7 @@ static stepbus_status sweep_cron(sb_sweep *sweep, sb_store *store, bool *is_unfi
 static stepbus_status sweep_parked(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
 				   stepbus_error *err)
 {
-	(void)is_unfinished; /* there is no hurry: who gives up a place releases the next one */
+	*is_unfinished = false; /* no hurry: who gives up a place releases the next one */
 	if (sweep->parked.is_over || sweep->parked.count_max == 0)
 		sb_parked_walk_begin(&sweep->parked, PARKED_MAX);
 	return sb_parked_release(sweep->engine, store, &sweep->parked, err);
