@@ -1051,7 +1051,8 @@ enum {
  * *_timeout_ms        waiting to start, one attempt, all attempts.
  * retry_kind          STEPBUS_RETRY_…; with attempt_count_max, retry_base_ms, retry_cap_ms,
  *                     jitter_percent.
- * concurrency_max     how many steps of it may run at once; rate_per_minute: how many may start.
+ * concurrency_max     how many steps of it may run at once in one process; rate_per_minute: how many
+ *                     may start there.
  *
  * Permissions, timeouts, retries and limits hold for the steps of an engine; an execution
  * subscriber without one runs what is announced.

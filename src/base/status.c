@@ -29,6 +29,7 @@ static const char *const names[] = {
 	[STEPBUS_ECORRUPT] = "STEPBUS_ECORRUPT",
 	[STEPBUS_EVERSION] = "STEPBUS_EVERSION",
 	[STEPBUS_ENETWORK] = "STEPBUS_ENETWORK",
+	[STEPBUS_ECANCELLED] = "STEPBUS_ECANCELLED",
 };
 
 const char *sb_status_name(int32_t code)

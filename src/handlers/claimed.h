@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "base/map.h"
+#include "handlers/names.h"
 #include "handlers/settle.h"
 #include "store/store.h"
 
@@ -30,8 +31,9 @@ typedef struct sb_claimed {
 	sb_claimed_key key;
 	struct sb_claimed *next; /* in the worker's line */
 	stepbus_worker *worker;
-	sb_step_status status; /* as it was claimed */
-	sb_retry_policy retry; /* what the step says itself */
+	sb_known_handler *handler; /* whose limits it counts for */
+	sb_step_status status;     /* as it was claimed */
+	sb_retry_policy retry;     /* what the step says itself */
 	int64_t attempt_timeout_us;
 	stepbus_step_event event;
 	sb_slice queue;                /* its name */

@@ -142,8 +142,8 @@ static uint32_t find_work(sb_clockwork *clockwork, bool has_news)
 	if (atomic_load(&clockwork->engine->due_at_us) != 0 &&
 	    wall_wait_us(clockwork, atomic_load(&clockwork->engine->due_at_us)) == 0)
 		work |= SB_SWEEP_DUE;
-	if (clockwork->sweep.next_cron_us != 0 &&
-	    wall_wait_us(clockwork, clockwork->sweep.next_cron_us) == 0)
+	if (atomic_load(&clockwork->engine->cron_at_us) != 0 &&
+	    wall_wait_us(clockwork, atomic_load(&clockwork->engine->cron_at_us)) == 0)
 		work |= SB_SWEEP_CRON;
 	if (is_poll || has_news)
 		sb_submit_again(clockwork->engine);
@@ -160,7 +160,8 @@ static int64_t find_wait(const sb_clockwork *clockwork)
 	wait_us = at_us > now_us ? at_us - now_us : 0;
 	wait_us = sooner(wait_us,
 			 wall_wait_us(clockwork, atomic_load(&clockwork->engine->due_at_us)));
-	wait_us = sooner(wait_us, wall_wait_us(clockwork, clockwork->sweep.next_cron_us));
+	wait_us = sooner(wait_us,
+			 wall_wait_us(clockwork, atomic_load(&clockwork->engine->cron_at_us)));
 	/* While a sweep waits for the writer, looking again at once would lead nowhere. */
 	if (atomic_load(&clockwork->sweep.is_waiting) != 0 && wait_us < US_PER_MS)
 		wait_us = US_PER_MS;
@@ -179,7 +180,7 @@ static void run(void *user_data)
 	}
 	empty_watch(clockwork, &has_news);
 	if (has_news) {
-		atomic_store(&engine->may_have_ready, 1);
+		atomic_fetch_add(&engine->change_count, 1);
 		sb_writer_nudge(&engine->writer);
 	}
 	end_overtime(clockwork);
@@ -254,7 +255,8 @@ stepbus_status sb_clockwork_start(stepbus *engine, sb_clockwork **out, stepbus_e
 
 void sb_clockwork_wake(sb_clockwork *clockwork)
 {
-	sb_loop_wake(clockwork->loop);
+	if (clockwork != NULL)
+		sb_loop_wake(clockwork->loop);
 }
 
 void sb_clockwork_expect(sb_clockwork *clockwork, int64_t elapsed_ns)
@@ -278,8 +280,6 @@ void sb_clockwork_tell_others(sb_clockwork *clockwork)
 
 void sb_clockwork_stop(sb_clockwork *clockwork)
 {
-	if (clockwork == NULL)
-		return;
 	sb_loop_free(clockwork->loop);
 	/* The writer may still have the sweep: whoever leads next has done it. */
 	while (atomic_load(&clockwork->sweep.is_waiting) != 0) {

@@ -6,6 +6,7 @@
 #include "base/ids.h"
 #include "base/utf8.h"
 #include "base/words.h"
+#include "handlers/express.h"
 #include "handlers/news.h"
 #include "handlers/unique.h"
 
@@ -407,6 +408,7 @@ static stepbus_status insert(newcomer *n, stepbus_error *err)
 {
 	int64_t now_us = now_us_of(n->enqueue);
 	const sb_store_type *type = n->store->type;
+	stepbus_worker *worker = NULL;
 	stepbus_status status =
 		sb_names_queue(n->enqueue->names, n->store, n->queue, &n->row.queue_id, err);
 
@@ -417,7 +419,12 @@ static stepbus_status insert(newcomer *n, stepbus_error *err)
 		return status;
 	fill_row(n, now_us);
 	fill_status(n, now_us);
-	status = type->step_insert(n->store, &n->row, &n->status, err);
+	if (is_own(n->enqueue))
+		status = sb_express_offer(n->enqueue->engine, &n->row, &n->status, &worker, err);
+	if (status == STEPBUS_OK)
+		status = type->step_insert(n->store, &n->row, &n->status, err);
+	if (status == STEPBUS_OK && worker != NULL)
+		status = sb_express_claim(worker, &n->row, &n->status, err);
 	if (status == STEPBUS_OK && n->row.idempotency_key.len > 0)
 		status = type->unique_put(n->store, n->row.idempotency_key, n->row.id, err);
 	if (status == STEPBUS_OK && n->row.unique_key.len > 0)

@@ -34,7 +34,6 @@ typedef struct sb_sweep {
 	int64_t retain_after_id;
 	size_t buried_count; /* workers whose start logs can go */
 	sb_start_name buried[SB_SWEEP_DEAD_MAX];
-	int64_t next_cron_us; /* 0: none */
 	sb_parked_walk parked;
 } sb_sweep;
 

@@ -60,6 +60,9 @@ static const number_row sizes[] = {
 	SIZE(stepbus_handler_key, 56),
 	SIZE(stepbus_handler_filter, 56),
 	SIZE(stepbus_execution_options, 48),
+	SIZE(stepbus_options, 40),
+	SIZE(stepbus_step_spec, 336),
+	SIZE(stepbus_enqueued, 32),
 };
 
 static void structs_keep_their_sizes(void **state)
@@ -355,6 +358,7 @@ static void values_keep_their_meaning(void **state)
 		{ "STEPBUS_ECORRUPT", STEPBUS_ECORRUPT, 22 },
 		{ "STEPBUS_EVERSION", STEPBUS_EVERSION, 23 },
 		{ "STEPBUS_ENETWORK", STEPBUS_ENETWORK, 24 },
+		{ "STEPBUS_ECANCELLED", STEPBUS_ECANCELLED, 25 },
 	};
 
 	(void)state;

@@ -6,12 +6,12 @@
 
 static void status_name(test_bad *b)
 {
-	static const int32_t unknown[] = { -1, INT32_MIN, INT32_MAX, STEPBUS_ESYSTEM + 1, 1000 };
+	static const int32_t unknown[] = { -1, INT32_MIN, INT32_MAX, STEPBUS_ECANCELLED + 1, 1000 };
 
 	(void)b;
 	for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
 		assert_string_equal(stepbus_status_name(unknown[i]), "STEPBUS_EUNKNOWN");
-	for (int32_t code = 0; code <= STEPBUS_ESYSTEM; code++) {
+	for (int32_t code = 0; code <= STEPBUS_ECANCELLED; code++) {
 		assert_string_not_equal(stepbus_status_name(code), "STEPBUS_EUNKNOWN");
 		assert_memory_equal(stepbus_status_name(code), "STEPBUS_", 8);
 	}
