@@ -353,8 +353,10 @@ static stepbus_status sweep_cron(sb_sweep *sweep, sb_store *store, stepbus_error
 	return sb_schedule_fire(sweep->engine, store, err);
 }
 
-/* A round over the keys that steps are parked for, a part at a time. */
-/* There is no hurry: who gives up a place releases the next one. */
+/*
+ * A round over the keys that steps are parked for, a part at a time. There is no hurry: who gives up
+ * a place releases the next one.
+ */
 static stepbus_status sweep_parked(sb_sweep *sweep, sb_store *store, stepbus_error *err)
 {
 	if (sweep->parked.is_over || sweep->parked.count_max == 0)
