@@ -214,8 +214,13 @@ static stepbus_status claim_step(block *b, const sb_step_status *status, sb_know
 	sb_step_status to = *status;
 	bool is_done = false;
 	sb_step_row row;
-	stepbus_status answer = b->store->type->step_row_read(b->store, status->id, &row, b->err);
+	sb_slice queue;
+	/* Known from here on: to read it later would take away what the row points at. */
+	stepbus_status answer =
+		sb_names_queue_of(&b->engine->names, b->store, status->queue_id, &queue, b->err);
 
+	if (answer == STEPBUS_OK)
+		answer = b->store->type->step_row_read(b->store, status->id, &row, b->err);
 	if (answer != STEPBUS_OK)
 		return answer;
 	sb_claim_grant(b->worker, &row, &to, b->now_us);
