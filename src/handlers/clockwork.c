@@ -260,7 +260,7 @@ void sb_clockwork_wake(sb_clockwork *clockwork)
 
 void sb_clockwork_expect(sb_clockwork *clockwork, int64_t elapsed_ns)
 {
-	int64_t at_us = elapsed_ns / 1000 + 1;
+	int64_t at_us = (elapsed_ns - 1) / 1000 + 1;
 	int64_t before_us = atomic_load(&clockwork->expected_us);
 
 	while (at_us < before_us)
