@@ -55,13 +55,14 @@ SOURCES := $(sort $(foreach layer,$(LAYERS),$(wildcard src/$(layer)/*.c)))
 OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
 SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/support/*.c))
 TESTS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/test_*.c tests/store/test_*.c tests/ffi/test_*.c)))
+TORTURE := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/torture/*.c))
 EXAMPLES := $(patsubst %.c,$(OUT)/%,$(wildcard examples/*.c))
 
 SHARED := $(OUT)/libstepbus.so.$(SOVERSION)
 STATIC := $(OUT)/libstepbus.a
 
 .DEFAULT_GOAL := help
-.PHONY: help all check lint states bench bench-bridge bench-registry demo install uninstall clean asan tsan deps format
+.PHONY: help all check lint states bench bench-bridge bench-registry bench-durable bench-durable-quick demo install uninstall clean asan tsan deps format
 .SECONDARY:
 
 help: ## print this list
@@ -82,6 +83,12 @@ asan: ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 tsan: ## run the tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan OUT=build/tsan run-tests
 
+.PHONY: torture torture-quick
+torture-quick: $(OUT)/tests/torture/torture ## kill workers 200 times, and check that nothing is lost or done twice
+	@$< 200
+torture: $(OUT)/tests/torture/torture ## the same with 10,000 kills
+	@$< 10000
+
 .PHONY: run-tests
 run-tests: $(TESTS)
 	@SCRIPTS=0 TEST_TIMEOUT_S=$(TEST_TIMEOUT_S) OUT=$(OUT) tests/run.sh $(TESTS)
@@ -98,6 +105,10 @@ bench-bridge: all ## run the benchmark of the bridge
 	@OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' bench/run.sh bridge
 bench-registry: all ## run the benchmark of the registry and of the in-memory flow
 	@OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' bench/run.sh registry
+bench-durable: all ## run the benchmark of durable steps, beside servers that it starts itself
+	@OUT=$(OUT) CC='$(CC)' bench/durable/run.sh
+bench-durable-quick: all ## the same in less than a minute, without the peers that need a server
+	@OUT=$(OUT) CC='$(CC)' bench/durable/run.sh quick
 
 format: deps ## format the sources
 	@clang-format -i $$(find src include tests examples bench -name '*.[ch]')
@@ -158,6 +169,11 @@ $(OUT)/tests/%: $(OUT)/tests/%.o $(OBJECTS) $(SUPPORT)
 	$(call say,link  $@)
 	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(DEPENDENCY_LIBS)
 
+# Sees what a user sees, but for the rows of the database.
+$(OUT)/tests/torture/torture: $(TORTURE) $(STATIC)
+	$(call say,link  $@)
+	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(DEPENDENCY_LIBS)
+
 # Examples include <stepbus.h>, as a user does.
 $(OUT)/examples/%.o: ALL_CFLAGS += -Iinclude
 
@@ -171,4 +187,4 @@ $(OUT)/tools/states: $(OUT)/tools/states.o $(OUT)/src/store/step_state.o
 	$(call say,link  $@)
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^
 
--include $(OBJECTS:.o=.d) $(SUPPORT:.o=.d) $(TESTS:=.d) $(EXAMPLES:=.d) $(OUT)/tools/states.d
+-include $(OBJECTS:.o=.d) $(SUPPORT:.o=.d) $(TORTURE:.o=.d) $(TESTS:=.d) $(EXAMPLES:=.d) $(OUT)/tools/states.d

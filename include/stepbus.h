@@ -1051,7 +1051,8 @@ enum {
  * *_timeout_ms        waiting to start, one attempt, all attempts.
  * retry_kind          STEPBUS_RETRY_…; with attempt_count_max, retry_base_ms, retry_cap_ms,
  *                     jitter_percent.
- * concurrency_max     how many steps of it may run at once; rate_per_minute: how many may start.
+ * concurrency_max     how many steps of it may run at once in one process; rate_per_minute: how many
+ *                     may start there.
  *
  * Permissions, timeouts, retries and limits hold for the steps of an engine; an execution
  * subscriber without one runs what is announced.
@@ -1693,7 +1694,8 @@ typedef struct stepbus_step_spec {
 /**
  * What became of one spec.
  *
- * durability   STEPBUS_DURABILITY_…: what it survives from now on.
+ * durability   STEPBUS_DURABILITY_…: what it survives from now on; 0 from stepbus_step_enqueue_in,
+ *              where that begins with the host's commit.
  * is_existing  1: a step with its key was there already, and step_id is that one's.
  */
 typedef struct stepbus_enqueued {

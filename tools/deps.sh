@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Sees that the packages of a group are there: tools/deps.sh build|test|lint|bench
-# Installs what is missing with apt where that is possible, otherwise prints exactly what to install.
+# Sees that the packages of a group are there: tools/deps.sh build|test|lint|bench|bench-durable
+# Installs what is missing with apt where that is possible, otherwise prints exactly what to install. bench-durable
+# also puts packages from npm into build/bench.
 set -eu
 
 group=${1:-build}
@@ -54,15 +55,62 @@ missing() {
 		has_command node || echo nodejs
 		/usr/bin/python3 -c 'import pyee' 2>/dev/null || echo python3-pyee
 		;;
+	bench-durable)
+		missing build
+		has_command beanstalkd || echo beanstalkd
+		has_command gearmand || echo gearman-job-server
+		has_library gearmand || echo libgearman-dev
+		has_command initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
+		has_library libpq || echo libpq-dev
+		has_command redis-server || echo redis-server
+		has_library hiredis || echo libhiredis-dev
+		has_command node || echo nodejs
+		has_command npm || echo npm
+		# SQLite for Node is compiled where nobody offers it ready made.
+		has_command c++ || echo g++
+		has_command make || echo make
+		has_command python3 || echo python3
+		;;
 	*)
-		echo "tools/deps.sh: there is no group '$1': use build, test, lint or bench" >&2
+		echo "tools/deps.sh: there is no group '$1': use build, test, lint, bench or bench-durable" >&2
 		exit 2
 		;;
 	esac
 }
 
+# The packages of npm, beside which bench/durable/run.sh puts the scripts that use them.
+install_modules() {
+	modules=build/bench
+	mkdir -p "$modules"
+	if cmp -s bench/durable/package.json "$modules/package.json" && [ -e "$modules/.installed" ]; then
+		return
+	fi
+	echo "installing the packages of bench/durable/package.json" >&2
+	rm -f "$modules/.installed"
+	cp bench/durable/package.json "$modules/package.json"
+	(cd "$modules" && npm install --no-audit --no-fund --no-package-lock --loglevel=error >&2) || {
+		echo "tools/deps.sh: npm could not install the packages of bench/durable/package.json" >&2
+		exit 1
+	}
+	touch "$modules/.installed"
+}
+
+# Servers that are installed for the benchmark are not started as services of this machine.
+policy=/usr/sbin/policy-rc.d
+keep_services_down() {
+	[ ! -e "$policy" ] || return 0
+	printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+	$as_root chmod 755 "$policy"
+	trap '$as_root rm -f "$policy"' EXIT
+	trap 'exit 1' HUP INT TERM
+}
+
+cd "$(dirname "$0")/.."
 wanted=$(missing "$group" | tr ' ' '\n' | sort -u | tr '\n' ' ' | sed 's/ *$//')
-[ -n "$wanted" ] || exit 0
+if [ -z "$wanted" ]; then
+	[ "$group" != bench-durable ] || install_modules
+	exit 0
+fi
 
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
@@ -74,6 +122,7 @@ if ! has_command apt-get || { [ "$(id -u)" -ne 0 ] && [ -z "$as_root" ]; }; then
 	exit 1
 fi
 echo "installing: $wanted" >&2
+[ "$group" != bench-durable ] || keep_services_down
 $as_root apt-get update -qq >/dev/null
 # shellcheck disable=SC2086 # a list of words is meant
 DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $wanted >/dev/null
@@ -82,3 +131,4 @@ left=$(missing "$group" | sort -u | tr '\n' ' ')
 	echo "tools/deps.sh: still missing after installing: $left" >&2
 	exit 1
 }
+[ "$group" != bench-durable ] || install_modules

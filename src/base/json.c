@@ -5,8 +5,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/syntax.h"
 #include "base/utf8.h"
 #include "base/words.h"
@@ -60,12 +62,71 @@ bool sb_json_add_foreign(sb_json *parent, const char *name, sb_slice value)
 	return sb_json_add_part_take(parent, name, cJSON_CreateString(text));
 }
 
+bool sb_json_add_whole(sb_json *parent, const char *name, sb_slice value, const stepbus_host *host)
+{
+	char *text;
+	bool is_added;
+
+	if (value.len <= FOREIGN_LEN_MAX)
+		return sb_json_add_foreign(parent, name, value);
+	text = sb_alloc_copy(host, value.data, value.len);
+	if (text == NULL)
+		return false;
+	sb_utf8_repair(text, value.len);
+	is_added = sb_json_add_part_take(parent, name, cJSON_CreateString(text));
+	sb_release(host, text);
+	return is_added;
+}
+
+static bool add_base64(sb_json *parent, const char *name, sb_slice value, const stepbus_host *host)
+{
+	size_t len = sb_base64_len(value.len);
+	char *text = len > 0 ? sb_alloc(host, len + 1) : NULL;
+	bool is_added;
+
+	if (text == NULL)
+		return false;
+	sb_base64_write(value.data, value.len, text);
+	is_added = sb_json_add_part_take(parent, name, cJSON_CreateString(text));
+	sb_release(host, text);
+	return is_added;
+}
+
+bool sb_json_add_bytes(sb_json *parent, const char *name, const char *base64_name, sb_slice value,
+		       const stepbus_host *host)
+{
+	if (value.len == 0)
+		return sb_json_add_text(parent, name, sb_slice_z(""));
+	if (sb_utf8_is_valid(value.data, value.len))
+		return sb_json_add_whole(parent, name, value, host);
+	return add_base64(parent, base64_name, value, host);
+}
+
 bool sb_json_add_int(sb_json *parent, const char *name, int64_t value)
 {
 	char number[NUMBER_LEN];
 
 	/* Raw, since cJSON's own numbers are doubles. */
 	(void)snprintf(number, sizeof number, "%" PRId64, value);
+	return sb_json_add_part_take(parent, name, cJSON_CreateRaw(number));
+}
+
+bool sb_json_add_decimal(sb_json *parent, const char *name, int64_t value)
+{
+	char number[NUMBER_LEN];
+
+	(void)snprintf(number, sizeof number, "%" PRId64, value);
+	return sb_json_add_part_take(parent, name, cJSON_CreateString(number));
+}
+
+bool sb_json_add_fraction(sb_json *parent, const char *name, int64_t part, int64_t whole)
+{
+	/* Written by hand: printf would take its decimal point from the locale. */
+	int tenthousandths = (int)((double)part / (double)whole * 10000.0);
+	char number[NUMBER_LEN];
+
+	(void)snprintf(number, sizeof number, "%d.%04d", tenthousandths / 10000,
+		       tenthousandths % 10000);
 	return sb_json_add_part_take(parent, name, cJSON_CreateRaw(number));
 }
 
@@ -81,12 +142,39 @@ bool sb_json_add_raw(sb_json *parent, const char *name, sb_slice value)
 	return sb_json_add_part_take(parent, name, cJSON_CreateRaw(value.data));
 }
 
+bool sb_json_add_checked(sb_json *parent, const char *name, sb_slice value,
+			 const stepbus_host *host)
+{
+	char *copy;
+	bool is_added;
+
+	if (sb_json_check(value, false, name, NULL) != STEPBUS_OK)
+		return sb_json_add_null(parent, name);
+	copy = sb_alloc_copy(host, value.data, value.len);
+	if (copy == NULL)
+		return false;
+	is_added = sb_json_add_raw(parent, name, sb_slice_of(copy, value.len));
+	sb_release(host, copy);
+	return is_added;
+}
+
 bool sb_json_add_time(sb_json *parent, const char *name, int64_t time_us)
 {
 	char text[SB_CLOCK_TEXT_LEN];
 
 	sb_clock_format(time_us, text);
 	return sb_json_add_text(parent, name, sb_slice_z(text));
+}
+
+bool sb_json_add_moment(sb_json *parent, const char *name, int64_t time_us)
+{
+	return time_us != 0 ? sb_json_add_time(parent, name, time_us) :
+			      sb_json_add_null(parent, name);
+}
+
+bool sb_json_add_null(sb_json *parent, const char *name)
+{
+	return sb_json_add_part_take(parent, name, cJSON_CreateNull());
 }
 
 bool sb_json_add_words(sb_json *parent, const char *name, sb_slice words)
@@ -98,6 +186,11 @@ bool sb_json_add_words(sb_json *parent, const char *name, sb_slice words)
 	while (words.len > 0 && sb_words_next(&words, &word))
 		is_complete = sb_json_add_foreign(list, NULL, word) && is_complete;
 	return sb_json_add_part_take(parent, name, list) && is_complete;
+}
+
+void sb_json_free(sb_json *document)
+{
+	cJSON_Delete(document);
 }
 
 stepbus_status sb_json_print_take(sb_json *document, bool is_complete, const stepbus_host *host,

@@ -26,16 +26,34 @@ sb_json *sb_json_array_new(void);
  */
 bool sb_json_add_text(sb_json *parent, const char *name, sb_slice value);
 bool sb_json_add_foreign(sb_json *parent, const char *name, sb_slice value);
+/* The same, however long it is. */
+bool sb_json_add_whole(sb_json *parent, const char *name, sb_slice value, const stepbus_host *host);
+/* Bytes of any kind: as text under name where they are UTF-8, else as base64 under base64_name. */
+bool sb_json_add_bytes(sb_json *parent, const char *name, const char *base64_name, sb_slice value,
+		       const stepbus_host *host);
 bool sb_json_add_int(sb_json *parent, const char *name, int64_t value);
+/* A number as text: readers that keep numbers as doubles do not lose a part of it. */
+bool sb_json_add_decimal(sb_json *parent, const char *name, int64_t value);
+/* part of whole, from 0 to 1, with four digits: 0.9987. whole is above 0. */
+bool sb_json_add_fraction(sb_json *parent, const char *name, int64_t part, int64_t whole);
 bool sb_json_add_bool(sb_json *parent, const char *name, bool value);
 /* value is JSON already, checked before with sb_json_check. An empty one becomes null. */
 bool sb_json_add_raw(sb_json *parent, const char *name, sb_slice value);
+/* The same of anybody's bytes: null where they are no JSON. */
+bool sb_json_add_checked(sb_json *parent, const char *name, sb_slice value,
+			 const stepbus_host *host);
 /* "2026-11-21T10:30:45.123456Z" */
 bool sb_json_add_time(sb_json *parent, const char *name, int64_t time_us);
+/* The same, but null for 0, which stands for no time. */
+bool sb_json_add_moment(sb_json *parent, const char *name, int64_t time_us);
+bool sb_json_add_null(sb_json *parent, const char *name);
 /* An array of the comma-separated words. */
 bool sb_json_add_words(sb_json *parent, const char *name, sb_slice words);
 /* Takes part over, also on failure. */
 bool sb_json_add_part_take(sb_json *parent, const char *name, sb_json *part);
+
+/* NULL is accepted. */
+void sb_json_free(sb_json *document);
 
 /*
  * Frees the document and gives its text, or ENOMEM where is_complete is false or memory runs out

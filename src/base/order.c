@@ -152,6 +152,9 @@ sb_order_node *sb_order_from(const sb_order *order, const sb_order_key *key)
 	sb_order_node *next = order->root;
 	sb_order_node *found = NULL;
 
+	/* Queues are mostly asked for their head. */
+	if (next == NULL || !is_below(&order->first->key, key))
+		return order->first;
 	while (next != NULL)
 		if (is_below(&next->key, key)) {
 			next = next->right;

@@ -10,6 +10,7 @@
 #include "config/read_json.h"
 #include "config/worker_config.h"
 #include "ffi/arguments.h"
+#include "ffi/cron_step.h"
 #include "ffi/queues.h"
 #include "handlers/worker.h"
 
@@ -44,6 +45,7 @@ static void translate(const sb_engine_config *config, const char *path, sb_engin
 		.retry = { config->retry.kind, config->retry.attempt_count_max,
 			   config->retry.base_ms * 1000, config->retry.cap_ms * 1000,
 			   config->retry.jitter_percent },
+		.cron_reader = &sb_cron_step_reader,
 	};
 }
 

@@ -2,6 +2,7 @@
 #include "handlers/claim.h"
 
 #include "handlers/rate.h"
+#include "handlers/serving.h"
 
 enum {
 	LANE_MAX = 128,
@@ -24,129 +25,6 @@ typedef struct block {
 	size_t queue_count;
 	sb_queue_row queues[LANE_MAX]; /* of the lanes; their names are not valid */
 } block;
-
-void sb_claim_forget_served(stepbus *engine)
-{
-	engine->serving_generation++;
-}
-
-typedef struct served_node {
-	sb_map_node node;
-	size_t len;
-	char key[];
-} served_node;
-
-void sb_claim_clear_served(stepbus *engine)
-{
-	sb_map_node *node;
-
-	while ((node = sb_map_first(&engine->elsewhere)) != NULL) {
-		sb_map_remove(&engine->elsewhere, node);
-		sb_release(&engine->host, node);
-	}
-}
-
-static bool is_ours(const stepbus *engine, int64_t worker_id)
-{
-	for (const stepbus_worker *w = engine->workers; w != NULL; w = w->next)
-		if (w->row.id == worker_id)
-			return true;
-	return false;
-}
-
-static size_t family_key(char *key, size_t room, sb_slice handler_namespace, sb_slice name)
-{
-	if (handler_namespace.len + name.len + 1 > room)
-		return 0;
-	memcpy(key, handler_namespace.data, handler_namespace.len);
-	key[handler_namespace.len] = '\0';
-	memcpy(key + handler_namespace.len + 1, name.data, name.len);
-	return handler_namespace.len + 1 + name.len;
-}
-
-typedef struct served_walk {
-	stepbus *engine;
-	bool is_out_of_memory;
-} served_walk;
-
-static bool note_served(void *context, const sb_served_row *row)
-{
-	served_walk *walk = context;
-	sb_map *map = &walk->engine->elsewhere;
-	size_t room = row->handler_namespace.len + row->name.len + 1;
-	served_node *node;
-
-	if (row->name.len == 0 || is_ours(walk->engine, row->worker_id))
-		return true;
-	node = sb_alloc(&walk->engine->host, sizeof *node + room);
-	if (node != NULL) {
-		node->len = family_key(node->key, room, row->handler_namespace, row->name);
-		if (sb_map_find(map, node->key, node->len) != NULL) {
-			sb_release(&walk->engine->host, node);
-			return true;
-		}
-		if (sb_map_add(map, &node->node, node->key, node->len))
-			return true;
-	}
-	sb_release(&walk->engine->host, node);
-	walk->is_out_of_memory = true;
-	return false;
-}
-
-stepbus_status sb_claim_read_served(stepbus *engine, stepbus_error *err)
-{
-	served_walk walk = { .engine = engine };
-	stepbus_status status;
-
-	sb_claim_clear_served(engine);
-	status = engine->store->type->served_list(engine->store, note_served, &walk, err);
-	if (status == STEPBUS_OK && walk.is_out_of_memory)
-		status = sb_fail_memory(err, "read which handlers other workers serve");
-	if (status == STEPBUS_OK)
-		engine->group.is_served_read = true;
-	return status;
-}
-
-static bool is_registered_here(stepbus *engine, const sb_handler_row *row)
-{
-	const sb_handler_name name = { .name = row->name,
-				       .handler_namespace = row->handler_namespace,
-				       .version = row->version };
-	stepbus_handler *handler = NULL;
-
-	if (sb_registry_resolve(engine->registry, &name, false, &handler, NULL) != STEPBUS_OK)
-		return false;
-	sb_handler_unref(handler);
-	return true;
-}
-
-static bool is_served_elsewhere(stepbus *engine, const sb_handler_row *row)
-{
-	char key[2 * SB_NAME_LEN_MAX + 1];
-	size_t len = family_key(key, sizeof key, row->handler_namespace, row->name);
-
-	return len > 0 && sb_map_find(&engine->elsewhere, key, len) != NULL;
-}
-
-/* Before a step is failed for good, what others serve is read anew: they may just have come. */
-static stepbus_status judge(block *b, sb_known_handler *handler)
-{
-	stepbus *engine = b->engine;
-	stepbus_status status = STEPBUS_OK;
-
-	if (handler->judged_at == engine->serving_generation &&
-	    handler->serving != SB_SERVING_UNKNOWN && handler->serving != SB_SERVING_NOWHERE)
-		return STEPBUS_OK;
-	handler->judged_at = engine->serving_generation;
-	handler->serving = SB_SERVING_HERE;
-	if (is_registered_here(engine, &handler->row))
-		return STEPBUS_OK;
-	if (!engine->group.is_served_read)
-		status = sb_claim_read_served(engine, b->err);
-	handler->serving = is_served_elsewhere(engine, &handler->row) ? SB_SERVING_ELSEWHERE :
-									SB_SERVING_NOWHERE;
-	return status;
-}
 
 static const sb_queue_row *queue_of(const block *b, int64_t id)
 {
@@ -171,14 +49,6 @@ static stepbus_status load_queue(block *b, int64_t id, const sb_queue_row **out)
 		*out = row;
 	}
 	return status;
-}
-
-static bool is_wanted_queue(const stepbus_worker *worker, int64_t id)
-{
-	for (size_t i = 0; i < worker->queue_count; i++)
-		if (worker->queue_ids[i] == id)
-			return true;
-	return worker->queue_count == 0;
 }
 
 /* How many steps of a queue may start now; UINT32_MAX: no limit. */
@@ -237,7 +107,7 @@ static stepbus_status find_lanes(block *b)
 		if (queue == NULL || queue->id != lane.queue_id) {
 			room = 0;
 			status = load_queue(b, lane.queue_id, &queue);
-			if (status == STEPBUS_OK && is_wanted_queue(b->worker, lane.queue_id))
+			if (status == STEPBUS_OK && sb_worker_takes(b->worker, lane.queue_id))
 				status = find_room(b, queue, &room);
 		}
 		/* Nothing of this queue: on to the next one. */
@@ -294,44 +164,61 @@ static int64_t deadline_after_start(const sb_step_status *status, const sb_step_
 	return status->deadline_at_us - shorter + row->total_timeout_us;
 }
 
-static uint32_t max_retries(const block *b, const sb_claimed *claimed)
+void sb_claim_grant(const stepbus_worker *worker, const sb_step_row *row, sb_step_status *status,
+		    int64_t now_us)
 {
-	const sb_retry_policy policy = sb_retry_policy_resolve(
-		&claimed->retry, &(sb_retry_policy){ 0 }, &b->engine->options.retry);
-
-	return policy.attempt_count_max > 0 ? policy.attempt_count_max - 1 : 0;
+	status->deadline_at_us = deadline_after_start(status, row);
+	status->state = SB_STEP_RUNNING;
+	/* Grows even where a backup was restored, since time went on. */
+	status->token = status->token >= now_us ? status->token + 1 : now_us;
+	status->worker_id = worker->row.id;
+	status->attempt_count++;
+	status->changed_at_us = now_us;
+	status->park_key = 0;
+	status->due_at_us = 0;
 }
 
-static stepbus_status claim_step(block *b, const sb_step_status *status,
-				 const sb_known_handler *handler)
+stepbus_status sb_claim_hand_over(stepbus_worker *worker, const sb_step_row *row,
+				  const sb_step_status *status, sb_known_handler *handler,
+				  stepbus_error *err)
+{
+	stepbus *engine = worker->engine;
+	sb_retry_policy policy;
+	sb_claimed *claimed;
+	sb_slice queue;
+	stepbus_status answer =
+		sb_names_queue_of(&engine->names, engine->store, row->queue_id, &queue, err);
+
+	if (answer != STEPBUS_OK)
+		return answer;
+	claimed = sb_claimed_new(&engine->host, row, status, &handler->row, queue,
+				 engine->store->tag);
+	if (claimed == NULL)
+		return sb_fail_memory(err, "claim a step");
+	policy = sb_retry_policy_resolve(&claimed->retry, &(sb_retry_policy){ 0 },
+					 &engine->options.retry);
+	claimed->event.max_retries =
+		policy.attempt_count_max > 0 ? policy.attempt_count_max - 1 : 0;
+	claimed->handler = handler;
+	sb_serving_take_room(engine, handler);
+	sb_worker_add_fresh(worker, claimed);
+	return STEPBUS_OK;
+}
+
+static stepbus_status claim_step(block *b, const sb_step_status *status, sb_known_handler *handler)
 {
 	sb_step_status to = *status;
 	bool is_done = false;
 	sb_step_row row;
-	sb_claimed *claimed;
-	sb_slice queue;
-	stepbus_status answer =
-		sb_names_queue_of(&b->engine->names, b->store, status->queue_id, &queue, b->err);
+	stepbus_status answer = b->store->type->step_row_read(b->store, status->id, &row, b->err);
 
-	if (answer == STEPBUS_OK)
-		answer = b->store->type->step_row_read(b->store, status->id, &row, b->err);
 	if (answer != STEPBUS_OK)
 		return answer;
-	to.state = SB_STEP_RUNNING;
-	/* Grows even where a backup was restored, since time went on. */
-	to.token = status->token >= b->now_us ? status->token + 1 : b->now_us;
-	to.worker_id = b->worker->row.id;
-	to.attempt_count = status->attempt_count + 1;
-	to.changed_at_us = b->now_us;
-	to.park_key = 0;
-	to.due_at_us = 0;
-	to.deadline_at_us = deadline_after_start(status, &row);
-	claimed = sb_claimed_new(&b->engine->host, &row, &to, &handler->row, queue, b->store->tag);
-	if (claimed == NULL)
-		return sb_fail_memory(b->err, "claim a step");
-	claimed->event.max_retries = max_retries(b, claimed);
-	sb_worker_add_fresh(b->worker, claimed);
-	answer = sb_settle_move(b->store, SB_STEP_CLAIM, status, &to, &is_done, b->err);
+	sb_claim_grant(b->worker, &row, &to, b->now_us);
+	row.queue_id = status->queue_id;
+	answer = sb_claim_hand_over(b->worker, &row, &to, handler, b->err);
+	if (answer == STEPBUS_OK)
+		answer = sb_settle_move(b->store, SB_STEP_CLAIM, status, &to, &is_done, b->err);
 	if (answer == STEPBUS_OK && !is_done)
 		return sb_fail(b->err, STEPBUS_ECORRUPT,
 			       "step %lld stands in an index with a state that it has not",
@@ -349,8 +236,9 @@ static stepbus_status admit(block *b, const sb_step_status *status, uint32_t *cl
 						    &handler, b->err);
 
 	if (answer == STEPBUS_OK)
-		answer = judge(b, handler);
-	if (answer == STEPBUS_OK && handler->serving == SB_SERVING_ELSEWHERE)
+		answer = sb_serving_judge(b->engine, handler, b->err);
+	if (answer == STEPBUS_OK &&
+	    (handler->serving == SB_SERVING_ELSEWHERE || !sb_serving_has_room(b->engine, handler)))
 		return park(b, status, handler->id);
 	if (answer == STEPBUS_OK)
 		answer = is_key_full(b, status, &is_full);
@@ -440,7 +328,7 @@ static stepbus_status claim_parked_of(block *b, int64_t handler_id)
 		sb_names_handler_of(&b->engine->names, b->store, handler_id, &handler, b->err);
 
 	if (status == STEPBUS_OK)
-		status = judge(b, handler);
+		status = sb_serving_judge(b->engine, handler, b->err);
 	if (status != STEPBUS_OK || handler->serving == SB_SERVING_ELSEWHERE)
 		return status;
 	status = b->store->type->step_scan(b->store, &scan, rows,
@@ -451,11 +339,12 @@ static stepbus_status claim_parked_of(block *b, int64_t handler_id)
 		bool is_full = false;
 
 		status = load_queue(b, rows[i].queue_id, &queue);
-		if (status == STEPBUS_OK && is_wanted_queue(b->worker, rows[i].queue_id))
+		if (status == STEPBUS_OK && sb_worker_takes(b->worker, rows[i].queue_id))
 			status = find_room(b, queue, &room);
 		if (status == STEPBUS_OK && room > 0)
 			status = is_key_full(b, &rows[i], &is_full);
-		if (status == STEPBUS_OK && room > 0 && !is_full) {
+		if (status == STEPBUS_OK && room > 0 && !is_full &&
+		    sb_serving_has_room(b->engine, handler)) {
 			status = claim_step(b, &rows[i], handler);
 			charge_rate(b, rows[i].queue_id, 1);
 		}
@@ -483,7 +372,7 @@ static stepbus_status claim_parked(block *b)
 	return status;
 }
 
-/* has_more: it may be worth looking again, though nothing changed. */
+/* has_more: it may be worth looking again, though nothing has changed. */
 static stepbus_status claim_for(stepbus_worker *worker, uint32_t wanted, bool *has_more,
 				stepbus_error *err)
 {
@@ -508,26 +397,34 @@ static stepbus_status claim_for(stepbus_worker *worker, uint32_t wanted, bool *h
 	return status;
 }
 
+void sb_claim_note_changes(stepbus *engine)
+{
+	if (engine->group.is_change_noted)
+		return;
+	engine->group.is_change_noted = true;
+	if (engine->store->type->has_changed(engine->store)) {
+		engine->may_have_parked = true;
+		atomic_fetch_add(&engine->change_count, 1);
+	}
+}
+
 stepbus_status sb_claim_all(stepbus *engine, stepbus_error *err)
 {
 	stepbus_status status = STEPBUS_OK;
-	bool has_more = false;
 
-	if (engine->store->type->has_changed(engine->store)) {
-		engine->may_have_parked = true;
-		atomic_store(&engine->may_have_ready, 1);
-	}
-	if (!engine->group.is_ready_made && atomic_load(&engine->may_have_ready) == 0)
-		return STEPBUS_OK;
+	sb_claim_note_changes(engine);
+	if (engine->group.is_ready_made)
+		atomic_fetch_add(&engine->change_count, 1);
 	for (stepbus_worker *w = engine->workers; w != NULL && status == STEPBUS_OK; w = w->next) {
+		/* Read before the store is, so that what changes meanwhile is not missed. */
+		uint64_t change_count = atomic_load(&engine->change_count);
 		uint32_t wanted = sb_worker_wanted(w);
-		bool has_more_for_it = true;
+		bool has_more = true;
 
-		if (wanted > 0)
-			status = claim_for(w, wanted, &has_more_for_it, err);
-		has_more = has_more || has_more_for_it;
+		if (wanted > 0 && !sb_worker_is_drained(w))
+			status = claim_for(w, wanted, &has_more, err);
+		if (status == STEPBUS_OK && !has_more)
+			atomic_store(&w->seen_change_count, change_count);
 	}
-	/* Until something changes, there is nothing to look for. */
-	atomic_store(&engine->may_have_ready, has_more || engine->workers == NULL);
 	return status;
 }

@@ -10,21 +10,18 @@
 
 #include "handlers/worker.h"
 
-/* Who can run a handler's steps. */
-typedef enum sb_serving {
-	SB_SERVING_UNKNOWN,
-	SB_SERVING_HERE,      /* this process' registry has it */
-	SB_SERVING_ELSEWHERE, /* a live worker of another process has */
-	SB_SERVING_NOWHERE,   /* its steps fail at once, here */
-} sb_serving;
-
 /* Inside. Claims for every worker of the engine that wants steps. */
 stepbus_status sb_claim_all(stepbus *engine, stepbus_error *err);
-/* Inside. Reads which handlers live workers of other processes serve. */
-stepbus_status sb_claim_read_served(stepbus *engine, stepbus_error *err);
-/* Frees what was read. */
-void sb_claim_clear_served(stepbus *engine);
-/* What was judged about handlers may be wrong from now on. By the leader. */
-void sb_claim_forget_served(stepbus *engine);
-
+/*
+ * Inside, asked once for each transaction: what others have committed since the last one may be
+ * there to be claimed.
+ */
+void sb_claim_note_changes(stepbus *engine);
+/* Makes a status that of a claimed step. */
+void sb_claim_grant(const stepbus_worker *worker, const sb_step_row *row, sb_step_status *status,
+		    int64_t now_us);
+/* Inside: the step is the worker's when the transaction is committed. */
+stepbus_status sb_claim_hand_over(stepbus_worker *worker, const sb_step_row *row,
+				  const sb_step_status *status, sb_known_handler *handler,
+				  stepbus_error *err);
 #endif

@@ -123,7 +123,8 @@ static bool next_drawn(sb_claim_lane *lanes, size_t count, uint32_t wanted, sb_c
 		first = &lanes[run.begin];
 		if (first->drawn_count == 0)
 			continue;
-		if (merge(lanes, run, false, smaller(wanted, first->drawn_count), out))
+		out->is_drawn = merge(lanes, run, false, smaller(wanted, first->drawn_count), out);
+		if (out->is_drawn)
 			return true;
 		first->drawn_count = 0;
 	}
@@ -210,6 +211,19 @@ static int64_t age_percent(const sb_claim_order *order)
 	return smaller(order->age_percent, 100);
 }
 
+/* Where there is no choice nothing is to be shared, and one look into the store is enough. */
+static bool is_only_lane(const sb_claim_lane *lanes, size_t count, size_t *only)
+{
+	size_t open_count = 0;
+
+	for (size_t i = 0; i < count && open_count < 2; i++)
+		if (is_open(&lanes[i])) {
+			*only = i;
+			open_count++;
+		}
+	return open_count == 1;
+}
+
 bool sb_claim_next(sb_claim_order *order, sb_claim_lane *lanes, size_t count, uint32_t wanted,
 		   sb_claim_take *out)
 {
@@ -220,6 +234,11 @@ bool sb_claim_next(sb_claim_order *order, sb_claim_lane *lanes, size_t count, ui
 	*out = (sb_claim_take){ 0 };
 	if (wanted == 0)
 		return false;
+	if (is_only_lane(lanes, count, &out->lane)) {
+		out->count = smaller(wanted, lanes[out->lane].room);
+		return true;
+	}
+	out->age_credit = (int32_t)percent;
 	if (percent == 0 || due <= 0)
 		return next_by_strategy(order, lanes, count, wanted, out);
 	/* All that falls due in this block is taken together, when the first of it is. */
@@ -227,7 +246,7 @@ bool sb_claim_next(sb_claim_order *order, sb_claim_lane *lanes, size_t count, ui
 	if (until_due > 0)
 		return next_by_strategy(order, lanes, count,
 					until_due < wanted ? (uint32_t)until_due : wanted, out);
-	out->is_by_age = true;
+	out->age_credit -= 100;
 	return merge(lanes, (lane_run){ 0, count }, false, due < wanted ? (uint32_t)due : wanted,
 		     out);
 }
@@ -239,12 +258,12 @@ void sb_claim_taken(sb_claim_order *order, sb_claim_lane *lanes, size_t count,
 	size_t first = take->lane;
 
 	claimed = smaller(claimed, take->count);
-	order->age_credit += age_percent(order) * claimed - (take->is_by_age ? 100 * claimed : 0);
+	order->age_credit += take->age_credit * (int64_t)claimed;
 	lane->head_id = head_id;
 	for (size_t i = 0; i < count; i++)
 		if (lanes[i].queue_id == lane->queue_id && lanes[i].room != UINT32_MAX)
 			lanes[i].room -= smaller(lanes[i].room, claimed);
-	if (take->is_by_age)
+	if (!take->is_drawn)
 		return;
 	while (first > 0 && lanes[first - 1].priority == lane->priority)
 		first--;

@@ -13,7 +13,8 @@
  * With priority and weighted_random, age_percent of all steps claimed are the oldest ones, whatever
  * their priority, so that none starves. What a block leaves over of that share is kept in
  * age_credit, so that single claims come to the same share as large ones; and the share counts
- * steps that were really taken, so that a queue at its limit is not drained by age alone.
+ * steps that were really taken, so that a queue at its limit is not drained by age alone. Steps that
+ * were taken from the only lane there was do not count: nobody was passed over.
  *
  * The caller fills lanes, sorts them once, and then, until enough are claimed: asks sb_claim_next,
  * takes rows from the store, and says with sb_claim_taken what became of it. One thread at a time.
@@ -52,8 +53,9 @@ typedef struct sb_claim_lane {
 typedef struct sb_claim_take {
 	size_t lane; /* its index */
 	uint32_t count;
-	int64_t bound_id; /* not this one nor any beyond it; 0: there is no bound */
-	bool is_by_age;
+	int64_t bound_id;   /* not this one nor any beyond it; 0: there is no bound */
+	bool is_drawn;      /* by lot */
+	int32_t age_credit; /* what each step of it adds to that of the order */
 } sb_claim_take;
 
 /* "weighted_random"; NULL for what is no strategy. */

@@ -70,6 +70,7 @@ sb_claimed *sb_claimed_new(const stepbus_host *host, const sb_step_row *row,
 	atomic_init(&c->ref_count, 1);
 	c->start_slot = UINT32_MAX;
 	c->status = *status;
+	c->key = (sb_claimed_key){ status->id, status->token };
 	c->retry = (sb_retry_policy){ row->retry_kind, row->attempt_count_max, row->retry_base_us,
 				      row->retry_cap_us, row->jitter_percent };
 	c->attempt_timeout_us = row->attempt_timeout_us;
@@ -101,7 +102,7 @@ stepbus_status sb_claimed_table_init(sb_claimed_table *table, const stepbus_host
 {
 	table->host = host;
 	sb_assert(pthread_mutex_init(&table->lock, NULL) == 0);
-	return sb_map_init(&table->by_id, host, err);
+	return sb_map_init(&table->by_key, host, err);
 }
 
 void sb_claimed_table_free(sb_claimed_table *table)
@@ -114,8 +115,8 @@ bool sb_claimed_table_add(sb_claimed_table *table, sb_claimed *claimed)
 	bool is_added;
 
 	pthread_mutex_lock(&table->lock);
-	is_added = sb_map_add(&table->by_id, &claimed->node, &claimed->status.id,
-			      sizeof claimed->status.id);
+	is_added =
+		sb_map_add(&table->by_key, &claimed->node, &claimed->key, sizeof claimed->key);
 	pthread_mutex_unlock(&table->lock);
 	return is_added;
 }
@@ -123,7 +124,7 @@ bool sb_claimed_table_add(sb_claimed_table *table, sb_claimed *claimed)
 void sb_claimed_table_remove(sb_claimed_table *table, sb_claimed *claimed)
 {
 	pthread_mutex_lock(&table->lock);
-	sb_map_remove(&table->by_id, &claimed->node);
+	sb_map_remove(&table->by_key, &claimed->node);
 	pthread_mutex_unlock(&table->lock);
 }
 
@@ -137,11 +138,12 @@ void sb_claimed_interrupt(sb_claimed *claimed, stepbus_status why)
 void sb_claimed_table_interrupt(sb_claimed_table *table, int64_t id, int64_t token,
 				stepbus_status why)
 {
+	const sb_claimed_key key = { id, token };
 	sb_claimed *found;
 
 	pthread_mutex_lock(&table->lock);
-	found = (sb_claimed *)(void *)sb_map_find(&table->by_id, &id, sizeof id);
-	if (found != NULL && (token == 0 || found->status.token == token))
+	found = (sb_claimed *)(void *)sb_map_find(&table->by_key, &key, sizeof key);
+	if (found != NULL)
 		sb_claimed_interrupt(found, why);
 	pthread_mutex_unlock(&table->lock);
 }
@@ -152,7 +154,7 @@ void sb_claimed_table_each(sb_claimed_table *table, bool (*visit)(void *context,
 	sb_map_node *next;
 
 	pthread_mutex_lock(&table->lock);
-	for (sb_map_node *node = sb_map_first(&table->by_id); node != NULL; node = next) {
+	for (sb_map_node *node = sb_map_first(&table->by_key); node != NULL; node = next) {
 		next = sb_map_next(node);
 		if (!visit(context, (sb_claimed *)(void *)node))
 			break;

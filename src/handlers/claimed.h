@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "base/map.h"
+#include "handlers/names.h"
 #include "handlers/settle.h"
 #include "store/store.h"
 
@@ -19,12 +20,20 @@ typedef enum sb_claimed_phase {
 	SB_CLAIMED_SETTLING, /* its result is on its way into the store */
 } sb_claimed_phase;
 
+/* One attempt: a step that is claimed again while an old attempt's handler still runs is another. */
+typedef struct sb_claimed_key {
+	int64_t id;
+	int64_t token;
+} sb_claimed_key;
+
 typedef struct sb_claimed {
-	sb_map_node node;        /* in the table of claimed steps, by status.id */
+	sb_map_node node; /* in the table of claimed steps */
+	sb_claimed_key key;
 	struct sb_claimed *next; /* in the worker's line */
 	stepbus_worker *worker;
-	sb_step_status status; /* as it was claimed */
-	sb_retry_policy retry; /* what the step says itself */
+	sb_known_handler *handler; /* whose limits it counts for */
+	sb_step_status status;     /* as it was claimed */
+	sb_retry_policy retry;     /* what the step says itself */
 	int64_t attempt_timeout_us;
 	stepbus_step_event event;
 	sb_slice queue;                /* its name */
@@ -47,11 +56,11 @@ void sb_claimed_ref(sb_claimed *claimed);
 /* The last one frees it. */
 void sb_claimed_unref(const stepbus_host *host, sb_claimed *claimed);
 
-/* The claimed steps of an engine, by id. Any thread. */
+/* The claimed steps of an engine, by id and token. Any thread. */
 typedef struct sb_claimed_table {
 	const stepbus_host *host;
 	pthread_mutex_t lock;
-	sb_map by_id;
+	sb_map by_key;
 } sb_claimed_table;
 
 stepbus_status sb_claimed_table_init(sb_claimed_table *table, const stepbus_host *host,
@@ -60,10 +69,7 @@ void sb_claimed_table_free(sb_claimed_table *table);
 /* False: out of memory. */
 bool sb_claimed_table_add(sb_claimed_table *table, sb_claimed *claimed);
 void sb_claimed_table_remove(sb_claimed_table *table, sb_claimed *claimed);
-/*
- * Asks the handler of an attempt to stop, where it is here and was not asked before; token 0 means
- * whichever attempt it is.
- */
+/* Asks the handler of an attempt to stop, where it is here and was not asked before. */
 void sb_claimed_table_interrupt(sb_claimed_table *table, int64_t id, int64_t token,
 				stepbus_status why);
 /* Calls visit for each, under the lock: it must not call out. False ends the walk. */

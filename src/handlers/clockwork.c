@@ -132,7 +132,7 @@ static uint32_t find_work(sb_clockwork *clockwork, bool has_news)
 	if (is_time(&clockwork->heartbeat_at_us, now_us, options->heartbeat_ms * US_PER_MS))
 		work |= SB_SWEEP_HEARTBEAT;
 	if (is_time(&clockwork->reap_at_us, now_us, options->heartbeat_ms * US_PER_MS))
-		work |= SB_SWEEP_REAP;
+		work |= SB_SWEEP_REAP | SB_SWEEP_PARKED;
 	if (is_time(&clockwork->retain_at_us, now_us, retain_every_us) &&
 	    (options->keep_completed_us >= 0 || options->keep_failed_us >= 0 ||
 	     options->keep_cancelled_us >= 0))
@@ -142,8 +142,8 @@ static uint32_t find_work(sb_clockwork *clockwork, bool has_news)
 	if (atomic_load(&clockwork->engine->due_at_us) != 0 &&
 	    wall_wait_us(clockwork, atomic_load(&clockwork->engine->due_at_us)) == 0)
 		work |= SB_SWEEP_DUE;
-	if (clockwork->sweep.next_cron_us != 0 &&
-	    wall_wait_us(clockwork, clockwork->sweep.next_cron_us) == 0)
+	if (atomic_load(&clockwork->engine->cron_at_us) != 0 &&
+	    wall_wait_us(clockwork, atomic_load(&clockwork->engine->cron_at_us)) == 0)
 		work |= SB_SWEEP_CRON;
 	if (is_poll || has_news)
 		sb_submit_again(clockwork->engine);
@@ -160,7 +160,8 @@ static int64_t find_wait(const sb_clockwork *clockwork)
 	wait_us = at_us > now_us ? at_us - now_us : 0;
 	wait_us = sooner(wait_us,
 			 wall_wait_us(clockwork, atomic_load(&clockwork->engine->due_at_us)));
-	wait_us = sooner(wait_us, wall_wait_us(clockwork, clockwork->sweep.next_cron_us));
+	wait_us = sooner(wait_us,
+			 wall_wait_us(clockwork, atomic_load(&clockwork->engine->cron_at_us)));
 	/* While a sweep waits for the writer, looking again at once would lead nowhere. */
 	if (atomic_load(&clockwork->sweep.is_waiting) != 0 && wait_us < US_PER_MS)
 		wait_us = US_PER_MS;
@@ -179,7 +180,7 @@ static void run(void *user_data)
 	}
 	empty_watch(clockwork, &has_news);
 	if (has_news) {
-		atomic_store(&engine->may_have_ready, 1);
+		atomic_fetch_add(&engine->change_count, 1);
 		sb_writer_nudge(&engine->writer);
 	}
 	end_overtime(clockwork);

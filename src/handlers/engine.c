@@ -16,6 +16,7 @@
 #include "handlers/claim.h"
 #include "handlers/clockwork.h"
 #include "handlers/news.h"
+#include "handlers/serving.h"
 #include "handlers/submit.h"
 #include "handlers/worker.h"
 
@@ -78,6 +79,12 @@ void sb_engine_note_state(stepbus *engine, const sb_step_status *status)
 		group->due_at_us = status->due_at_us;
 }
 
+void sb_engine_note_cron(stepbus *engine, int64_t at_us)
+{
+	engine->group.is_cron_known = true;
+	engine->group.cron_at_us = at_us;
+}
+
 bool sb_engine_is_heard(const stepbus *engine, sb_engine_event event)
 {
 	return sb_bridge_is_heard(engine->bridge, engine->event_ids[event]);
@@ -136,10 +143,8 @@ static bool has_claims(void *context)
 {
 	stepbus *engine = context;
 
-	if (atomic_load_explicit(&engine->may_have_ready, memory_order_acquire) == 0)
-		return false;
 	for (const stepbus_worker *w = engine->workers; w != NULL; w = w->next)
-		if (sb_worker_wanted(w) > 0)
+		if (!sb_worker_is_drained(w) && sb_worker_wanted(w) > 0)
 			return true;
 	return false;
 }
@@ -165,6 +170,17 @@ static void keep_due(stepbus *engine)
 		sb_clockwork_wake(engine->clockwork);
 }
 
+static void keep_cron(stepbus *engine)
+{
+	const struct sb_group *group = &engine->group;
+
+	if (!group->is_cron_known || group->cron_at_us == atomic_load(&engine->cron_at_us))
+		return;
+	atomic_store(&engine->cron_at_us, group->cron_at_us);
+	if (engine->clockwork != NULL)
+		sb_clockwork_wake(engine->clockwork);
+}
+
 static void tell_awaiting(stepbus *engine)
 {
 	atomic_fetch_add(&engine->final_count, 1);
@@ -173,31 +189,37 @@ static void tell_awaiting(stepbus *engine)
 			      NULL, 0);
 }
 
-/* Steps that nobody here will claim at once are for others to see. */
+/* Steps that became ready and that nobody here has claimed, as far as is known. */
 static bool is_for_others(const stepbus *engine)
 {
-	return engine->group.is_ready_left &&
-	       (engine->workers == NULL || atomic_load(&engine->may_have_ready) != 0 ||
-		engine->may_have_parked);
+	if (!engine->group.is_ready_left)
+		return false;
+	for (const stepbus_worker *w = engine->workers; w != NULL; w = w->next)
+		if (w->queue_count == 0 && sb_worker_is_drained(w) && !engine->may_have_parked)
+			return false;
+	return true;
 }
 
 static void ended(void *context, bool is_committed)
 {
 	stepbus *engine = context;
 
+	if ((atomic_load(&engine->is_failing) == 0) != is_committed)
+		atomic_store(&engine->is_failing, !is_committed);
 	for (stepbus_worker *w = engine->workers; w != NULL; w = w->next)
 		sb_worker_take_fresh(w, is_committed);
 	end_tentative(engine, is_committed);
 	if (is_committed) {
 		sb_names_keep(&engine->names);
 		keep_due(engine);
+		keep_cron(engine);
 		if (engine->group.is_final_made)
 			tell_awaiting(engine);
 		if (is_for_others(engine))
 			sb_clockwork_tell_others(engine->clockwork);
 	} else {
 		sb_names_forget(&engine->names);
-		atomic_store(&engine->may_have_ready, 1);
+		atomic_fetch_add(&engine->change_count, 1);
 		engine->may_have_parked = true;
 	}
 	engine->group = (struct sb_group){ 0 };
@@ -340,6 +362,8 @@ static stepbus_status set_up(stepbus *engine, stepbus_registry *registry, stepbu
 	if (status == STEPBUS_OK)
 		status = sb_names_init(&engine->names, &engine->host, err);
 	if (status == STEPBUS_OK)
+		status = sb_zone_shelf_init(&engine->zones, &engine->host, err);
+	if (status == STEPBUS_OK)
 		status = make_registry(engine, registry, err);
 	if (status == STEPBUS_OK)
 		status = open_store(engine, err);
@@ -382,8 +406,9 @@ static void dispose(stepbus *engine)
 		sb_registry_free(engine->registry);
 	if (engine->writer.store != NULL)
 		sb_writer_free(&engine->writer);
-	sb_claim_clear_served(engine);
+	sb_serving_clear(engine);
 	sb_names_free(&engine->names);
+	sb_zone_shelf_free(&engine->zones);
 	sb_claimed_table_free(&engine->claimed);
 	memcpy(&path, &engine->options.path, sizeof path);
 	sb_release(&host, path);
@@ -410,7 +435,7 @@ stepbus_status sb_engine_open(const sb_engine_options *options, const stepbus_ho
 	engine->head = head;
 	engine->options = *options;
 	atomic_store(&engine->head->mode, SB_ENGINE_OPEN);
-	atomic_store(&engine->may_have_ready, 1);
+	atomic_store(&engine->change_count, 1);
 	engine->may_have_parked = true;
 	engine->serving_generation = 1;
 	status = set_up(engine, registry, err);
@@ -424,7 +449,7 @@ stepbus_status sb_engine_open(const sb_engine_options *options, const stepbus_ho
 
 void sb_engine_wake(stepbus *engine)
 {
-	atomic_store(&engine->may_have_ready, 1);
+	atomic_fetch_add(&engine->change_count, 1);
 	sb_writer_nudge(&engine->writer);
 	sb_clockwork_tell_others(engine->clockwork);
 	sb_clockwork_wake(engine->clockwork);

@@ -21,11 +21,21 @@
 #include "handlers/notice.h"
 #include "handlers/settle.h"
 #include "handlers/writer.h"
+#include "handlers/zone_shelf.h"
 #include "registry/registry.h"
 
 enum { SB_ENGINE_FORKED = 0, SB_ENGINE_OPEN = 1, SB_ENGINE_STOPPING = 2, SB_ENGINE_STOPPED = 3 };
 
 enum { SB_PRIORITY_DEFAULT = 100, SB_PRIORITY_MAX = 10000 };
+
+/* Reads the JSON of a cron entry's step, which this folder does not understand; see schedule.h. */
+typedef struct sb_cron_reader {
+	/* Gives a spec whose texts live until memory is freed. It is not checked. */
+	stepbus_status (*read)(const stepbus_host *host, sb_slice json, stepbus_step_spec *spec,
+			       void **memory, stepbus_error *err);
+	/* NULL is accepted. */
+	void (*free)(void *memory);
+} sb_cron_reader;
 
 /* What the configuration says, checked. */
 typedef struct sb_engine_options {
@@ -48,6 +58,7 @@ typedef struct sb_engine_options {
 	uint32_t sweep_count_max;
 	uint32_t crash_count_max;
 	sb_retry_policy retry;
+	const sb_cron_reader *cron_reader; /* NULL: cron entries are left alone */
 } sb_engine_options;
 
 /* The ids of events that the engine publishes, looked up once. */
@@ -103,16 +114,23 @@ struct stepbus {
 	stepbus_worker *all_workers; /* those that are not freed */
 	int64_t last_started_at_us;
 	uint64_t random;
+	sb_zone_shelf zones;
+	int64_t cron_complained_ns;
 	sb_operation *again; /* completions that failed for reasons that pass */
 	struct sb_group {
-		int64_t now_us;      /* of this transaction; 0: not asked for yet */
-		bool is_ready_made;  /* a step changed: it is worth a look what can be claimed */
-		bool is_ready_left;  /* a step became ready */
-		bool is_final_made;  /* a step became final */
-		bool is_served_read; /* elsewhere is of this transaction */
-		bool is_due_known;   /* due_next_us is the earliest of all scheduled steps */
+		int64_t now_us;        /* of this transaction; 0: not asked for yet */
+		bool is_ready_made;    /* a step changed: it is worth a look what can be claimed */
+		bool is_ready_left;    /* a step became ready */
+		bool is_final_made;    /* a step became final */
+		bool is_served_read;   /* elsewhere is of this transaction */
+		bool is_change_noted;  /* it was asked whether others have written */
+		int64_t open_queue_id; /* a queue found without limits, and one with some */
+		int64_t closed_queue_id;
+		bool is_due_known; /* due_next_us is the earliest of all scheduled steps */
 		int64_t due_next_us;
 		int64_t due_at_us; /* the earliest new time of a scheduled step; 0: none */
+		bool is_cron_known;
+		int64_t cron_at_us; /* the earliest time of all cron entries; 0: none */
 	} group;
 	bool may_have_parked;
 	uint64_t serving_generation;
@@ -123,11 +141,13 @@ struct stepbus {
 	} tentative, certain; /* what to tell when this transaction, and this group, is done */
 
 	/* Any thread. */
-	_Atomic(uint32_t) may_have_ready;
+	_Atomic(uint64_t) change_count; /* rises when there may be something new to claim */
 	_Atomic(int64_t) due_at_us;    /* when the next scheduled step is due; 0: unknown or none */
+	_Atomic(int64_t) cron_at_us;   /* when the next cron entry is due; 0: none */
 	_Atomic(uint32_t) final_count; /* a futex: rises when steps become final */
 	_Atomic(uint32_t) awaiting_count;
-	_Atomic(uint32_t) is_alarmed;
+	_Atomic(uint32_t) is_alarmed; /* the store's log is too long */
+	_Atomic(uint32_t) is_failing; /* the last transaction did not succeed */
 };
 
 /* STEPBUS_EFORKED, or STEPBUS_ESHUTDOWN where it is stopping and is_new_work. */
@@ -147,6 +167,8 @@ void sb_engine_wake(stepbus *engine);
 int64_t sb_engine_now_us(stepbus *engine);
 /* Inside: what has to be remembered when the transaction is committed. */
 void sb_engine_note_state(stepbus *engine, const sb_step_status *status);
+/* Inside: when the next of all cron entries is due. */
+void sb_engine_note_cron(stepbus *engine, int64_t at_us);
 /* Whether anyone subscribes to an event. Any thread. */
 bool sb_engine_is_heard(const stepbus *engine, sb_engine_event event);
 /* Inside: tells it when the transaction is committed; where it is not, it is disposed of. */

@@ -6,6 +6,7 @@
 #include "base/ids.h"
 #include "base/utf8.h"
 #include "base/words.h"
+#include "handlers/express.h"
 #include "handlers/news.h"
 #include "handlers/unique.h"
 
@@ -173,6 +174,17 @@ typedef struct newcomer {
 	sb_unique_bytes idempotency_key;
 	sb_unique_bytes unique_key;
 } newcomer;
+
+/* Whether this is the writer's own transaction: only then the engine remembers, and tells, of it. */
+static bool is_own(const sb_enqueue *enqueue)
+{
+	return enqueue->names == &enqueue->engine->names;
+}
+
+static int64_t now_us_of(const sb_enqueue *enqueue)
+{
+	return is_own(enqueue) ? sb_engine_now_us(enqueue->engine) : enqueue->now_us;
+}
 
 static void name(newcomer *n)
 {
@@ -394,8 +406,9 @@ static void tell(const newcomer *n)
 
 static stepbus_status insert(newcomer *n, stepbus_error *err)
 {
-	stepbus *engine = n->enqueue->engine;
+	int64_t now_us = now_us_of(n->enqueue);
 	const sb_store_type *type = n->store->type;
+	stepbus_worker *worker = NULL;
 	stepbus_status status =
 		sb_names_queue(n->enqueue->names, n->store, n->queue, &n->row.queue_id, err);
 
@@ -404,9 +417,14 @@ static stepbus_status insert(newcomer *n, stepbus_error *err)
 					  &n->row.handler_id, err);
 	if (status != STEPBUS_OK)
 		return status;
-	fill_row(n, sb_engine_now_us(engine));
-	fill_status(n, sb_engine_now_us(engine));
-	status = type->step_insert(n->store, &n->row, &n->status, err);
+	fill_row(n, now_us);
+	fill_status(n, now_us);
+	if (is_own(n->enqueue))
+		status = sb_express_offer(n->enqueue->engine, &n->row, &n->status, &worker, err);
+	if (status == STEPBUS_OK)
+		status = type->step_insert(n->store, &n->row, &n->status, err);
+	if (status == STEPBUS_OK && worker != NULL)
+		status = sb_express_claim(worker, &n->row, &n->status, err);
 	if (status == STEPBUS_OK && n->row.idempotency_key.len > 0)
 		status = type->unique_put(n->store, n->row.idempotency_key, n->row.id, err);
 	if (status == STEPBUS_OK && n->row.unique_key.len > 0)
@@ -416,7 +434,7 @@ static stepbus_status insert(newcomer *n, stepbus_error *err)
 
 static stepbus_status place(newcomer *n, stepbus_error *err)
 {
-	int64_t now_us = sb_engine_now_us(n->enqueue->engine);
+	int64_t now_us = now_us_of(n->enqueue);
 	unsigned states = n->spec->unique_states != 0 ? n->spec->unique_states : open_states;
 	stepbus_status status = compose_keys(n, now_us, err);
 
@@ -427,7 +445,7 @@ static stepbus_status place(newcomer *n, stepbus_error *err)
 	if (status != STEPBUS_OK || n->existing_id != 0)
 		return status;
 	status = insert(n, err);
-	if (status == STEPBUS_OK && n->enqueue->names == &n->enqueue->engine->names) {
+	if (status == STEPBUS_OK && is_own(n->enqueue)) {
 		sb_engine_note_state(n->enqueue->engine, &n->status);
 		tell(n);
 	}
@@ -436,9 +454,13 @@ static stepbus_status place(newcomer *n, stepbus_error *err)
 
 static void answer(const newcomer *n, stepbus_enqueued *out)
 {
-	*out = (stepbus_enqueued){ .size = sizeof *out,
-				   .durability = (uint32_t)n->enqueue->engine->options.durability,
-				   .is_existing = n->existing_id != 0 };
+	/* In a transaction of somebody else's it survives nothing until they commit. */
+	*out = (stepbus_enqueued){
+		.size = sizeof *out,
+		.durability =
+			is_own(n->enqueue) ? (uint32_t)n->enqueue->engine->options.durability : 0,
+		.is_existing = n->existing_id != 0
+	};
 	sb_id_of_row(n->existing_id != 0 ? n->existing_id : n->row.id, n->store->tag, out->step_id);
 }
 
@@ -486,6 +508,7 @@ stepbus_status sb_enqueue_perform(stepbus *engine, const stepbus_step_spec *spec
 	enqueue.operation.weight = count;
 	enqueue.engine = engine;
 	enqueue.names = &engine->names;
+	enqueue.now_us = 0;
 	enqueue.specs = specs;
 	enqueue.count = count;
 	enqueue.out = out;

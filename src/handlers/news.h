@@ -34,6 +34,6 @@ void sb_news_step(stepbus *engine, const sb_step_news *news);
 /* Of a worker. By the leader or any thread. */
 void sb_news_worker(stepbus *engine, sb_engine_event event, const stepbus_worker *worker);
 /* Trouble with the store. Any thread. */
-void sb_news_store(stepbus *engine, sb_engine_event event, const char *message);
+void sb_news_store(stepbus *engine, sb_engine_event event, const char *text);
 
 #endif

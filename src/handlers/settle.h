@@ -64,6 +64,12 @@ stepbus_status sb_settle_loss(stepbus *engine, sb_store *store, const sb_step_st
 /* Inside. A step of this key has left RUNNING: the next one that was parked for it may go on. */
 stepbus_status sb_settle_unpark(stepbus *engine, sb_store *store, int64_t concurrency_key,
 				stepbus_error *err);
+/*
+ * Inside. A step has become final from where `before` says: the place that it had, or was let out
+ * of the park for, is the next one's.
+ */
+stepbus_status sb_settle_unpark_behind(stepbus *engine, sb_store *store,
+				       const sb_step_status *before, stepbus_error *err);
 
 /* One guarded move, held against the table of states. is_done as in sb_step_move. */
 stepbus_status sb_settle_move(sb_store *store, sb_step_event event, const sb_step_status *from,

@@ -13,10 +13,14 @@ enum {
 	DUE_MAX = 4096,
 	OVERDUE_MAX = 1024,
 	LOST_MAX = 1024,
+	PARKED_MAX = 128,
+	STOPPED_KEPT = 256,
 };
 
-typedef stepbus_status (*sweep_part)(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
-				     stepbus_error *err);
+/* Work that may have to go on in the next transaction, and work that is done in one. */
+typedef stepbus_status (*long_part)(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
+				    stepbus_error *err);
+typedef stepbus_status (*short_part)(sb_sweep *sweep, sb_store *store, stepbus_error *err);
 
 static stepbus_status release_one(sb_sweep *sweep, sb_store *store, const sb_step_status *due,
 				  stepbus_error *err)
@@ -49,15 +53,17 @@ static stepbus_status sweep_due(sb_sweep *sweep, sb_store *store, bool *is_unfin
 	if (status == STEPBUS_OK)
 		status = store->type->due_next(store, &sweep->engine->group.due_next_us, err);
 	sweep->engine->group.is_due_known = status == STEPBUS_OK;
+	/* A limit that time lifts may be what was waited for. */
+	sweep->engine->group.is_ready_made = true;
 	return status;
 }
 
-static stepbus_status put_timeout(sb_store *store, const sb_step_status *row, int64_t now_us,
-				  stepbus_error *err)
+static stepbus_status put_timeout(sb_store *store, const sb_step_status *row, int64_t token,
+				  int64_t now_us, stepbus_error *err)
 {
 	const sb_attempt_row attempt = {
 		.step_id = row->id,
-		.token = row->token,
+		.token = token,
 		.worker_id = row->worker_id,
 		.started_at_us = row->state == SB_STEP_RUNNING ? row->changed_at_us : now_us,
 		.finished_at_us = now_us,
@@ -86,11 +92,14 @@ static stepbus_status time_out(sb_sweep *sweep, sb_store *store, const sb_step_s
 	failed.deadline_at_us = 0;
 	failed.due_at_us = 0;
 	failed.park_key = 0;
+	/* A time-out between attempts has a token of its own: what is kept of the last one stays. */
+	if (row->state != SB_STEP_RUNNING)
+		failed.token = row->token >= now_us ? row->token + 1 : now_us;
 	status = sb_settle_move(store, SB_STEP_FAIL, row, &failed, &is_done, err);
 	if (status == STEPBUS_OK)
-		status = put_timeout(store, row, now_us, err);
-	if (status == STEPBUS_OK && row->state == SB_STEP_RUNNING)
-		status = sb_settle_unpark(engine, store, row->concurrency_key, err);
+		status = put_timeout(store, row, failed.token, now_us, err);
+	if (status == STEPBUS_OK)
+		status = sb_settle_unpark_behind(engine, store, row, err);
 	if (status != STEPBUS_OK)
 		return status;
 	sb_engine_note_state(engine, &failed);
@@ -123,20 +132,21 @@ static stepbus_status sweep_overdue(sb_sweep *sweep, sb_store *store, bool *is_u
 	return status;
 }
 
-static stepbus_status sweep_heartbeat(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
-				      stepbus_error *err)
+static stepbus_status sweep_heartbeat(sb_sweep *sweep, sb_store *store, stepbus_error *err)
 {
 	(void)store;
-	(void)is_unfinished;
 	return sb_enlist_renew(sweep->engine, err);
 }
 
-/* Workers whose lease is over. Names are not kept: they are the store's. */
+/* Workers whose lease is over, and the oldest that have stopped. Names are the store's: not kept. */
 typedef struct dead_list {
 	stepbus *engine;
 	int64_t now_ns;
 	size_t count;
 	sb_worker_row rows[SB_SWEEP_DEAD_MAX];
+	size_t stopped_count;
+	sb_start_name old_logs[SB_SWEEP_DEAD_MAX]; /* of the first of those */
+	int64_t old_ids[SB_SWEEP_DEAD_MAX];
 } dead_list;
 
 static bool is_ours(const stepbus *engine, int64_t worker_id)
@@ -147,17 +157,54 @@ static bool is_ours(const stepbus *engine, int64_t worker_id)
 	return false;
 }
 
+static sb_start_name log_of(const stepbus *engine, const sb_worker_row *row)
+{
+	return (sb_start_name){ engine->options.path, row->pid, row->started_at_us };
+}
+
+static void note_stopped(dead_list *dead, const sb_worker_row *row)
+{
+	if (dead->stopped_count < SB_SWEEP_DEAD_MAX) {
+		dead->old_ids[dead->stopped_count] = row->id;
+		dead->old_logs[dead->stopped_count] = log_of(dead->engine, row);
+	}
+	dead->stopped_count++;
+}
+
 static bool note_dead(void *context, const sb_worker_row *row)
 {
 	dead_list *dead = context;
 	bool is_of_this_boot =
 		memcmp(row->boot_id, dead->engine->boot_id, sizeof row->boot_id) == 0;
 
-	if (row->stopped_at_us != 0 || is_ours(dead->engine, row->id) ||
+	if (row->stopped_at_us != 0) {
+		note_stopped(dead, row);
+		return true;
+	}
+	if (is_ours(dead->engine, row->id) ||
 	    (is_of_this_boot && row->lease_until_ns > dead->now_ns))
 		return true;
-	dead->rows[dead->count++] = *row;
-	return dead->count < SB_SWEEP_DEAD_MAX;
+	if (dead->count < SB_SWEEP_DEAD_MAX)
+		dead->rows[dead->count] = *row;
+	dead->count++;
+	return true;
+}
+
+/*
+ * Of those that have stopped, the newest are kept for who looks. The log of an old one is gone, but
+ * where a process ended just before it removed it.
+ */
+static stepbus_status forget_stopped(sb_store *store, const dead_list *dead, stepbus_error *err)
+{
+	stepbus_status status = STEPBUS_OK;
+
+	for (size_t i = 0; i < SB_SWEEP_DEAD_MAX && status == STEPBUS_OK &&
+			   i + STOPPED_KEPT < dead->stopped_count;
+	     i++) {
+		sb_start_record_end(&dead->engine->host, &dead->old_logs[i], NULL);
+		status = store->type->worker_delete(store, dead->old_ids[i], err);
+	}
+	return status;
 }
 
 static void tell_loss(stepbus *engine, const sb_step_status *after)
@@ -215,8 +262,7 @@ static stepbus_status bury(sb_sweep *sweep, sb_store *store, sb_worker_row *work
 			   bool *is_unfinished, stepbus_error *err)
 {
 	const stepbus_host *host = &sweep->engine->host;
-	const sb_start_name name = { sweep->engine->options.path, worker->pid,
-				     worker->started_at_us };
+	const sb_start_name name = log_of(sweep->engine, worker);
 	sb_start_record *record = NULL;
 	size_t count = 0;
 	stepbus_status status = STEPBUS_OK;
@@ -234,6 +280,8 @@ static stepbus_status bury(sb_sweep *sweep, sb_store *store, sb_worker_row *work
 	worker->active_count = 0;
 	sweep->buried[sweep->buried_count++] = name;
 	status = store->type->worker_update(store, worker, err);
+	if (status == STEPBUS_OK)
+		status = store->type->served_put(store, worker->id, NULL, 0, err);
 	return status == STEPBUS_ENOTFOUND ? STEPBUS_OK : status;
 }
 
@@ -246,11 +294,14 @@ static stepbus_status sweep_reap(sb_sweep *sweep, sb_store *store, bool *is_unfi
 	dead.engine = sweep->engine;
 	dead.now_ns = sb_clock_elapsed_ns(&sweep->engine->host);
 	dead.count = 0;
+	dead.stopped_count = 0;
 	sweep->buried_count = 0;
 	status = store->type->worker_list(store, note_dead, &dead, err);
-	for (size_t i = 0; status == STEPBUS_OK && i < dead.count; i++)
+	if (status == STEPBUS_OK)
+		status = forget_stopped(store, &dead, err);
+	for (size_t i = 0; status == STEPBUS_OK && i < dead.count && i < SB_SWEEP_DEAD_MAX; i++)
 		status = bury(sweep, store, &dead.rows[i], is_unfinished, err);
-	*is_unfinished = *is_unfinished || dead.count == SB_SWEEP_DEAD_MAX;
+	*is_unfinished = *is_unfinished || dead.count > SB_SWEEP_DEAD_MAX;
 	return status;
 }
 
@@ -271,9 +322,8 @@ static bool is_past_its_keep(const sb_engine_options *options, const sb_step_sta
 	return keep >= 0 && row->changed_at_us <= now_us && now_us - row->changed_at_us >= keep;
 }
 
-/* A round through all steps, a part at a time. */
-static stepbus_status sweep_retain(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
-				   stepbus_error *err)
+/* A round through all steps, a part at a time: the next part comes with the next turn. */
+static stepbus_status sweep_retain(sb_sweep *sweep, sb_store *store, stepbus_error *err)
 {
 	const sb_engine_options *options = &sweep->engine->options;
 	int64_t now_us = sb_engine_now_us(sweep->engine);
@@ -295,15 +345,21 @@ static stepbus_status sweep_retain(sb_sweep *sweep, sb_store *store, bool *is_un
 		sweep->retain_after_id = count == CHUNK ? rows[count - 1].id : 0;
 		looked += count;
 	}
-	(void)is_unfinished; /* the next part comes with the next turn: there is no hurry */
 	return status;
 }
 
-static stepbus_status sweep_cron(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
-				 stepbus_error *err)
+static stepbus_status sweep_cron(sb_sweep *sweep, sb_store *store, stepbus_error *err)
 {
-	(void)is_unfinished;
-	return sb_schedule_fire(sweep->engine, store, &sweep->next_cron_us, err);
+	return sb_schedule_fire(sweep->engine, store, err);
+}
+
+/* A round over the keys that steps are parked for, a part at a time. */
+/* There is no hurry: who gives up a place releases the next one. */
+static stepbus_status sweep_parked(sb_sweep *sweep, sb_store *store, stepbus_error *err)
+{
+	if (sweep->parked.is_over || sweep->parked.count_max == 0)
+		sb_parked_walk_begin(&sweep->parked, PARKED_MAX);
+	return sb_parked_release(sweep->engine, store, &sweep->parked, err);
 }
 
 typedef struct mine {
@@ -326,15 +382,13 @@ static bool note_mine(void *context, sb_claimed *claimed)
 }
 
 /* Somebody else may have cancelled what runs here, or taken it over. */
-static stepbus_status sweep_verify(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
-				   stepbus_error *err)
+static stepbus_status sweep_verify(sb_sweep *sweep, sb_store *store, stepbus_error *err)
 {
 	sb_claimed_table *table = &sweep->engine->claimed;
 	stepbus_status status = STEPBUS_OK;
 	mine_list list;
 	sb_step_status now;
 
-	(void)is_unfinished;
 	list.count = 0;
 	sb_claimed_table_each(table, note_mine, &list);
 	for (size_t i = 0; i < list.count; i++) {
@@ -355,12 +409,13 @@ static stepbus_status sweep_verify(sb_sweep *sweep, sb_store *store, bool *is_un
 
 static const struct part {
 	sb_sweep_work work;
-	sweep_part run;
+	long_part run_long;
+	short_part run_short;
 } parts[] = {
-	{ SB_SWEEP_HEARTBEAT, sweep_heartbeat }, { SB_SWEEP_DUE, sweep_due },
-	{ SB_SWEEP_CRON, sweep_cron },           { SB_SWEEP_OVERDUE, sweep_overdue },
-	{ SB_SWEEP_REAP, sweep_reap },           { SB_SWEEP_RETAIN, sweep_retain },
-	{ SB_SWEEP_VERIFY, sweep_verify },
+	{ SB_SWEEP_HEARTBEAT, NULL, sweep_heartbeat }, { SB_SWEEP_DUE, sweep_due, NULL },
+	{ SB_SWEEP_CRON, NULL, sweep_cron },           { SB_SWEEP_OVERDUE, sweep_overdue, NULL },
+	{ SB_SWEEP_REAP, sweep_reap, NULL },           { SB_SWEEP_RETAIN, NULL, sweep_retain },
+	{ SB_SWEEP_VERIFY, NULL, sweep_verify },       { SB_SWEEP_PARKED, NULL, sweep_parked },
 };
 
 static stepbus_status run(sb_operation *operation, sb_store *store, stepbus_error *err)
@@ -374,7 +429,9 @@ static stepbus_status run(sb_operation *operation, sb_store *store, stepbus_erro
 
 		if ((sweep->work & parts[i].work) == 0)
 			continue;
-		status = parts[i].run(sweep, store, &is_unfinished, err);
+		status = parts[i].run_long != NULL ?
+				 parts[i].run_long(sweep, store, &is_unfinished, err) :
+				 parts[i].run_short(sweep, store, err);
 		sweep->unfinished |= is_unfinished ? parts[i].work : 0;
 	}
 	return status;
@@ -387,6 +444,8 @@ static void done(sb_operation *operation)
 
 	if ((sweep->work & SB_SWEEP_HEARTBEAT) != 0)
 		sb_enlist_renewed(sweep->engine, is_kept);
+	if ((sweep->work & SB_SWEEP_PARKED) != 0 && is_kept)
+		sb_parked_walk_advance(&sweep->parked);
 	/* Only now: had the transaction failed, the next try would need them. */
 	for (size_t i = 0; is_kept && i < sweep->buried_count; i++)
 		sb_start_record_end(&sweep->engine->host, &sweep->buried[i], NULL);

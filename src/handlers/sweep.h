@@ -8,6 +8,7 @@
 #define SB_HANDLERS_SWEEP_H
 
 #include "handlers/engine.h"
+#include "handlers/parked.h"
 #include "handlers/start_log.h"
 
 typedef enum sb_sweep_work {
@@ -17,7 +18,8 @@ typedef enum sb_sweep_work {
 	SB_SWEEP_REAP = 8,      /* the leases of others */
 	SB_SWEEP_RETAIN = 16,   /* finished steps */
 	SB_SWEEP_CRON = 32,
-	SB_SWEEP_VERIFY = 64, /* whether what runs here is still ours */
+	SB_SWEEP_VERIFY = 64,  /* whether what runs here is still ours */
+	SB_SWEEP_PARKED = 128, /* whether parked steps have room by now */
 } sb_sweep_work;
 
 enum { SB_SWEEP_DEAD_MAX = 16 };
@@ -32,7 +34,7 @@ typedef struct sb_sweep {
 	int64_t retain_after_id;
 	size_t buried_count; /* workers whose start logs can go */
 	sb_start_name buried[SB_SWEEP_DEAD_MAX];
-	int64_t next_cron_us; /* 0: none */
+	sb_parked_walk parked;
 } sb_sweep;
 
 void sb_sweep_init(sb_sweep *sweep, stepbus *engine);

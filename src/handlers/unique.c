@@ -60,3 +60,38 @@ bool sb_unique_compose(sb_slice key, const sb_unique_scope *scope, sb_unique_byt
 	}
 	return true;
 }
+
+static bool take_text(sb_slice *rest, sb_slice *text)
+{
+	const unsigned char *bytes = (const unsigned char *)rest->data;
+	size_t len;
+
+	if (rest->len < 2)
+		return false;
+	len = (size_t)bytes[0] << 8 | bytes[1];
+	if (len > rest->len - 2)
+		return false;
+	*text = sb_slice_of(rest->data + 2, len);
+	*rest = sb_slice_of(rest->data + 2 + len, rest->len - 2 - len);
+	return true;
+}
+
+sb_slice sb_unique_key_of(sb_slice composed)
+{
+	sb_slice rest = composed, text = { NULL, 0 };
+	uint32_t flags = 0;
+	bool is_read = true;
+
+	if (composed.len < 2 || (*composed.data != 'i' && *composed.data != 'u'))
+		return text;
+	if (*composed.data == 'u')
+		flags = (unsigned char)composed.data[1];
+	rest = sb_slice_of(composed.data + (*composed.data == 'u' ? 2 : 1),
+			   composed.len - (*composed.data == 'u' ? 2 : 1));
+	if ((flags & SB_UNIQUE_QUEUE) != 0)
+		is_read = take_text(&rest, &text);
+	if ((flags & SB_UNIQUE_HANDLER) != 0)
+		is_read = is_read && take_text(&rest, &text) && take_text(&rest, &text);
+	is_read = is_read && take_text(&rest, &text);
+	return is_read ? text : sb_slice_of(NULL, 0);
+}

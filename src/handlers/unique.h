@@ -43,6 +43,9 @@ typedef struct sb_unique_scope {
 bool sb_unique_idempotency(sb_slice key, sb_unique_bytes *out);
 bool sb_unique_compose(sb_slice key, const sb_unique_scope *scope, sb_unique_bytes *out);
 
+/* The host's key in what one of these composed; empty where the bytes are none of them. */
+sb_slice sb_unique_key_of(sb_slice composed);
+
 static inline sb_slice sb_unique_slice(const sb_unique_bytes *bytes)
 {
 	return sb_slice_of(bytes->data, bytes->len);

@@ -68,12 +68,18 @@ static uint64_t block_len(const block *b)
 	       b->utc_count;
 }
 
+static stepbus_status refuse(stepbus_error *err, const char *what)
+{
+	(void)sb_fail(err, STEPBUS_EINVAL, "%s", what);
+	return STEPBUS_EINVAL;
+}
+
 /* Reads the header and finds the parts behind it; what they hold is checked later. */
 static stepbus_status read_block(const uint8_t *bytes, size_t len, size_t time_len, block *out,
 				 stepbus_error *err)
 {
 	if (len < HEADER_LEN || memcmp(bytes, "TZif", 4) != 0)
-		return sb_fail(err, STEPBUS_EINVAL, "the bytes are no TZif");
+		return refuse(err, "the bytes are no TZif");
 	*out = (block){
 		.version = (char)bytes[4],
 		.utc_count = read_32(bytes + 20),
@@ -85,7 +91,7 @@ static stepbus_status read_block(const uint8_t *bytes, size_t len, size_t time_l
 		.time_len = time_len,
 	};
 	if (block_len(out) > len - HEADER_LEN)
-		return sb_fail(err, STEPBUS_EINVAL, "the TZif is cut off");
+		return refuse(err, "the TZif is cut off");
 	out->times = bytes + HEADER_LEN;
 	out->types_of = out->times + out->time_count * time_len;
 	out->types = out->types_of + out->time_count;
@@ -128,9 +134,9 @@ static stepbus_status read_changes(const block *b, sb_zone *zone, stepbus_error 
 		int64_t at_s = read_time(b->times + i * b->time_len, b->time_len);
 
 		if (at_s <= last_s)
-			return sb_fail(err, STEPBUS_EINVAL, "the times of the TZif do not ascend");
+			return refuse(err, "the times of the TZif do not ascend");
 		if (at_s < -TIME_MAX_S || at_s > TIME_MAX_S)
-			return sb_fail(err, STEPBUS_EINVAL, "the TZif has a time past 2^59 s");
+			return refuse(err, "the TZif has a time past 2^59 s");
 		if (b->types_of[i] >= b->type_count)
 			return sb_fail(err, STEPBUS_EINVAL, "the TZif has no local time type %u",
 				       b->types_of[i]);
@@ -167,12 +173,12 @@ static stepbus_status read_rule(const uint8_t *bytes, size_t len, sb_zone *zone,
 	sb_slice text;
 
 	if (end == NULL || bytes[0] != '\n')
-		return sb_fail(err, STEPBUS_EINVAL, "the TZif has no rule at its end");
+		return refuse(err, "the TZif has no rule at its end");
 	text = sb_slice_of((const char *)bytes + 1, (size_t)(end - bytes) - 1);
 	if (text.len == 0)
 		return STEPBUS_OK;
 	if (text.len > RULE_LEN_MAX || !sb_zone_rule_parse(text, &zone->rule))
-		return sb_fail(err, STEPBUS_EINVAL, "the TZif has a rule that cannot be read");
+		return refuse(err, "the TZif has a rule that cannot be read");
 	join_rule(zone);
 	return STEPBUS_OK;
 }
@@ -270,23 +276,24 @@ bool sb_zone_next(const sb_zone *zone, int64_t at_s, int64_t *next_s)
 /* Walks over the parts of even time that are less than a day and some hours away. */
 void sb_zone_find(const sb_zone *zone, int64_t local_s, sb_zone_found *out)
 {
-	int64_t begin_s = local_s - OFFSET_MAX_S - 1, end_s;
-	bool has_end = true;
+	int64_t begin_s = local_s - OFFSET_MAX_S - 1;
 
 	*out = (sb_zone_found){ 0 };
-	for (; has_end && begin_s <= local_s - OFFSET_MIN_S; begin_s = end_s) {
-		int64_t at_s = local_s - sb_zone_offset_s(zone, begin_s);
+	while (begin_s <= local_s - OFFSET_MIN_S) {
+		int64_t at_s = local_s - sb_zone_offset_s(zone, begin_s), end_s;
 
-		has_end = sb_zone_next(zone, begin_s, &end_s);
+		if (!sb_zone_next(zone, begin_s, &end_s))
+			end_s = INT64_MAX;
 		if (at_s < begin_s && out->times == SB_ZONE_NEVER) {
 			out->first_s = out->last_s = begin_s;
 			return;
 		}
-		if (at_s < begin_s || (has_end && at_s >= end_s))
-			continue;
-		if (out->times == SB_ZONE_NEVER)
-			out->first_s = at_s;
-		out->last_s = at_s;
-		out->times = out->times == SB_ZONE_NEVER ? SB_ZONE_ONCE : SB_ZONE_TWICE;
+		if (at_s >= begin_s && at_s < end_s) {
+			if (out->times == SB_ZONE_NEVER)
+				out->first_s = at_s;
+			out->last_s = at_s;
+			out->times = out->times == SB_ZONE_NEVER ? SB_ZONE_ONCE : SB_ZONE_TWICE;
+		}
+		begin_s = end_s;
 	}
 }

@@ -2,8 +2,8 @@
 #include "base/words.h"
 #include "store/memory_store.h"
 
-/* So many steps are looked at before a reader lets a waiting writer in. */
-enum { LOOK_COUNT = 2048 };
+/* So many steps are looked at before a reader lets a waiting writer in; one shown counts as many. */
+enum { LOOK_COUNT = 2048, SHOWN_LOOK_COUNT = 32 };
 
 /* A walk over all steps, in turns: between two of them the lock is free. */
 typedef struct step_walk {
@@ -22,7 +22,21 @@ static bool is_in_time(const sb_step_filter *filter, int64_t created_at_us)
 	       (filter->created_to_us == 0 || created_at_us < filter->created_to_us);
 }
 
-static bool is_wanted(const sb_step_filter *filter, const sb_memory_step *step)
+static bool is_by_handler(const sb_memory_store *store, const sb_step_filter *filter,
+			  int64_t handler_id)
+{
+	const sb_handler_row *row;
+
+	if (filter->handler.len == 0 && filter->handler_namespace.len == 0)
+		return true;
+	row = &sb_memory_handler_of(store, handler_id)->row;
+	return (filter->handler.len == 0 || sb_slice_is_equal(filter->handler, row->name)) &&
+	       (filter->handler_namespace.len == 0 ||
+		sb_slice_is_equal(filter->handler_namespace, row->handler_namespace));
+}
+
+static bool is_wanted(const sb_memory_store *store, const sb_step_filter *filter,
+		      const sb_memory_step *step)
 {
 	const sb_step_status *status = &step->status;
 	sb_step_row row;
@@ -33,7 +47,8 @@ static bool is_wanted(const sb_step_filter *filter, const sb_memory_step *step)
 		return false;
 	if (filter->handler_id != 0 && filter->handler_id != status->handler_id)
 		return false;
-	if (!is_in_time(filter, step->created_at_us))
+	if (!is_in_time(filter, step->created_at_us) ||
+	    !is_by_handler(store, filter, status->handler_id))
 		return false;
 	if (filter->correlation_id.len == 0 && filter->tag.len == 0)
 		return true;
@@ -109,7 +124,7 @@ stepbus_status sb_memory_step_view(sb_store *base, int64_t id, sb_step_visit vis
 /* False: the walk is over. */
 static bool look(const sb_memory_store *store, step_walk *walk)
 {
-	for (size_t i = 0; i < LOOK_COUNT; i++) {
+	for (size_t looks = 0; looks < LOOK_COUNT; looks++) {
 		const sb_memory_step *step;
 
 		if (walk->found_count >= walk->count_max)
@@ -118,11 +133,14 @@ static bool look(const sb_memory_store *store, step_walk *walk)
 		if (step == NULL)
 			return false;
 		walk->after_id = step->status.id;
-		if (!is_wanted(walk->filter, step))
+		if (!is_wanted(store, walk->filter, step))
 			continue;
 		walk->found_count++;
-		if (walk->visit != NULL && !show(store, step, walk->visit, walk->context))
+		if (walk->visit == NULL)
+			continue;
+		if (!show(store, step, walk->visit, walk->context))
 			return false;
+		looks += SHOWN_LOOK_COUNT;
 	}
 	return true;
 }

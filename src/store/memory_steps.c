@@ -254,6 +254,8 @@ static bool move_one(sb_memory_store *store, sb_step_move *move)
 	status.handler_id = step->status.handler_id;
 	status.priority = step->status.priority;
 	status.concurrency_key = step->status.concurrency_key;
+	if (sb_step_state_is_final(status.state))
+		status.deadline_at_us = 0;
 	sb_memory_relink(store, step, &status);
 	return true;
 }

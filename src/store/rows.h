@@ -2,7 +2,8 @@
 /*
  * What stores keep, as C structs. Times are microseconds UTC, 0 where there is none; numbers that
  * name something (ids) are positive, 0 means nothing. Slices that come out of a store are borrowed
- * until the next call of the same transaction or, in a visit, until the visitor returns.
+ * until the next call of the same transaction or, in a visit, until the visitor returns. An empty
+ * text and none are the same, but for a result: one without bytes is still a result.
  */
 #ifndef SB_STORE_ROWS_H
 #define SB_STORE_ROWS_H
@@ -46,7 +47,7 @@ typedef struct sb_step_status {
 	int64_t queue_id;
 	int64_t handler_id;
 	int64_t due_at_us;       /* scheduled: when it becomes ready */
-	int64_t deadline_at_us;  /* when it fails unless it is final by then; 0: never */
+	int64_t deadline_at_us;  /* when it fails; 0: never, as of all that is final */
 	int64_t token;           /* of its newest claim; 0: never claimed */
 	int64_t worker_id;       /* running: whose it is; final: who had it last */
 	int64_t park_key;        /* parked: > 0 a handler's id, < 0 a concurrency key */

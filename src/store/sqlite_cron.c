@@ -64,7 +64,7 @@ static bool visit_cron(void *context, const sb_query *query)
 		.created_at_us = sb_query_int(query, 8),
 	};
 
-	return walk->visit(walk->context, &row);
+	return sb_query_is_whole(query) && walk->visit(walk->context, &row);
 }
 
 stepbus_status sb_sqlite_cron_list(sb_store *store, sb_cron_visit visit, void *context,

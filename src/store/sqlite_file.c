@@ -97,6 +97,8 @@ stepbus_status sb_sqlite_file_identify(sb_sqlite_store *store, stepbus_error *er
 	if (stat(store->path, &about) != 0)
 		return sb_fail(err, STEPBUS_ESTORE, "cannot open '%s': %s", store->path,
 			       strerror(errno));
+	if (!S_ISREG(about.st_mode))
+		return sb_fail(err, STEPBUS_EINVAL, "cannot open '%s': it is no file", store->path);
 	store->device = about.st_dev;
 	store->inode = about.st_ino;
 	store->checked_at_ns = sb_clock_elapsed_ns(store->base.host);

@@ -118,8 +118,7 @@ stepbus_status sb_sqlite_names_queue_read(sb_store *store, int64_t id, sb_queue_
 	if (status != STEPBUS_OK)
 		return status;
 	get_queue(&query, out);
-	sb_query_keep(&query);
-	return STEPBUS_OK;
+	return sb_query_keep(&query, err);
 }
 
 stepbus_status sb_sqlite_names_handler_read(sb_store *store, int64_t id, sb_handler_row *out,
@@ -135,8 +134,7 @@ stepbus_status sb_sqlite_names_handler_read(sb_store *store, int64_t id, sb_hand
 	if (status != STEPBUS_OK)
 		return status;
 	sb_sqlite_names_handler_get(&query, 0, out);
-	sb_query_keep(&query);
-	return STEPBUS_OK;
+	return sb_query_keep(&query, err);
 }
 
 stepbus_status sb_sqlite_names_handler_record(sb_store *store, const sb_handler_row *handler,
@@ -204,7 +202,7 @@ static bool visit_queue(void *context, const sb_query *query)
 	sb_queue_row row;
 
 	get_queue(query, &row);
-	return walk->visit(walk->context, &row);
+	return sb_query_is_whole(query) && walk->visit(walk->context, &row);
 }
 
 stepbus_status sb_sqlite_names_queue_list(sb_store *store, sb_queue_visit visit, void *context,

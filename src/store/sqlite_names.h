@@ -21,7 +21,7 @@ stepbus_status sb_sqlite_names_queue_write(sb_store *store, const sb_queue_row *
 					   stepbus_error *err);
 stepbus_status sb_sqlite_names_queue_list(sb_store *store, sb_queue_visit visit, void *context,
 					  stepbus_error *err);
-stepbus_status sb_sqlite_names_queue_find(sb_store *store, sb_slice name, int64_t *id,
+stepbus_status sb_sqlite_names_queue_find(sb_store *base, sb_slice name, int64_t *id,
 					  stepbus_error *err);
 
 /* Reads the columns of a handler from the given one on. */

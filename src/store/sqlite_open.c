@@ -196,29 +196,42 @@ static stepbus_status prepare_file(sb_sqlite_store *store, stepbus_error *err)
 	return status;
 }
 
+/* Whose it is, before anything of it is changed; in one transaction, so that it is of one moment. */
+static stepbus_status check_owner(sb_sqlite_store *store, stepbus_error *err)
+{
+	sb_sqlite_schema_mark mark = { 0 };
+	stepbus_status status = configure(&store->writer, "BEGIN", err);
+
+	if (status == STEPBUS_OK)
+		status = sb_sqlite_schema_mark_read(&store->writer, &mark, err);
+	if (status == STEPBUS_OK)
+		status = sb_sqlite_schema_mark_check(&mark, store->path, err);
+	if (!sqlite3_get_autocommit(store->writer.db))
+		(void)sqlite3_exec(store->writer.db, "ROLLBACK", NULL, NULL, NULL);
+	return status;
+}
+
 static stepbus_status open_writer(sb_sqlite_store *store, const sb_store_options *options,
 				  stepbus_error *err)
 {
 	sb_connection *writer = &store->writer;
-	sb_sqlite_schema_mark mark = { 0 };
 	stepbus_status status = connect(store, writer, SQLITE_OPEN_READWRITE, err);
 
 	if (status == STEPBUS_OK)
 		status = make_path_absolute(store, err);
 	if (status == STEPBUS_OK)
 		status = sb_sqlite_wal_attach(store, err);
-	/* Whose it is, before anything of it is changed. */
 	if (status == STEPBUS_OK)
-		status = sb_sqlite_schema_mark_read(writer, &mark, err);
-	if (status == STEPBUS_OK)
-		status = sb_sqlite_schema_mark_check(&mark, store->path, err);
+		status = check_owner(store, err);
 	if (status == STEPBUS_OK && sqlite3_db_readonly(writer->db, "main") == 1)
 		status = sb_fail(err, STEPBUS_EREADONLY,
 				 "cannot open '%s': it is read-only; check the rights of the file "
 				 "and of its directory",
 				 store->path);
 	if (status == STEPBUS_OK)
-		status = configure(writer, "PRAGMA page_size = 4096; PRAGMA temp_store = MEMORY",
+		status = configure(writer,
+				   "PRAGMA page_size = 4096; PRAGMA auto_vacuum = NONE;"
+				   "PRAGMA temp_store = MEMORY",
 				   err);
 	if (status == STEPBUS_OK)
 		status = turn_on_log(store, err);

@@ -11,6 +11,6 @@ sb_sqlite_store *sb_sqlite_open_new(const stepbus_host *host);
 void sb_sqlite_open_destroy(sb_sqlite_store *store);
 stepbus_status sb_sqlite_open_tag_read(sb_sqlite_store *store, stepbus_error *err);
 /* The function of sb_store_type. */
-void sb_sqlite_open_close(sb_store *store);
+void sb_sqlite_open_close(sb_store *base);
 
 #endif

@@ -64,7 +64,7 @@ static bool visit_view(void *context, const sb_query *query)
 	get_view(query, &view);
 	walk->last_id = view.status.id;
 	walk->left_count--;
-	walk->is_over = !walk->visit(walk->context, &view);
+	walk->is_over = !sb_query_is_whole(query) || !walk->visit(walk->context, &view);
 	return !walk->is_over;
 }
 
@@ -120,23 +120,8 @@ static void bind_filter(sb_query *query, const sb_step_filter *filter)
 	sb_query_bind(query, 7, filter->created_to_us != 0 ? filter->created_to_us : INT64_MAX);
 	sb_query_bind_text(query, 8, filter->correlation_id);
 	sb_query_bind_text(query, 9, filter->tag);
-}
-
-/* One number without parameters; 0 for none. */
-static stepbus_status find_last(sb_connection *connection, int64_t *id, stepbus_error *err)
-{
-	sb_query query;
-	bool has_row = false;
-	stepbus_status status = sb_query_open(connection, SB_SQL_STEP_LAST, &query, err);
-
-	*id = 0;
-	if (status == STEPBUS_OK)
-		status = sb_query_step(&query, &has_row, err);
-	if (!has_row)
-		return status;
-	*id = sb_query_int(&query, 0);
-	sb_query_close(&query);
-	return status;
+	sb_query_bind_text(query, 11, filter->handler);
+	sb_query_bind_text(query, 12, filter->handler_namespace);
 }
 
 static int64_t lower(int64_t a, int64_t b)
@@ -204,7 +189,7 @@ stepbus_status sb_sqlite_reader_step_list(sb_store *base, const sb_step_filter *
 	sb_connection *connection = sb_sqlite_enter_reader(store);
 	step_walk walk = { .visit = visit, .context = context, .left_count = filter->count_max };
 	int64_t last_id;
-	stepbus_status status = find_last(connection, &last_id, err);
+	stepbus_status status = sb_query_number(connection, SB_SQL_STEP_LAST, &last_id, err);
 
 	bound(filter, last_id, &walk);
 	while (status == STEPBUS_OK && !walk.is_over && walk.left_count > 0 &&
@@ -240,7 +225,7 @@ stepbus_status sb_sqlite_reader_step_count(sb_store *base, const sb_step_filter 
 	sb_sqlite_store *store = sb_sqlite_store_of(base);
 	sb_connection *connection = sb_sqlite_enter_reader(store);
 	int64_t last_id;
-	stepbus_status status = find_last(connection, &last_id, err);
+	stepbus_status status = sb_query_number(connection, SB_SQL_STEP_LAST, &last_id, err);
 
 	*count = 0;
 	for (int64_t id = 1; id <= last_id && status == STEPBUS_OK; id += ID_RANGE)
@@ -261,11 +246,12 @@ static bool visit_attempt(void *context, const sb_query *query)
 {
 	attempt_walk *walk = context;
 	sb_attempt_row row;
+	sb_slice worker;
 
 	sb_sqlite_steps_attempt_get(query, 0, &row);
 	walk->last_token = row.token;
-	walk->is_over =
-		!walk->visit(walk->context, &row, sb_query_slice(query, SB_SQL_ATTEMPT_COLUMNS));
+	worker = sb_query_slice(query, SB_SQL_ATTEMPT_COLUMNS);
+	walk->is_over = !sb_query_is_whole(query) || !walk->visit(walk->context, &row, worker);
 	return !walk->is_over;
 }
 

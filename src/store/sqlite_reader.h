@@ -10,13 +10,13 @@
 
 #include "store/sqlite_store.h"
 
-stepbus_status sb_sqlite_reader_step_view(sb_store *store, int64_t id, sb_step_visit visit,
+stepbus_status sb_sqlite_reader_step_view(sb_store *base, int64_t id, sb_step_visit visit,
 					  void *context, stepbus_error *err);
-stepbus_status sb_sqlite_reader_step_list(sb_store *store, const sb_step_filter *filter,
+stepbus_status sb_sqlite_reader_step_list(sb_store *base, const sb_step_filter *filter,
 					  sb_step_visit visit, void *context, stepbus_error *err);
-stepbus_status sb_sqlite_reader_step_count(sb_store *store, const sb_step_filter *filter,
+stepbus_status sb_sqlite_reader_step_count(sb_store *base, const sb_step_filter *filter,
 					   int64_t *count, stepbus_error *err);
-stepbus_status sb_sqlite_reader_attempt_list(sb_store *store, int64_t step_id,
+stepbus_status sb_sqlite_reader_attempt_list(sb_store *base, int64_t step_id,
 					     sb_attempt_visit visit, void *context,
 					     stepbus_error *err);
 #endif

@@ -119,8 +119,9 @@ stepbus_status sb_sqlite_scans_lane_next(sb_store *store, bool is_descending, sb
 	*found = false;
 	if (status != STEPBUS_OK)
 		return status;
-	sb_query_bind(&query, 1, lane->queue_id);
-	sb_query_bind(&query, 2, lane->priority);
+	/* Behind place 0, where nothing stands, are the queues. */
+	sb_query_bind(&query, 1, lane->queue_id > 0 ? lane->queue_id : 0);
+	sb_query_bind(&query, 2, lane->queue_id > 0 ? lane->priority + INT64_C(1) : 0);
 	status = sb_query_step(&query, found, err);
 	if (status != STEPBUS_OK || !*found)
 		return status;
@@ -146,12 +147,7 @@ stepbus_status sb_sqlite_scans_park_next(sb_store *store, int64_t *park_key, boo
 
 stepbus_status sb_sqlite_scans_due_next(sb_store *store, int64_t *due_at_us, stepbus_error *err)
 {
-	sb_query query;
-	bool found;
-	stepbus_status status = sb_query_open(writer_of(store), SB_SQL_DUE_NEXT, &query, err);
-
-	*due_at_us = 0;
-	return status == STEPBUS_OK ? read_one(&query, due_at_us, &found, err) : status;
+	return sb_query_number(writer_of(store), SB_SQL_DUE_NEXT, due_at_us, err);
 }
 
 stepbus_status sb_sqlite_scans_running_count(sb_store *store, int64_t queue_id,

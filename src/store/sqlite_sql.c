@@ -34,10 +34,11 @@
  * Everything of a step. CROSS JOIN fixes the order in which tables are walked: what a filter can
  * decide by the narrow row it decides before the wide one is read.
  */
-#define VIEW_COLUMNS                                              \
-	"SELECT " STEP("s.") "," STATE("st.") ",q.name," HANDLER( \
-		"h.") ",w.name,r.step_id,"                        \
-		      "r.bytes,r.content_type,r.metadata," ATTEMPT("a.")
+/* clang-format off */
+#define VIEW_COLUMNS \
+	"SELECT " STEP("s.") "," STATE("st.") ",q.name," HANDLER("h.") ",w.name," \
+	"r.step_id,r.bytes,r.content_type,r.metadata," ATTEMPT("a.")
+/* clang-format on */
 #define VIEW_NAMES                                                        \
 	" CROSS JOIN main.queue AS q ON q.id = st.queue_id"               \
 	" CROSS JOIN main.handler AS h ON h.id = st.handler_id"           \
@@ -50,10 +51,18 @@
 #define FROM_TAG                                                                    \
 	" FROM main.step_tag AS t CROSS JOIN main.state AS st ON st.id = t.step_id" \
 	" CROSS JOIN main.step AS s ON s.id = st.id"
-/* ?1 and ?2: the ids to look at; 3 states, 4 queue, 5 handler, 6 and 7 times, 8 correlation, 9 tag. */
-#define FILTER                                                       \
-	" AND (?3 >> st.state & 1) AND (?4 = 0 OR st.queue_id = ?4)" \
-	" AND (?5 = 0 OR st.handler_id = ?5) AND s.created_at >= ?6 AND s.created_at < ?7"
+/*
+ * ?1 and ?2: the ids to look at; 3 states, 4 queue, 5 handler, 6 and 7 times, 8 correlation, 9 tag,
+ * 11 and 12 the name and the namespace of a handler.
+ */
+#define BY_HANDLER                                                               \
+	" AND (?5 = 0 OR st.handler_id = ?5) AND (coalesce(?11, ?12) IS NULL"    \
+	" OR EXISTS (SELECT 1 FROM main.handler AS n WHERE n.id = st.handler_id" \
+	" AND (?11 IS NULL OR n.name = ?11)"                                     \
+	" AND (?12 IS NULL OR n.handler_namespace = ?12)))"
+#define FILTER                                                                  \
+	" AND (?3 >> st.state & 1) AND (?4 = 0 OR st.queue_id = ?4)" BY_HANDLER \
+	" AND s.created_at >= ?6 AND s.created_at < ?7"
 #define WHERE_STATE                                                                              \
 	" WHERE st.id >= ?1 AND st.id <= ?2" FILTER " AND (?8 IS NULL OR s.correlation_id = ?8)" \
 	" AND (?9 IS NULL OR EXISTS (SELECT 1 FROM main.step_tag AS g WHERE g.tag = ?9"          \
@@ -144,8 +153,13 @@ const sb_sql_entry sb_sql_table[SB_SQL_COUNT] = {
 				       " ORDER BY id LIMIT ?3",
 				  "look for running steps" },
 	[SB_SQL_SCAN_ALL] = { SCAN "WHERE id > ?1 ORDER BY id LIMIT ?2", "look for steps" },
-	[SB_SQL_LANE_NEXT] = { "SELECT place, rank, id FROM main.state WHERE place > 0"
-			       " AND (place, rank) > (?1, ?2) ORDER BY place, rank, id LIMIT 1",
+	/*
+	 * ?2 is one more than the priority of the lane before: with ">" the search would begin at
+	 * that lane's first step, and walk through all of them. Not "place > 0" as well, which the
+	 * planner would search by instead.
+	 */
+	[SB_SQL_LANE_NEXT] = { "SELECT place, rank, id FROM main.state WHERE place IS NOT NULL"
+			       " AND (place, rank) >= (?1, ?2) ORDER BY place, rank, id LIMIT 1",
 			       "look for ready steps" },
 	[SB_SQL_LANE_LAST] = { "SELECT id FROM main.state WHERE place = ?1 AND rank = ?2"
 			       " ORDER BY id DESC LIMIT 1",
@@ -270,8 +284,7 @@ const sb_sql_entry sb_sql_table[SB_SQL_COUNT] = {
 					"list steps" },
 	[SB_SQL_COUNT_NARROW] = { "SELECT count(*) FROM main.state AS st WHERE st.id >= ?1"
 				  " AND st.id <= ?2 AND (?3 >> st.state & 1)"
-				  " AND (?4 = 0 OR st.queue_id = ?4)"
-				  " AND (?5 = 0 OR st.handler_id = ?5)"
+				  " AND (?4 = 0 OR st.queue_id = ?4)" BY_HANDLER
 				  /* Places that the others have. */
 				  " AND ?6 < ?7 AND ?8 IS NULL AND ?9 IS NULL",
 				  "count steps" },

@@ -15,6 +15,7 @@ static stepbus_status status_of_primary(int code)
 		return STEPBUS_ENOMEM;
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
+	case SQLITE_PROTOCOL:
 		return STEPBUS_EBUSY;
 	case SQLITE_FULL:
 		return STEPBUS_ENOSPACE;
@@ -38,14 +39,20 @@ stepbus_status sb_sqlite_status(int code)
 	return status_of_primary(code & 0xFF);
 }
 
-static bool is_out_of_quota(const sb_connection *connection, int code)
+/* What SQLite's code leaves open, and the system's says. */
+static stepbus_status status_on(const sb_connection *connection, int code)
 {
+	stepbus_status status = sb_sqlite_status(code);
 	int reason;
 
-	if (code != SQLITE_IOERR_WRITE)
-		return false;
+	if (status == STEPBUS_OK)
+		return STEPBUS_ESTORE;
+	if (code != SQLITE_IOERR_WRITE && (code & 0xFF) != SQLITE_CANTOPEN)
+		return status;
 	reason = sqlite3_system_errno(connection->db);
-	return reason == EDQUOT || reason == EFBIG;
+	if (reason == EDQUOT || reason == EFBIG || reason == ENOSPC)
+		return STEPBUS_ENOSPACE;
+	return reason == EACCES || reason == EROFS || reason == EPERM ? STEPBUS_EREADONLY : status;
 }
 
 static const char *advice_of(stepbus_status status)
@@ -67,15 +74,11 @@ static const char *advice_of(stepbus_status status)
 stepbus_status sb_sqlite_fail(sb_connection *connection, int code, const char *purpose,
 			      stepbus_error *err)
 {
-	stepbus_status status = sb_sqlite_status(code);
+	stepbus_status status = status_on(connection, code);
 
 	connection->is_failed = true;
-	if (status == STEPBUS_OK)
-		status = STEPBUS_ESTORE;
 	if (status == STEPBUS_ENOMEM)
 		return sb_fail_memory(err, purpose);
-	if (is_out_of_quota(connection, code))
-		status = STEPBUS_ENOSPACE;
 	return sb_fail(err, status, "cannot %s in '%s': %s (SQLite's code %d)%s", purpose,
 		       connection->path, sqlite3_errmsg(connection->db), code, advice_of(status));
 }
@@ -118,6 +121,7 @@ stepbus_status sb_query_open(sb_connection *connection, sb_sql sql, sb_query *qu
 	sqlite3_stmt *statement = connection->statements[sql];
 	const char *purpose = sb_sql_table[sql].purpose;
 
+	*query = (sb_query){ connection, statement, purpose, SQLITE_OK };
 	sb_connection_settle(connection);
 	if (sb_unlikely(connection->is_failed))
 		return sb_fail(err, STEPBUS_ESTORE,
@@ -126,11 +130,14 @@ stepbus_status sb_query_open(sb_connection *connection, sb_sql sql, sb_query *qu
 	if (sb_unlikely(statement == NULL)) {
 		int code = prepare(connection, sb_sql_table[sql].text, &statement);
 
+		/* Our own text is right: then a table or a column is missing. */
+		if (code == SQLITE_ERROR)
+			code = SQLITE_CORRUPT;
 		if (code != SQLITE_OK)
 			return sb_sqlite_fail(connection, code, purpose, err);
 		connection->statements[sql] = statement;
+		query->statement = statement;
 	}
-	*query = (sb_query){ connection, statement, purpose, SQLITE_OK };
 	return STEPBUS_OK;
 }
 
@@ -212,6 +219,23 @@ stepbus_status sb_query_find(sb_query *query, const char *thing, int64_t id, ste
 	return status;
 }
 
+stepbus_status sb_query_number(sb_connection *connection, sb_sql sql, int64_t *out,
+			       stepbus_error *err)
+{
+	sb_query query;
+	bool has_row = false;
+	stepbus_status status = sb_query_open(connection, sql, &query, err);
+
+	*out = 0;
+	if (status == STEPBUS_OK)
+		status = sb_query_step(&query, &has_row, err);
+	if (status != STEPBUS_OK || !has_row)
+		return status;
+	*out = sb_query_int(&query, 0);
+	sb_query_close(&query);
+	return STEPBUS_OK;
+}
+
 stepbus_status sb_query_walk(sb_query *query, sb_query_visit visit, void *context,
 			     stepbus_error *err)
 {
@@ -224,7 +248,7 @@ stepbus_status sb_query_walk(sb_query *query, sb_query_visit visit, void *contex
 			return status;
 	} while (visit(context, query));
 	sb_query_close(query);
-	return STEPBUS_OK;
+	return query->connection->is_failed ? sb_fail_memory(err, query->purpose) : STEPBUS_OK;
 }
 
 stepbus_status sb_query_list(sb_sqlite_store *store, sb_sql sql, sb_query_visit visit,
@@ -240,9 +264,15 @@ stepbus_status sb_query_list(sb_sqlite_store *store, sb_sql sql, sb_query_visit 
 	return status;
 }
 
-void sb_query_keep(sb_query *query)
+bool sb_query_is_whole(const sb_query *query)
+{
+	return !query->connection->is_failed;
+}
+
+stepbus_status sb_query_keep(sb_query *query, stepbus_error *err)
 {
 	query->connection->kept = query->statement;
+	return sb_query_is_whole(query) ? STEPBUS_OK : sb_fail_memory(err, query->purpose);
 }
 
 void sb_connection_settle(sb_connection *connection)
@@ -269,7 +299,12 @@ sb_slice sb_query_slice(const sb_query *query, int column)
 	const char *data = sqlite3_column_blob(query->statement, column);
 	int len = sqlite3_column_bytes(query->statement, column);
 
-	return sb_slice_of(data, data != NULL && len > 0 ? (size_t)len : 0);
+	if (data != NULL)
+		return sb_slice_of(data, len > 0 ? (size_t)len : 0);
+	/* Nothing was there, or no memory to give it. */
+	if (sqlite3_errcode(query->connection->db) == SQLITE_NOMEM)
+		query->connection->is_failed = true;
+	return sb_slice_of(NULL, 0);
 }
 
 int32_t sb_query_int32(const sb_query *query, int column)

@@ -41,9 +41,14 @@ stepbus_status sb_query_step(sb_query *query, bool *has_row, stepbus_error *err)
 stepbus_status sb_query_run(sb_query *query, stepbus_error *err);
 /* The first row, or STEPBUS_ENOTFOUND with what (the thing) and id in the message. */
 stepbus_status sb_query_find(sb_query *query, const char *thing, int64_t id, stepbus_error *err);
+/* The number in the first row of a statement without parameters; 0 where there is none. */
+stepbus_status sb_query_number(sb_connection *connection, sb_sql sql, int64_t *out,
+			       stepbus_error *err);
 void sb_query_close(sb_query *query);
+/* False where memory did not suffice for a slice of the row: then the row is not to be used. */
+bool sb_query_is_whole(const sb_query *query);
 /* Leaves the row where it is until the next call: its slices go to the caller. */
-void sb_query_keep(sb_query *query);
+stepbus_status sb_query_keep(sb_query *query, stepbus_error *err);
 typedef bool (*sb_query_visit)(void *context, const sb_query *query);
 /* Gives each row to a visitor, until it says false, and closes the query. */
 stepbus_status sb_query_walk(sb_query *query, sb_query_visit visit, void *context,

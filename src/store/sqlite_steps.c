@@ -236,8 +236,7 @@ stepbus_status sb_sqlite_steps_row_read(sb_store *store, int64_t id, sb_step_row
 	if (status != STEPBUS_OK)
 		return status;
 	sb_sqlite_steps_row_get(&query, 0, out);
-	sb_query_keep(&query);
-	return STEPBUS_OK;
+	return sb_query_keep(&query, err);
 }
 
 stepbus_status sb_sqlite_steps_status_read(sb_store *store, int64_t id, sb_step_status *out,
@@ -327,7 +326,7 @@ static stepbus_status remove_entries(sb_connection *writer, int64_t id, stepbus_
 {
 	sb_step_row row;
 	sb_query query;
-	bool has_row;
+	bool has_row = false;
 	stepbus_status status = sb_query_open(writer, SB_SQL_STEP_READ, &query, err);
 
 	if (status != STEPBUS_OK)
@@ -360,27 +359,12 @@ static stepbus_status remove_step(sb_connection *writer, int64_t id, bool is_las
 	return status;
 }
 
-static stepbus_status find_last(sb_connection *writer, int64_t *id, stepbus_error *err)
-{
-	sb_query query;
-	bool has_row;
-	stepbus_status status = sb_query_open(writer, SB_SQL_STEP_LAST, &query, err);
-
-	if (status == STEPBUS_OK)
-		status = sb_query_step(&query, &has_row, err);
-	if (status != STEPBUS_OK || !has_row)
-		return status;
-	*id = sb_query_int(&query, 0);
-	sb_query_close(&query);
-	return STEPBUS_OK;
-}
-
 stepbus_status sb_sqlite_steps_delete(sb_store *store, const int64_t *ids, size_t count,
 				      stepbus_error *err)
 {
 	sb_connection *writer = writer_of(store);
 	int64_t last_id = 0;
-	stepbus_status status = find_last(writer, &last_id, err);
+	stepbus_status status = sb_query_number(writer, SB_SQL_STEP_LAST, &last_id, err);
 
 	for (size_t i = 0; i < count && status == STEPBUS_OK; i++)
 		status = remove_step(writer, ids[i], last_id > 0 && ids[i] == last_id, err);
@@ -432,7 +416,7 @@ stepbus_status sb_sqlite_steps_unique_find(sb_store *store, sb_slice key, int64_
 					   stepbus_error *err)
 {
 	sb_query query;
-	bool has_row;
+	bool has_row = false;
 	stepbus_status status = sb_query_open(writer_of(store), SB_SQL_UNIQUE_FIND, &query, err);
 
 	*step_id = 0;

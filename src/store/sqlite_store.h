@@ -36,15 +36,21 @@ typedef enum sb_wait {
 	SB_WAIT_CHECKPOINT, /* readers only briefly */
 } sb_wait;
 
+/* What a file's methods are exchanged for, and the way from there to its store. */
+typedef struct sb_wal_methods {
+	sqlite3_io_methods methods; /* the file's own, but for xShmLock */
+	struct sb_sqlite_store *store;
+} sb_wal_methods;
+
 /* What the checkpoint needs to know; see sqlite_wal.c. */
 typedef struct sb_wal {
 	sqlite3_file *file; /* of the database */
 	const sqlite3_io_methods *methods_real;
-	sqlite3_io_methods methods; /* those, but for xShmLock */
-	char *path;                 /* of the log */
+	sb_wal_methods own;
+	char *path; /* of the log */
 	sb_wait wait;
-	int refused_offset; /* of the lock that was last refused */
-	bool is_refusing;   /* the checkpoint may not lock readers out any more */
+	_Atomic(int) refused_offset; /* of the lock that was last refused */
+	bool is_refusing;            /* the checkpoint may not lock readers out any more */
 	int64_t waited_us;
 	int page_count;      /* of the log, after the last commit */
 	int page_count_next; /* at which to try the next checkpoint */

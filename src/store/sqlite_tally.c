@@ -111,21 +111,6 @@ static stepbus_status count_range(sb_connection *connection, int64_t low_id, tal
 	return sb_query_walk(&query, visit_step, walk, err);
 }
 
-static stepbus_status find_last(sb_connection *connection, int64_t *id, stepbus_error *err)
-{
-	sb_query query;
-	bool has_row = false;
-	stepbus_status status = sb_query_open(connection, SB_SQL_STEP_LAST, &query, err);
-
-	if (status == STEPBUS_OK)
-		status = sb_query_step(&query, &has_row, err);
-	if (!has_row)
-		return status;
-	*id = sb_query_int(&query, 0);
-	sb_query_close(&query);
-	return status;
-}
-
 stepbus_status sb_sqlite_tally_read(sb_store *base, sb_tally_visit visit, void *context,
 				    stepbus_error *err)
 {
@@ -136,7 +121,7 @@ stepbus_status sb_sqlite_tally_read(sb_store *base, sb_tally_visit visit, void *
 	stepbus_status status = note_queues(connection, &walk, err);
 
 	if (status == STEPBUS_OK)
-		status = find_last(connection, &last_id, err);
+		status = sb_query_number(connection, SB_SQL_STEP_LAST, &last_id, err);
 	for (int64_t id = 1; id <= last_id && status == STEPBUS_OK; id += ID_RANGE)
 		status = count_range(connection, id, &walk, err);
 	if (status == STEPBUS_OK)

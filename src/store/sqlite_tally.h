@@ -8,7 +8,7 @@
 
 #include "store/sqlite_store.h"
 
-stepbus_status sb_sqlite_tally_read(sb_store *store, sb_tally_visit visit, void *context,
+stepbus_status sb_sqlite_tally_read(sb_store *base, sb_tally_visit visit, void *context,
 				    stepbus_error *err);
 
 #endif

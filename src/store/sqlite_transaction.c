@@ -18,7 +18,8 @@ static bool is_inside(sb_sqlite_store *store)
 sb_connection *sb_sqlite_enter_reader(sb_sqlite_store *store)
 {
 	if (store->is_borrowed) {
-		sb_connection_settle(&store->writer);
+		if (!is_inside(store))
+			store->writer.is_failed = false;
 		return &store->writer;
 	}
 	(void)pthread_mutex_lock(&store->reader_lock);
@@ -65,6 +66,9 @@ stepbus_status sb_sqlite_transaction_begin(sb_store *base, stepbus_error *err)
 		status = execute(&store->writer, SB_SQL_SAVEPOINT, err);
 	} else {
 		status = sb_sqlite_file_check_place(store, err);
+		/* Not behind the commit, whose callers are waiting to hear of it. */
+		if (status == STEPBUS_OK && store->is_logged)
+			sb_sqlite_wal_tend(store);
 		if (status == STEPBUS_OK)
 			status = execute(&store->writer, SB_SQL_BEGIN, err);
 	}
@@ -113,7 +117,7 @@ stepbus_status sb_sqlite_transaction_commit(sb_store *base, stepbus_error *err)
 	atomic_store_explicit(&store->leader, 0, memory_order_relaxed);
 	atomic_fetch_add_explicit(&store->commit_count, 1, memory_order_relaxed);
 	if (store->is_logged)
-		sb_sqlite_wal_tend(store);
+		sb_sqlite_wal_watch(store);
 	return STEPBUS_OK;
 }
 

@@ -8,10 +8,10 @@
 
 #include "store/sqlite_store.h"
 
-stepbus_status sb_sqlite_transaction_begin(sb_store *store, stepbus_error *err);
-stepbus_status sb_sqlite_transaction_commit(sb_store *store, stepbus_error *err);
-void sb_sqlite_transaction_rollback(sb_store *store);
-bool sb_sqlite_transaction_has_changed(sb_store *store);
-void sb_sqlite_transaction_stats(sb_store *store, sb_store_stats *out);
+stepbus_status sb_sqlite_transaction_begin(sb_store *base, stepbus_error *err);
+stepbus_status sb_sqlite_transaction_commit(sb_store *base, stepbus_error *err);
+void sb_sqlite_transaction_rollback(sb_store *base);
+bool sb_sqlite_transaction_has_changed(sb_store *base);
+void sb_sqlite_transaction_stats(sb_store *base, sb_store_stats *out);
 
 #endif

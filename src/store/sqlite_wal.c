@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/sqlite_wal.h"
 
-#include <stddef.h>
 #include <string.h>
 #include <time.h>
 
@@ -24,21 +23,13 @@ enum {
 
 static const int64_t file_len_max = INT64_C(64) << 20;
 
-static sb_sqlite_store *store_of(const sqlite3_file *file)
-{
-	const char *methods = (const char *)file->pMethods;
-
-	return (sb_sqlite_store *)(uintptr_t)(methods - offsetof(sb_sqlite_store, wal.methods));
-}
-
 /*
  * Stands in front of SQLite's own: notes which lock was refused, so that the busy handler, which is
  * not told, knows what it waits for; and refuses itself when the checkpoint must do nothing.
  */
 static int lock_shared_memory(sqlite3_file *file, int offset, int count, int flags)
 {
-	sb_sqlite_store *store = store_of(file);
-	sb_wal *wal = &store->wal;
+	sb_wal *wal = &((const sb_wal_methods *)file->pMethods)->store->wal;
 	int code = SQLITE_BUSY;
 
 	if (!wal->is_refusing || offset < LOCK_READERS ||
@@ -70,10 +61,10 @@ static int be_busy(void *context, int count)
 	sb_wal *wal = &store->wal;
 	int64_t time_us = count < 8 ? PAUSE_MIN_US : PAUSE_MIN_US * (int64_t)(count - 6);
 
-	if (count == 0) {
+	if (count == 0)
 		wal->waited_us = 0;
+	if (count == 0 && wal->wait == SB_WAIT_LOCK)
 		atomic_fetch_add_explicit(&store->busy_count, 1, memory_order_relaxed);
-	}
 	if (wal->waited_us >= patience_us(store)) {
 		if (wal->wait == SB_WAIT_CHECKPOINT && wal->refused_offset < LOCK_READERS)
 			wal->is_refusing = true;
@@ -116,9 +107,9 @@ stepbus_status sb_sqlite_wal_attach(sb_sqlite_store *store, stepbus_error *err)
 			       "cannot open '%s': this SQLite's files have no shared memory",
 			       store->path);
 	wal->methods_real = wal->file->pMethods;
-	wal->methods = *wal->methods_real;
-	wal->methods.xShmLock = lock_shared_memory;
-	wal->file->pMethods = &wal->methods;
+	wal->own = (sb_wal_methods){ *wal->methods_real, store };
+	wal->own.methods.xShmLock = lock_shared_memory;
+	wal->file->pMethods = &wal->own.methods;
 	(void)sqlite3_busy_handler(db, be_busy, store);
 	(void)sqlite3_wal_hook(db, note_pages, store);
 	return STEPBUS_OK;
@@ -126,7 +117,7 @@ stepbus_status sb_sqlite_wal_attach(sb_sqlite_store *store, stepbus_error *err)
 
 void sb_sqlite_wal_detach(sb_sqlite_store *store)
 {
-	if (store->wal.file != NULL && store->wal.file->pMethods == &store->wal.methods)
+	if (store->wal.file != NULL && store->wal.file->pMethods == &store->wal.own.methods)
 		store->wal.file->pMethods = store->wal.methods_real;
 	store->wal.file = NULL;
 	sb_release(store->base.host, store->wal.path);
@@ -153,7 +144,7 @@ static bool checkpoint(sb_sqlite_store *store, int mode)
 	return false;
 }
 
-static void raise_alarm(sb_sqlite_store *store)
+void sb_sqlite_wal_watch(sb_sqlite_store *store)
 {
 	sb_wal *wal = &store->wal;
 	int64_t len = HEADER_LEN + (int64_t)wal->page_count * FRAME_LEN;
@@ -168,7 +159,6 @@ void sb_sqlite_wal_tend(sb_sqlite_store *store)
 {
 	sb_wal *wal = &store->wal;
 
-	raise_alarm(store);
 	if (wal->page_count < wal->page_count_next) {
 		/* Another process may have begun the log anew. */
 		if (wal->page_count < CHECKPOINT_PAGES)

@@ -17,7 +17,9 @@
 
 /* Takes over the busy handler, the log's hook and the lock function of the writing connection. */
 stepbus_status sb_sqlite_wal_attach(sb_sqlite_store *store, stepbus_error *err);
-/* After a commit: a checkpoint where the log has grown enough. */
+/* After a commit: an alarm where the log is too long. */
+void sb_sqlite_wal_watch(sb_sqlite_store *store);
+/* Between transactions: a checkpoint where the log has grown enough. */
 void sb_sqlite_wal_tend(sb_sqlite_store *store);
 /* Before the end: everything into the file, as far as readers let it. */
 void sb_sqlite_wal_finish(sb_sqlite_store *store);

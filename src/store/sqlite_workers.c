@@ -118,7 +118,7 @@ static bool visit_worker(void *context, const sb_query *query)
 	sb_worker_row row;
 
 	get_worker(query, &row);
-	return walk->visit(walk->context, &row);
+	return sb_query_is_whole(query) && walk->visit(walk->context, &row);
 }
 
 stepbus_status sb_sqlite_workers_list(sb_store *store, sb_worker_visit visit, void *context,
@@ -168,7 +168,7 @@ static bool visit_served(void *context, const sb_query *query)
 	sb_served_row row = { sb_query_int(query, 0), sb_query_slice(query, 1),
 			      sb_query_slice(query, 2), sb_query_slice(query, 3) };
 
-	return walk->visit(walk->context, &row);
+	return sb_query_is_whole(query) && walk->visit(walk->context, &row);
 }
 
 stepbus_status sb_sqlite_workers_served_list(sb_store *store, sb_served_visit visit, void *context,

@@ -84,11 +84,13 @@ typedef struct sb_step_filter {
 	int64_t created_to_us;   /* exclusive; 0: no end */
 	sb_slice correlation_id;
 	sb_slice tag;
+	sb_slice handler; /* the name: of any namespace and version */
+	sb_slice handler_namespace;
 	bool is_ascending;
 	uint32_t count_max;
 } sb_step_filter;
 
-/* Everything of a step at once, as readers get it. last_error is of its newest attempt row. */
+/* Everything of a step at once. error is its newest attempt row, whatever came of that attempt. */
 typedef struct sb_step_view {
 	sb_step_row row;
 	sb_step_status status;
@@ -118,10 +120,10 @@ typedef struct sb_store_type {
 	void (*close)(sb_store *store);
 
 	/*
-	 * Transactions: one at a time. begin may wait for another process, and takes the right to
-	 * write at once. commit answers STEPBUS_OK only when everything since begin survives what
-	 * the durability promises; whatever else it answers, nothing of it happened, and the
-	 * transaction is over. rollback cannot fail.
+	 * Transactions: one at a time, each on one thread from begin to its end. begin may wait for
+	 * another process, and takes the right to write at once. commit answers STEPBUS_OK only
+	 * when everything since begin survives what the durability promises; whatever else it
+	 * answers, nothing of it happened, and the transaction is over. rollback cannot fail.
 	 */
 	stepbus_status (*begin)(sb_store *store, stepbus_error *err);
 	stepbus_status (*commit)(sb_store *store, stepbus_error *err);
@@ -143,7 +145,10 @@ typedef struct sb_store_type {
 				     stepbus_error *err);
 	stepbus_status (*handler_read)(sb_store *store, int64_t id, sb_handler_row *out,
 				       stepbus_error *err);
-	/* Inside. Sets recorded_at_us where it is 0; all versions of the name count. */
+	/*
+	 * Inside. Interns what is not there, and sets recorded_at_us where it is 0; all versions of
+	 * the name count.
+	 */
 	stepbus_status (*handler_record)(sb_store *store, const sb_handler_row *handler,
 					 stepbus_error *err);
 	/* Inside. Whether any version of this namespace and name was ever recorded. */
@@ -170,7 +175,10 @@ typedef struct sb_store_type {
 	/* Inside. Fills out from the front, at most max rows. */
 	stepbus_status (*step_scan)(sb_store *store, const sb_scan *scan, sb_step_status *out,
 				    size_t max, size_t *count, stepbus_error *err);
-	/* Inside. Removes steps with all that belongs to them: status, attempts, result, keys. */
+	/*
+	 * Inside. Removes steps with all that belongs to them: status, attempts, result, keys. An id
+	 * that is gone already does no harm.
+	 */
 	stepbus_status (*step_delete)(sb_store *store, const int64_t *ids, size_t count,
 				      stepbus_error *err);
 
@@ -198,7 +206,10 @@ typedef struct sb_store_type {
 				      stepbus_error *err);
 	stepbus_status (*result_put)(sb_store *store, const sb_result_row *row, stepbus_error *err);
 
-	/* Inside. Keys that one step at a time has. step_id 0: there is none. put replaces. */
+	/*
+	 * Inside. Keys that one step at a time has. step_id 0: there is none. put replaces; what it
+	 * puts is a key of the step's own row (idempotency_key or unique_key), and goes with it.
+	 */
 	stepbus_status (*unique_find)(sb_store *store, sb_slice key, int64_t *step_id,
 				      stepbus_error *err);
 	stepbus_status (*unique_put)(sb_store *store, sb_slice key, int64_t step_id,
@@ -213,12 +224,12 @@ typedef struct sb_store_type {
 	/* Inside. Gives row->id. */
 	stepbus_status (*worker_insert)(sb_store *store, sb_worker_row *row, stepbus_error *err);
 	/*
-	 * Inside. Writes the times and counts of a worker that is not stopped. STEPBUS_ENOTFOUND
-	 * where it is, or is gone: then its leases are over too.
+	 * Inside. Writes heartbeat, lease, stop and the three counts of a worker that is not stopped.
+	 * STEPBUS_ENOTFOUND where it is, or is gone: then its leases are over too.
 	 */
 	stepbus_status (*worker_update)(sb_store *store, const sb_worker_row *row,
 					stepbus_error *err);
-	/* Inside. Removes a worker and what it serves. */
+	/* Inside. Removes a worker, if it is there, and what it serves. */
 	stepbus_status (*worker_delete)(sb_store *store, int64_t id, stepbus_error *err);
 	/* Inside and reader. By id. */
 	stepbus_status (*worker_list)(sb_store *store, sb_worker_visit visit, void *context,
@@ -240,7 +251,10 @@ typedef struct sb_store_type {
 	/* Reader. STEPBUS_ENOTFOUND where there is none. */
 	stepbus_status (*step_view)(sb_store *store, int64_t id, sb_step_visit visit, void *context,
 				    stepbus_error *err);
-	/* Reader. Newest first, or oldest first; at most filter->count_max. */
+	/*
+	 * Reader. Newest first, or oldest first; at most filter->count_max. A long walk may let the
+	 * writer in between: each step is shown as some commit left it, not all as the same one did.
+	 */
 	stepbus_status (*step_list)(sb_store *store, const sb_step_filter *filter,
 				    sb_step_visit visit, void *context, stepbus_error *err);
 	/* Reader. How many match; after_id, is_ascending and count_max do not count. */

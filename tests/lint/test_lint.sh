@@ -190,6 +190,7 @@ END
 	printf '#include "include/stepbus.h"\n#include "bench/bus.h"\n#include <event2/event.h>\n' |
 		allowed layers 'a host its own headers and its peers' bench/x.c
 	echo '#include "base/number.h"' | allowed layers 'tests to see a layer' tests/unit/x.c
+	echo '#include "base/number.h"' | allowed layers 'tools to see a layer' tools/x.c
 }
 
 # owner HEADER OWNER STRANGER: OWNER may include HEADER, and STRANGER may not.

@@ -103,7 +103,9 @@ sb_step_row test_step_row(const test_store *w)
 			      .handler_id = w->handler_ids[0],
 			      .created_at_us = 1000,
 			      .attempt_count_max = 3,
-			      .retry_kind = 1 };
+			      .retry_kind = 1,
+			      .idempotency_key = w->keys[0],
+			      .unique_key = w->keys[1] };
 }
 
 int64_t test_step_add(test_store *w, sb_step_row row, sb_step_status status)

@@ -37,6 +37,7 @@ typedef struct test_store {
 	int64_t handler_ids[2]; /* shop/send version 1, shop/bill without a version */
 	int64_t worker_id;
 	int64_t last_token;
+	sb_slice keys[2]; /* that rows are given: the idempotency key and the unique key */
 	int64_t steps[SB_STEP_STATE_MAX + 1]; /* made by test_store_fill: one in each state */
 	int64_t other_worker_id;
 } test_store;

@@ -316,12 +316,50 @@ static void a_tally_counts_by_queue_and_state(void **state)
 	free(l);
 }
 
+static bool count_only(void *context, const sb_step_view *view)
+{
+	int64_t *last_and_count = context;
+
+	last_and_count[1] += view->status.id > last_and_count[0];
+	last_and_count[0] = view->status.id;
+	return true;
+}
+
+/* More than any store looks at in one go. */
+static void a_large_store_is_listed_and_counted_whole(void **state)
+{
+	enum { LARGE_COUNT = 9000 };
+	test_store *w = *state;
+	const sb_step_filter all = { .count_max = UINT32_MAX, .is_ascending = true };
+	const sb_step_filter rare = { .correlation_id = sb_slice_z("rare") };
+	int64_t last_and_count[2] = { 0 }, count = 0;
+
+	test_begin(w);
+	for (size_t i = 0; i < LARGE_COUNT; i++) {
+		sb_step_row row = test_step_row(w);
+
+		if (i % 4000 == 0)
+			row.correlation_id = sb_slice_z("rare");
+		test_step_add(w, row, (sb_step_status){ .state = SB_STEP_READY });
+	}
+	test_commit(w);
+	STORE_OK(w, step_list, &all, count_only, last_and_count);
+	assert_int_equal(last_and_count[1], LARGE_COUNT);
+	STORE_OK(w, step_count, &all, &count);
+	assert_int_equal(count, LARGE_COUNT);
+	STORE_OK(w, step_count, &rare, &count);
+	assert_int_equal(count, 3);
+}
+
 test_part test_conformance_filter(void)
 {
 	static const struct CMUnitTest tests[] = {
-		STORE_TEST(each_field_narrows_alone),          STORE_TEST(fields_narrow_together),
-		STORE_TEST(pages_have_no_gap_and_no_repeat),   STORE_TEST(a_visitor_can_end_a_list),
+		STORE_TEST(each_field_narrows_alone),
+		STORE_TEST(fields_narrow_together),
+		STORE_TEST(pages_have_no_gap_and_no_repeat),
+		STORE_TEST(a_visitor_can_end_a_list),
 		STORE_TEST(a_tally_counts_by_queue_and_state),
+		STORE_TEST(a_large_store_is_listed_and_counted_whole),
 	};
 
 	return (test_part){ tests, sizeof tests / sizeof *tests };

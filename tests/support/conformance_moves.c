@@ -38,6 +38,8 @@ static void move_and_check(test_store *w, sb_step_event event, sb_step_state fro
 	wanted.handler_id = before.handler_id;
 	wanted.priority = before.priority;
 	wanted.concurrency_key = before.concurrency_key;
+	if (sb_step_state_is_final(to))
+		wanted.deadline_at_us = 0;
 	STORE_OK(w, step_move, &move, 1);
 	assert_true(move.is_done);
 	got = test_status_of(w, id);

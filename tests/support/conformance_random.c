@@ -11,6 +11,7 @@ enum { STEP_MAX = 3000, TRANSACTION_COUNT = 400, OUT_MAX = 64, KEY_COUNT = 5 };
 typedef struct model {
 	size_t count;
 	sb_step_status steps[STEP_MAX]; /* by id; state 0: removed */
+	uint8_t key_of[STEP_MAX];       /* the key that its row has */
 	int64_t keys[KEY_COUNT];        /* whose they are; 0: nobody's */
 } model;
 
@@ -25,6 +26,11 @@ static uint32_t draw(duel *d, uint32_t below)
 {
 	d->random = d->random * 1664525u + 1013904223u;
 	return (d->random >> 8) % below;
+}
+
+static sb_slice key_at(size_t i)
+{
+	return sb_slice_of("abcde" + i, 1);
 }
 
 static sb_step_status draw_status(duel *d, sb_step_state state)
@@ -54,6 +60,8 @@ static void insert(duel *d)
 	status.handler_id = row.handler_id = d->w->handler_ids[draw(d, 2)];
 	status.priority = row.priority = (int32_t)draw(d, 3) * 5;
 	status.concurrency_key = draw(d, 2) == 0 ? 0 : -1 - (int64_t)draw(d, 3);
+	d->now.key_of[d->now.count] = (uint8_t)draw(d, KEY_COUNT);
+	row.unique_key = key_at(d->now.key_of[d->now.count]);
 	STORE_OK(d->w, step_insert, &row, &status);
 	status.id = row.id;
 	if (d->now.count > 0)
@@ -94,6 +102,8 @@ static void apply(sb_step_status *step, const sb_step_move *move)
 	after.handler_id = step->handler_id;
 	after.priority = step->priority;
 	after.concurrency_key = step->concurrency_key;
+	if (sb_step_state_is_final(after.state))
+		after.deadline_at_us = 0;
 	*step = after;
 }
 
@@ -129,11 +139,11 @@ static void remove_step(duel *d)
 static void put_key(duel *d)
 {
 	const sb_step_status *step = draw_step(d);
-	size_t i = draw(d, KEY_COUNT);
+	size_t i = d->now.key_of[step - d->now.steps];
 
 	if (step->state == 0)
 		return;
-	STORE_OK(d->w, unique_put, sb_slice_of("abcde" + i, 1), step->id);
+	STORE_OK(d->w, unique_put, key_at(i), step->id);
 	d->now.keys[i] = step->id;
 }
 
@@ -153,7 +163,7 @@ static void check_statuses(duel *d)
 	for (size_t i = 0; i < KEY_COUNT; i++) {
 		int64_t id = -1;
 
-		STORE_OK(d->w, unique_find, sb_slice_of("abcde" + i, 1), &id);
+		STORE_OK(d->w, unique_find, key_at(i), &id);
 		assert_int_equal(id, d->now.keys[i]);
 	}
 }

@@ -9,8 +9,12 @@
 
 static void fill_steps(test_store *w)
 {
-	for (int i = SB_STEP_STATE_MIN; i <= SB_STEP_STATE_MAX; i++)
+	w->keys[0] = sb_slice_z("k1");
+	for (int i = SB_STEP_STATE_MIN; i <= SB_STEP_STATE_MAX; i++) {
+		w->keys[1] = sb_slice_z(i == SB_STEP_COMPLETED ? "k2" : "k3");
 		w->steps[i] = test_step_in(w, (sb_step_state)i);
+	}
+	w->keys[0] = w->keys[1] = sb_slice_of(NULL, 0);
 	test_step_add(w, test_step_row(w),
 		      (sb_step_status){ .state = SB_STEP_READY,
 					.concurrency_key = -77,

@@ -273,6 +273,16 @@ static void a_result_is_kept_byte_for_byte_and_replaced(void **state)
 	free(bytes);
 }
 
+/* A step whose row has these keys. */
+static int64_t add_keyed(test_store *w, sb_slice idempotency_key, sb_slice unique_key)
+{
+	sb_step_row row = test_step_row(w);
+
+	row.idempotency_key = idempotency_key;
+	row.unique_key = unique_key;
+	return test_step_add(w, row, (sb_step_status){ .state = SB_STEP_READY });
+}
+
 static int64_t find_key(test_store *w, const char *key)
 {
 	int64_t id = -1;
@@ -287,8 +297,8 @@ static void a_key_belongs_to_one_step_at_a_time(void **state)
 	int64_t first, second;
 
 	test_begin(w);
-	first = test_step_in(w, SB_STEP_READY);
-	second = test_step_in(w, SB_STEP_READY);
+	first = add_keyed(w, sb_slice_z("k"), sb_slice_z("kk"));
+	second = add_keyed(w, sb_slice_z("other"), sb_slice_z("k"));
 	assert_int_equal(find_key(w, "k"), 0);
 	STORE_OK(w, unique_put, sb_slice_z("k"), first);
 	STORE_OK(w, unique_put, sb_slice_z("kk"), first);
@@ -313,11 +323,13 @@ static void keys_may_be_any_bytes(void **state)
 
 	test_begin(w);
 	for (size_t i = 0; i < 3; i++) {
-		ids[i] = test_step_in(w, SB_STEP_READY);
-		STORE_OK(w, unique_put, sb_slice_of("a\0b\0c", 1 + 2 * i), ids[i]);
+		const sb_slice key = sb_slice_of("a\0b\0\xff", 1 + 2 * i);
+
+		ids[i] = add_keyed(w, key, sb_slice_of(NULL, 0));
+		STORE_OK(w, unique_put, key, ids[i]);
 	}
 	for (size_t i = 0; i < 3; i++) {
-		STORE_OK(w, unique_find, sb_slice_of("a\0b\0c", 1 + 2 * i), &found);
+		STORE_OK(w, unique_find, sb_slice_of("a\0b\0\xff", 1 + 2 * i), &found);
 		assert_int_equal(found, ids[i]);
 	}
 	test_commit(w);
@@ -325,22 +337,22 @@ static void keys_may_be_any_bytes(void **state)
 
 static void a_removed_step_gives_up_its_keys_and_no_others(void **state)
 {
+	const sb_slice a = sb_slice_z("a"), b = sb_slice_z("b");
 	test_store *w = *state;
 	int64_t first, second;
 
 	test_begin(w);
-	first = test_step_in(w, SB_STEP_READY);
-	second = test_step_in(w, SB_STEP_READY);
-	STORE_OK(w, unique_put, sb_slice_z("a"), first);
-	STORE_OK(w, unique_put, sb_slice_z("b"), first);
-	STORE_OK(w, unique_put, sb_slice_z("c"), second);
-	STORE_OK(w, unique_put, sb_slice_z("b"), second); /* no longer the first one's */
+	first = add_keyed(w, a, b);
+	second = add_keyed(w, b, a);
+	STORE_OK(w, unique_put, a, first);
+	STORE_OK(w, unique_put, b, first);
+	STORE_OK(w, unique_put, b, second); /* no longer the first one's */
 	test_commit(w);
 	test_begin(w);
 	STORE_OK(w, step_delete, &first, 1);
 	assert_int_equal(find_key(w, "a"), 0);
 	assert_int_equal(find_key(w, "b"), second);
-	STORE_OK(w, unique_put, sb_slice_z("a"), second);
+	STORE_OK(w, unique_put, a, second);
 	assert_int_equal(find_key(w, "a"), second);
 	test_commit(w);
 	test_begin(w);
@@ -351,7 +363,6 @@ static void a_removed_step_gives_up_its_keys_and_no_others(void **state)
 	test_begin(w);
 	assert_int_equal(find_key(w, "a"), 0);
 	assert_int_equal(find_key(w, "b"), 0);
-	assert_int_equal(find_key(w, "c"), 0);
 	test_commit(w);
 }
 
@@ -364,8 +375,10 @@ static void many_keys_come_and_go(void **state)
 	for (size_t round = 0; round < 3; round++) {
 		test_begin(w);
 		for (size_t i = 0; i < COUNT; i++) {
-			ids[i] = test_step_in(w, SB_STEP_READY);
-			STORE_OK(w, unique_put, sb_slice_of((const char *)&i, sizeof i), ids[i]);
+			const sb_slice key = sb_slice_of((const char *)&i, sizeof i);
+
+			ids[i] = add_keyed(w, sb_slice_of(NULL, 0), key);
+			STORE_OK(w, unique_put, key, ids[i]);
 		}
 		for (size_t i = 0; i < COUNT; i++) {
 			int64_t found = 0;

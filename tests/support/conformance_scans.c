@@ -231,7 +231,7 @@ static void overdue_steps_come_by_deadline(void **state)
 	assert_found(scan(w, overdue, MAX), ids, 0);
 	overdue.at_us = INT64_MAX;
 	assert_found(scan(w, overdue, MAX), ids, 4);
-	/* What is final has no deadline, whatever stands in its status. */
+	/* What is final has no deadline, whatever it is given. */
 	test_step_to(w, ids[0], SB_STEP_FAIL,
 		     (sb_step_status){ .state = SB_STEP_FAILED, .deadline_at_us = 100 });
 	assert_found(scan(w, overdue, MAX), ids + 1, 3);

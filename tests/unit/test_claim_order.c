@@ -181,17 +181,37 @@ static void no_lanes_give_nothing(void **state)
 	}
 }
 
-static void rows_that_are_passed_over_do_not_count(void **state)
+static void the_only_lane_is_taken_from_at_once(void **state)
 {
-	sb_claim_order order = { SB_CLAIM_PRIORITY, 50, 0, 1 };
-	sb_claim_lane lane = { 1, 5, 0, 3, 0 };
+	sb_claim_lane lanes[] = { { 1, 7, 0, 80, 0 }, { 1, 0, 1, 80, 0 }, { 2, 5, 2, 0, 0 } };
 	sb_claim_take take;
 
 	(void)state;
-	assert_true(sb_claim_next(&order, &lane, 1, 2, &take));
-	sb_claim_taken(&order, &lane, 1, &take, 0, 6);
-	assert_int_equal(lane.room, 3);
-	assert_int_equal(lane.head_id, 6);
+	for (int i = 0; i < SB_CLAIM_STRATEGY_COUNT; i++) {
+		sb_claim_order order = { (sb_claim_strategy)i, 10, 55, 1 };
+
+		lanes[0].room = 80;
+		assert_true(sb_claim_next(&order, lanes, 3, 100, &take));
+		assert_int_equal(take.lane, 0);
+		assert_int_equal(take.count, 80);
+		assert_int_equal(take.bound_id, 0);
+		sb_claim_taken(&order, lanes, 3, &take, 80, 87);
+		assert_int_equal(order.age_credit, 55);
+		assert_false(sb_claim_next(&order, lanes, 3, 20, &take));
+	}
+}
+
+static void rows_that_are_passed_over_do_not_count(void **state)
+{
+	sb_claim_order order = { SB_CLAIM_PRIORITY, 50, 0, 1 };
+	sb_claim_lane lanes[] = { { 1, 5, 0, 3, 0 }, { 1, 7, 1, 3, 0 } };
+	sb_claim_take take;
+
+	(void)state;
+	assert_true(sb_claim_next(&order, lanes, 2, 2, &take));
+	sb_claim_taken(&order, lanes, 2, &take, 0, 6);
+	assert_int_equal(lanes[0].room, 3);
+	assert_int_equal(lanes[0].head_id, 6);
 	assert_int_equal(order.age_credit, 0);
 }
 
@@ -390,6 +410,7 @@ int main(void)
 		cmocka_unit_test(a_large_block_asks_the_store_few_times),
 		cmocka_unit_test(a_queue_at_its_limit_is_passed_over),
 		cmocka_unit_test(no_lanes_give_nothing),
+		cmocka_unit_test(the_only_lane_is_taken_from_at_once),
 		cmocka_unit_test(rows_that_are_passed_over_do_not_count),
 		cmocka_unit_test(priorities_are_drawn_by_their_weights),
 		cmocka_unit_test(queues_of_one_priority_share_its_weight_by_age),

@@ -18,7 +18,7 @@ static stepbus_dependency dependency_of(const char *step_name, const char *resul
 static const stepbus_dependency *find(const stepbus_step_event *step, const char *step_name,
 				      stepbus_error *err)
 {
-	const stepbus_context context = { step };
+	const stepbus_context context = { .step = step };
 	const stepbus_dependency *found = NULL;
 	stepbus_status status =
 		stepbus_context_dependency(&context, step_name, strlen(step_name), &found, err);
@@ -87,7 +87,7 @@ static void a_thousand_dependencies_fit_into_the_message(void **state)
 static void a_step_is_a_retry_when_an_attempt_went_before(void **state)
 {
 	stepbus_step_event step = test_step("mail");
-	const stepbus_context context = { &step };
+	const stepbus_context context = { .step = &step };
 
 	(void)state;
 	assert_int_equal(stepbus_context_is_retry(&context), 0);
@@ -100,7 +100,7 @@ static void a_step_is_a_retry_when_an_attempt_went_before(void **state)
 static void the_step_is_the_one_that_was_announced(void **state)
 {
 	const stepbus_step_event step = test_step("mail");
-	const stepbus_context context = { &step };
+	const stepbus_context context = { .step = &step };
 
 	(void)state;
 	assert_ptr_equal(stepbus_context_step(&context), &step);

@@ -154,6 +154,66 @@ static void text_that_is_no_id_is_refused_and_writes_nothing(void **state)
 	assert_false(sb_id_parse("017f22e2-79b0-7bcd-af01-23456789abcd", 35, NULL));
 }
 
+static const uint8_t tag[SB_ID_TAG_LEN] = { 0x12, 0x34, 0x56, 0x78, 0x9A,
+					    0xBC, 0xDE, 0xF0, 0x11, 0x22 };
+
+static void an_id_of_a_row_has_its_number_and_the_tag(void **state)
+{
+	char text[SB_ID_TEXT_LEN + 1];
+	uint8_t id[SB_ID_LEN];
+
+	(void)state;
+	sb_id_of_row(INT64_C(0x0123456789AB), tag, id);
+	sb_id_format(id, text);
+	assert_string_equal(text, "01234567-89ab-8234-9678-9abcdef01122");
+}
+
+static void an_id_of_a_row_is_of_version_8_whatever_the_tag(void **state)
+{
+	const uint8_t *tags[] = { zeros, ones, tag };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		uint8_t id[SB_ID_LEN];
+
+		sb_id_of_row(1, tags[i], id);
+		assert_int_equal(id[6] >> 4, 8);
+		assert_int_equal(id[8] >> 6, 2);
+	}
+}
+
+static void a_row_is_found_by_its_id(void **state)
+{
+	static const int64_t rows[] = { 1, 2, 255, 256, 1000000, INT64_C(0xFFFFFFFFFFFF) };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		uint8_t id[SB_ID_LEN];
+
+		sb_id_of_row(rows[i], tag, id);
+		assert_int_equal(sb_id_to_row(id, tag), rows[i]);
+		assert_int_equal(sb_id_to_row(id, zeros), 0);
+		assert_int_equal(sb_id_to_row(id, ones), 0);
+	}
+}
+
+static void an_id_of_another_kind_is_of_no_row(void **state)
+{
+	uint8_t id[SB_ID_LEN];
+
+	(void)state;
+	sb_id_make(id, 77, tag);
+	assert_int_equal(sb_id_to_row(id, tag), 0);
+	memset(id, 0, sizeof id);
+	assert_int_equal(sb_id_to_row(id, tag), 0);
+	for (size_t byte = 6; byte < SB_ID_LEN; byte++)
+		for (int bit = 0; bit < 8; bit++) {
+			sb_id_of_row(77, tag, id);
+			id[byte] = (uint8_t)(id[byte] ^ 1 << bit);
+			assert_int_equal(sb_id_to_row(id, tag), 0);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +225,10 @@ int main(void)
 		cmocka_unit_test(what_is_formatted_can_be_parsed),
 		cmocka_unit_test(upper_case_and_other_versions_are_read),
 		cmocka_unit_test(text_that_is_no_id_is_refused_and_writes_nothing),
+		cmocka_unit_test(an_id_of_a_row_has_its_number_and_the_tag),
+		cmocka_unit_test(an_id_of_a_row_is_of_version_8_whatever_the_tag),
+		cmocka_unit_test(a_row_is_found_by_its_id),
+		cmocka_unit_test(an_id_of_another_kind_is_of_no_row),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include "handlers/express.h"
+
+#include "handlers/claim.h"
+#include "handlers/serving.h"
+
+/* Limits are weighed where all steps of a queue are looked at together: in a claim. */
+static stepbus_status is_queue_open(stepbus *engine, int64_t queue_id, bool *is_open,
+				    stepbus_error *err)
+{
+	struct sb_group *group = &engine->group;
+	sb_queue_row row;
+	stepbus_status status = STEPBUS_OK;
+
+	if (group->open_queue_id != queue_id && group->closed_queue_id != queue_id) {
+		status = engine->store->type->queue_read(engine->store, queue_id, &row, err);
+		if (status != STEPBUS_OK)
+			return status;
+		if (row.paused_at_us == 0 && row.concurrency_max == 0 && row.rate_count == 0)
+			group->open_queue_id = queue_id;
+		else
+			group->closed_queue_id = queue_id;
+	}
+	*is_open = group->open_queue_id == queue_id;
+	return status;
+}
+
+/* One with room, for which nothing is known to wait. */
+static stepbus_worker *find_worker(stepbus *engine, int64_t queue_id)
+{
+	sb_claim_note_changes(engine);
+	for (stepbus_worker *w = engine->workers; w != NULL; w = w->next)
+		if (sb_worker_is_drained(w) && sb_worker_wanted(w) > 0 &&
+		    sb_worker_takes(w, queue_id))
+			return w;
+	return NULL;
+}
+
+static stepbus_status is_served_here(stepbus *engine, int64_t handler_id, bool *is_served,
+				     stepbus_error *err)
+{
+	sb_known_handler *handler = NULL;
+	stepbus_status status =
+		sb_names_handler_of(&engine->names, engine->store, handler_id, &handler, err);
+
+	if (status == STEPBUS_OK)
+		status = sb_serving_judge(engine, handler, err);
+	*is_served = status == STEPBUS_OK && handler->serving == SB_SERVING_HERE &&
+		     sb_serving_has_room(engine, handler);
+	return status;
+}
+
+stepbus_status sb_express_offer(stepbus *engine, const sb_step_row *row, sb_step_status *status,
+				stepbus_worker **worker, stepbus_error *err)
+{
+	stepbus_worker *found;
+	bool is_open = false, is_served = false;
+	stepbus_status answer;
+
+	*worker = NULL;
+	if (status->state != SB_STEP_READY || status->concurrency_key != 0)
+		return STEPBUS_OK;
+	found = find_worker(engine, row->queue_id);
+	if (found == NULL)
+		return STEPBUS_OK;
+	answer = is_queue_open(engine, row->queue_id, &is_open, err);
+	if (answer == STEPBUS_OK && is_open)
+		answer = is_served_here(engine, row->handler_id, &is_served, err);
+	if (answer != STEPBUS_OK || !is_served)
+		return answer;
+	sb_claim_grant(found, row, status, sb_engine_now_us(engine));
+	*worker = found;
+	return STEPBUS_OK;
+}
+
+stepbus_status sb_express_claim(stepbus_worker *worker, const sb_step_row *row,
+				const sb_step_status *status, stepbus_error *err)
+{
+	stepbus *engine = worker->engine;
+	sb_known_handler *handler = NULL;
+	sb_step_status full = *status;
+	stepbus_status answer =
+		sb_names_handler_of(&engine->names, engine->store, row->handler_id, &handler, err);
+
+	if (answer != STEPBUS_OK)
+		return answer;
+	full.id = row->id;
+	full.queue_id = row->queue_id;
+	full.handler_id = row->handler_id;
+	full.priority = row->priority;
+	return sb_claim_hand_over(worker, row, &full, handler, err);
+}

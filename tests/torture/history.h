@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an observer saw of a run: one event for each line of the log that all processes append to,
+ * and the rows that were in the database at the end. Nothing of the library's inside is in here:
+ * steps are named by their public ids, and by the number that the enqueuer put into their input.
+ */
+#ifndef TESTS_TORTURE_HISTORY_H
+#define TESTS_TORTURE_HISTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The kinds are the letters that begin the lines of the log; in brackets what a, b, c and d are. */
+enum {
+	LOG_INVOKED = 'I',   /* enqueue called [nonce, key or -1] */
+	LOG_ENQUEUED = 'K',  /* and acknowledged [nonce, key or -1, step, is_existing] */
+	LOG_UNSURE = 'F',    /* or answered with an error [nonce, status] */
+	LOG_STARTED = 'S',   /* a handler was called [step, token, nonce] */
+	LOG_ENDED = 'E',     /* and returned [step, token, outcome that it wrote] */
+	LOG_COMPLETED = 'D', /* step.completion.sent [step, token, outcome] */
+	LOG_LOST = 'L',      /* worker.lost: the process knows that its lease was over */
+	LOG_KILLED = 'Z',    /* the process is gone */
+	LOG_ERROR = 'X',     /* a call failed that must not [status] */
+	LOG_READY = 'R',     /* the process is open for work */
+};
+
+enum {
+	ATTEMPT_COUNT_MAX = 8, /* what steps are enqueued with */
+	CRASH_COUNT_MAX = 3,
+	NONCES_PER_PROCESS = 1000000,
+	HISTORY_SPARE = 4,
+};
+
+/* What a step's handler does; the last digit of its nonce. */
+enum {
+	BEHAVIOUR_FAIL_TWICE = 5,
+	BEHAVIOUR_FAIL_FOR_GOOD = 6,
+	BEHAVIOUR_SNOOZE = 7,
+	BEHAVIOUR_SLOW = 8,
+	BEHAVIOUR_CRASH = 9, /* of these only every tenth, else success */
+};
+
+typedef struct event {
+	int64_t time_us;
+	int64_t a, b, c, d;
+	int32_t process; /* a number that is never given twice, as pids are */
+	char kind;
+} event;
+
+typedef struct step_row {
+	int64_t id;
+	int64_t nonce; /* from the input */
+	int64_t key;   /* -1: none */
+	int64_t token;
+	int64_t result_token; /* from the result; -1: there is none */
+	int64_t result_nonce;
+	int attempt_count;
+	int crash_count;
+	char state; /* the first letter of its name */
+} step_row;
+
+typedef struct attempt_row {
+	int64_t step_id;
+	int64_t token;
+	char outcome[12];
+} attempt_row;
+
+typedef struct history {
+	event *events; /* in the order of the log */
+	size_t event_count;
+	step_row *steps; /* by id */
+	size_t step_count;
+	attempt_row *attempts; /* by step and token */
+	size_t attempt_count;
+	bool is_sound; /* PRAGMA integrity_check */
+} history;
+
+/* False, with a message on stderr, where it cannot be read. */
+bool history_read(history *h, const char *log_path, const char *database_path);
+void history_free(history *h);
+/* A copy that may be damaged, with HISTORY_SPARE empty rows behind the last of each kind. */
+history history_copy(const history *h);
+/* NULL: there is none. */
+step_row *history_step(const history *h, int64_t id);
+
+#endif

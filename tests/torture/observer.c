@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "observer.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "include/stepbus.h"
+
+static int log_file = -1;
+static int32_t own_process;
+
+void observer_open(const char *path, int32_t process)
+{
+	log_file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	own_process = process;
+	if (log_file < 0)
+		abort();
+}
+
+int64_t observer_now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void write_line(const event *e)
+{
+	char line[160];
+	int len = snprintf(line, sizeof line, "%c %ld %d %ld %ld %ld %ld\n", e->kind, e->time_us,
+			   e->process, e->a, e->b, e->c, e->d);
+
+	if (write(log_file, line, (size_t)len) != len)
+		abort();
+}
+
+void observer_note(char kind, int64_t a, int64_t b, int64_t c, int64_t d)
+{
+	write_line(&(event){ .kind = kind,
+			     .time_us = observer_now_us(),
+			     .process = own_process,
+			     .a = a,
+			     .b = b,
+			     .c = c,
+			     .d = d });
+}
+
+void observer_note_of(int32_t process, char kind)
+{
+	write_line(&(event){ .kind = kind, .time_us = observer_now_us(), .process = process });
+}
+
+void observer_fail(const char *what, int status, const char *message)
+{
+	(void)fprintf(stderr, "process %d: %s: %s: %s\n", own_process, what,
+		      stepbus_status_name(status), message);
+	observer_note(LOG_ERROR, status, 0, 0, 0);
+}
+
+int64_t observer_id_of(const char *text)
+{
+	int64_t id = 0;
+	int digits = 0;
+
+	for (const char *at = text; at != NULL && *at != '\0' && digits < 12; at++) {
+		char digit[2] = { *at, '\0' };
+
+		if (*at == '-')
+			continue;
+		id = id * 16 + strtol(digit, NULL, 16);
+		digits++;
+	}
+	return id;
+}
+
+int64_t observer_id_of_bytes(const uint8_t id[16])
+{
+	char text[37];
+
+	(void)stepbus_id_format(id, text, NULL);
+	return observer_id_of(text);
+}
