@@ -150,12 +150,15 @@ static stepbus_status is_key_full(block *b, const sb_step_status *status, bool *
 	return answer;
 }
 
-/* What its first claim makes of a deadline that was the one for waiting: that for all attempts. */
+/*
+ * What its first claim makes of a deadline that was the one for waiting: that for all attempts. Only
+ * the first one, whose token is 0: a snooze, which is no attempt, must not prolong it.
+ */
 static int64_t deadline_after_start(const sb_step_status *status, const sb_step_row *row)
 {
 	int64_t shorter = row->wait_timeout_us;
 
-	if (status->attempt_count > 0 || row->wait_timeout_us == 0 || status->deadline_at_us == 0)
+	if (status->token > 0 || row->wait_timeout_us == 0 || status->deadline_at_us == 0)
 		return status->deadline_at_us;
 	if (row->total_timeout_us == 0)
 		return 0;

@@ -275,9 +275,34 @@ static void run(stepbus_worker *worker, sb_claimed *claimed)
 	sb_claimed_ref(claimed);
 	atomic_store(&claimed->started_ns, now_ns);
 	atomic_store(&claimed->phase, SB_CLAIMED_RUNNING);
+	/* Whoever stops the worker tells those that run by then. */
+	if (atomic_load(&worker->is_claiming) == 0)
+		sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
 	sb_start_log_mark(worker->start_log, claimed->start_slot, SB_START_RUNNING);
 	publish(claimed);
 	sb_claimed_unref(&engine->host, claimed);
+}
+
+/* A thread has that many less to run; who stops the worker waits for that. */
+static void leave(stepbus_worker *worker, uint32_t count)
+{
+	if (atomic_fetch_sub(&worker->running_count, count) > count ||
+	    atomic_load(&worker->is_claiming) != 0)
+		return;
+	pthread_mutex_lock(&worker->lock);
+	pthread_cond_broadcast(&worker->is_idle);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+/* The worker is being stopped: what this thread has not begun is for others. */
+static void give_back(stepbus_worker *worker, sb_claimed *first)
+{
+	uint32_t count = 0;
+
+	for (const sb_claimed *c = first; c != NULL; c = c->next)
+		count++;
+	sb_enlist_give_back(worker, first);
+	leave(worker, count);
 }
 
 static void *thread_main(void *user_data)
@@ -288,14 +313,18 @@ static void *thread_main(void *user_data)
 	while ((claimed = next_steps(worker)) != NULL) {
 		for (sb_claimed *next; claimed != NULL; claimed = next) {
 			next = claimed->next;
+			if (atomic_load(&worker->is_claiming) == 0) {
+				give_back(worker, claimed);
+				break;
+			}
 			if (is_lease_over(worker)) {
 				put_back(worker, claimed);
 				break;
 			}
 			run(worker, claimed);
-			atomic_fetch_sub(&worker->running_count, 1);
 			if (sb_engine_check(worker->engine, false, NULL) != STEPBUS_OK)
 				return NULL; /* a handler forked, and this is the child */
+			leave(worker, 1);
 		}
 		/* The line may have run dry while nobody else brings news of that. */
 		if (atomic_load(&worker->queued_count) <= worker->options.block_size / 2 &&
@@ -560,7 +589,13 @@ static struct timespec deadline_after(int64_t timeout_ms)
 	return at;
 }
 
-/* Whether all that is claimed got settled in time. */
+/* A handler whose attempt was ended for it still runs. */
+static bool is_busy(stepbus_worker *worker)
+{
+	return atomic_load(&worker->unsettled_count) > 0 || atomic_load(&worker->running_count) > 0;
+}
+
+/* Whether all that is claimed got settled in time, and all handlers returned. */
 static bool wait_until_idle(stepbus_worker *worker, int64_t timeout_ms)
 {
 	struct timespec at = deadline_after(timeout_ms < 0 ? 0 : timeout_ms);
@@ -568,11 +603,11 @@ static bool wait_until_idle(stepbus_worker *worker, int64_t timeout_ms)
 	int failure = 0;
 
 	pthread_mutex_lock(&worker->lock);
-	while (atomic_load(&worker->unsettled_count) > 0 && failure != ETIMEDOUT)
+	while (is_busy(worker) && failure != ETIMEDOUT)
 		failure = timeout_ms < 0 ?
 				  pthread_cond_wait(&worker->is_idle, &worker->lock) :
 				  pthread_cond_timedwait(&worker->is_idle, &worker->lock, &at);
-	is_idle = atomic_load(&worker->unsettled_count) == 0;
+	is_idle = !is_busy(worker);
 	pthread_mutex_unlock(&worker->lock);
 	return is_idle;
 }
