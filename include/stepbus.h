@@ -1694,7 +1694,8 @@ typedef struct stepbus_step_spec {
 /**
  * What became of one spec.
  *
- * durability   STEPBUS_DURABILITY_…: what it survives from now on.
+ * durability   STEPBUS_DURABILITY_…: what it survives from now on; 0 from stepbus_step_enqueue_in,
+ *              where that begins with the host's commit.
  * is_existing  1: a step with its key was there already, and step_id is that one's.
  */
 typedef struct stepbus_enqueued {

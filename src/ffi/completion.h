@@ -8,10 +8,13 @@
 
 #include "handlers/execution.h"
 
-/* A door that ends in the host's complete. Out of memory: destroy is not called. */
 /* What every completion must be, from whatever language it comes. */
 stepbus_status sb_completion_check(const stepbus_completion *completion, stepbus_error *err);
+/* What a store takes, of one that was checked. */
+stepbus_status sb_completion_check_limits(const stepbus_completion *completion,
+					  size_t payload_len_max, stepbus_error *err);
 
+/* A door that ends in the host's complete. Out of memory: destroy is not called. */
 stepbus_status sb_completion_door_new(const stepbus_host *host,
 				      const stepbus_execution_options *options,
 				      sb_completion_door *out, stepbus_error *err);

@@ -2,9 +2,13 @@
 /* The exported functions that put steps in and take their results in. */
 #include "handlers/enqueue.h"
 
+#include "base/utf8.h"
 #include "ffi/arguments.h"
 #include "ffi/completion.h"
+#include "handlers/enqueue_in.h"
 #include "handlers/submit.h"
+
+enum { SCHEMA_LEN_MAX = 128 };
 
 /* Elements of an array are read where they are: they have the size that this library knows. */
 static stepbus_status check_array(const void *first, uint32_t size, size_t known_len,
@@ -78,6 +82,44 @@ stepbus_status stepbus_complete(stepbus *engine, const stepbus_completion *compl
 	if (status == STEPBUS_OK)
 		status = sb_completion_check(completion, err);
 	if (status == STEPBUS_OK)
+		status = sb_completion_check_limits(completion, engine->options.payload_len_max,
+						    err);
+	if (status == STEPBUS_OK)
 		status = sb_engine_check(engine, true, err);
 	return status == STEPBUS_OK ? sb_submit_completion(engine, completion, err) : status;
+}
+
+/* The name of a schema, ending in NUL; "main" where none is said. */
+static stepbus_status copy_schema(const char *schema, size_t len, char copy[SCHEMA_LEN_MAX + 1],
+				  stepbus_error *err)
+{
+	sb_slice name = len > 0 ? sb_slice_of(schema, len) : sb_slice_z("main");
+	stepbus_status status = sb_argument_check_text(schema, len, "schema", err);
+
+	if (status != STEPBUS_OK)
+		return status;
+	if (len > SCHEMA_LEN_MAX || !sb_utf8_is_valid(name.data, name.len))
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "schema is no name of at most %d bytes of UTF-8", SCHEMA_LEN_MAX);
+	memcpy(copy, name.data, name.len);
+	copy[name.len] = '\0';
+	return STEPBUS_OK;
+}
+
+stepbus_status stepbus_step_enqueue_in(stepbus *engine, struct sqlite3 *connection,
+				       const char *schema, size_t schema_len,
+				       const stepbus_step_spec *specs, size_t count,
+				       stepbus_enqueued *out, stepbus_error *err)
+{
+	char name[SCHEMA_LEN_MAX + 1];
+	stepbus_status status = check(engine, specs, count, out, err);
+
+	if (status == STEPBUS_OK)
+		status = sb_argument_check(connection, "connection", err);
+	if (status == STEPBUS_OK)
+		status = copy_schema(schema, schema_len, name, err);
+	if (status != STEPBUS_OK)
+		return status;
+	return sb_enqueue_in_perform(engine,
+				     &(sb_enqueue_in){ connection, name, specs, count, out }, err);
 }

@@ -372,7 +372,7 @@ static stepbus_status claim_parked(block *b)
 	return status;
 }
 
-/* has_more: it may be worth looking again, though nothing changed. */
+/* has_more: it may be worth looking again, though nothing has changed. */
 static stepbus_status claim_for(stepbus_worker *worker, uint32_t wanted, bool *has_more,
 				stepbus_error *err)
 {
@@ -404,27 +404,27 @@ void sb_claim_note_changes(stepbus *engine)
 	engine->group.is_change_noted = true;
 	if (engine->store->type->has_changed(engine->store)) {
 		engine->may_have_parked = true;
-		atomic_store(&engine->may_have_ready, 1);
+		atomic_fetch_add(&engine->change_count, 1);
 	}
 }
 
 stepbus_status sb_claim_all(stepbus *engine, stepbus_error *err)
 {
 	stepbus_status status = STEPBUS_OK;
-	bool has_more = false;
 
 	sb_claim_note_changes(engine);
-	if (!engine->group.is_ready_made && atomic_load(&engine->may_have_ready) == 0)
-		return STEPBUS_OK;
+	if (engine->group.is_ready_made)
+		atomic_fetch_add(&engine->change_count, 1);
 	for (stepbus_worker *w = engine->workers; w != NULL && status == STEPBUS_OK; w = w->next) {
+		/* Read before the store is, so that what changes meanwhile is not missed. */
+		uint64_t change_count = atomic_load(&engine->change_count);
 		uint32_t wanted = sb_worker_wanted(w);
-		bool has_more_for_it = true;
+		bool has_more = true;
 
-		if (wanted > 0)
-			status = claim_for(w, wanted, &has_more_for_it, err);
-		has_more = has_more || has_more_for_it;
+		if (wanted > 0 && !sb_worker_is_drained(w))
+			status = claim_for(w, wanted, &has_more, err);
+		if (status == STEPBUS_OK && !has_more)
+			atomic_store(&w->seen_change_count, change_count);
 	}
-	/* Until something changes, there is nothing to look for. */
-	atomic_store(&engine->may_have_ready, has_more || engine->workers == NULL);
 	return status;
 }

@@ -180,7 +180,7 @@ static void run(void *user_data)
 	}
 	empty_watch(clockwork, &has_news);
 	if (has_news) {
-		atomic_store(&engine->may_have_ready, 1);
+		atomic_fetch_add(&engine->change_count, 1);
 		sb_writer_nudge(&engine->writer);
 	}
 	end_overtime(clockwork);
@@ -255,7 +255,8 @@ stepbus_status sb_clockwork_start(stepbus *engine, sb_clockwork **out, stepbus_e
 
 void sb_clockwork_wake(sb_clockwork *clockwork)
 {
-	sb_loop_wake(clockwork->loop);
+	if (clockwork != NULL)
+		sb_loop_wake(clockwork->loop);
 }
 
 void sb_clockwork_expect(sb_clockwork *clockwork, int64_t elapsed_ns)
@@ -279,8 +280,6 @@ void sb_clockwork_tell_others(sb_clockwork *clockwork)
 
 void sb_clockwork_stop(sb_clockwork *clockwork)
 {
-	if (clockwork == NULL)
-		return;
 	sb_loop_free(clockwork->loop);
 	/* The writer may still have the sweep: whoever leads next has done it. */
 	while (atomic_load(&clockwork->sweep.is_waiting) != 0) {

@@ -175,6 +175,17 @@ typedef struct newcomer {
 	sb_unique_bytes unique_key;
 } newcomer;
 
+/* Whether this is the writer's own transaction: only then the engine remembers, and tells, of it. */
+static bool is_own(const sb_enqueue *enqueue)
+{
+	return enqueue->names == &enqueue->engine->names;
+}
+
+static int64_t now_us_of(const sb_enqueue *enqueue)
+{
+	return is_own(enqueue) ? sb_engine_now_us(enqueue->engine) : enqueue->now_us;
+}
+
 static void name(newcomer *n)
 {
 	const stepbus_step_spec *spec = n->spec;
@@ -393,15 +404,9 @@ static void tell(const newcomer *n)
 									 row->created_at_us });
 }
 
-/* Whether this is a transaction of the writer, and not one of the host's own. */
-static bool is_writers(const newcomer *n)
-{
-	return n->enqueue->names == &n->enqueue->engine->names;
-}
-
 static stepbus_status insert(newcomer *n, stepbus_error *err)
 {
-	stepbus *engine = n->enqueue->engine;
+	int64_t now_us = now_us_of(n->enqueue);
 	const sb_store_type *type = n->store->type;
 	stepbus_worker *worker = NULL;
 	stepbus_status status =
@@ -412,10 +417,10 @@ static stepbus_status insert(newcomer *n, stepbus_error *err)
 					  &n->row.handler_id, err);
 	if (status != STEPBUS_OK)
 		return status;
-	fill_row(n, sb_engine_now_us(engine));
-	fill_status(n, sb_engine_now_us(engine));
-	if (is_writers(n))
-		status = sb_express_offer(engine, &n->row, &n->status, &worker, err);
+	fill_row(n, now_us);
+	fill_status(n, now_us);
+	if (is_own(n->enqueue))
+		status = sb_express_offer(n->enqueue->engine, &n->row, &n->status, &worker, err);
 	if (status == STEPBUS_OK)
 		status = type->step_insert(n->store, &n->row, &n->status, err);
 	if (status == STEPBUS_OK && worker != NULL)
@@ -429,7 +434,7 @@ static stepbus_status insert(newcomer *n, stepbus_error *err)
 
 static stepbus_status place(newcomer *n, stepbus_error *err)
 {
-	int64_t now_us = sb_engine_now_us(n->enqueue->engine);
+	int64_t now_us = now_us_of(n->enqueue);
 	unsigned states = n->spec->unique_states != 0 ? n->spec->unique_states : open_states;
 	stepbus_status status = compose_keys(n, now_us, err);
 
@@ -440,7 +445,7 @@ static stepbus_status place(newcomer *n, stepbus_error *err)
 	if (status != STEPBUS_OK || n->existing_id != 0)
 		return status;
 	status = insert(n, err);
-	if (status == STEPBUS_OK && is_writers(n)) {
+	if (status == STEPBUS_OK && is_own(n->enqueue)) {
 		sb_engine_note_state(n->enqueue->engine, &n->status);
 		tell(n);
 	}
@@ -449,9 +454,13 @@ static stepbus_status place(newcomer *n, stepbus_error *err)
 
 static void answer(const newcomer *n, stepbus_enqueued *out)
 {
-	*out = (stepbus_enqueued){ .size = sizeof *out,
-				   .durability = (uint32_t)n->enqueue->engine->options.durability,
-				   .is_existing = n->existing_id != 0 };
+	/* In a transaction of somebody else's it survives nothing until they commit. */
+	*out = (stepbus_enqueued){
+		.size = sizeof *out,
+		.durability =
+			is_own(n->enqueue) ? (uint32_t)n->enqueue->engine->options.durability : 0,
+		.is_existing = n->existing_id != 0
+	};
 	sb_id_of_row(n->existing_id != 0 ? n->existing_id : n->row.id, n->store->tag, out->step_id);
 }
 
@@ -499,6 +508,7 @@ stepbus_status sb_enqueue_perform(stepbus *engine, const stepbus_step_spec *spec
 	enqueue.operation.weight = count;
 	enqueue.engine = engine;
 	enqueue.names = &engine->names;
+	enqueue.now_us = 0;
 	enqueue.specs = specs;
 	enqueue.count = count;
 	enqueue.out = out;

@@ -16,6 +16,7 @@ typedef struct sb_enqueue {
 	sb_operation operation;
 	stepbus *engine;
 	sb_names *names; /* the engine's, or those of a transaction that is not the writer's */
+	int64_t now_us;  /* of such a transaction; else 0 */
 	const stepbus_step_spec *specs;
 	size_t count;
 	stepbus_enqueued *out; /* count of them, or NULL */

@@ -5,8 +5,6 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 
-enum { ERROR_TYPE_LEN_MAX = 128, ERROR_MESSAGE_LEN_MAX = 8192 };
-
 void sb_result_init(stepbus_result *result, const stepbus_host *host)
 {
 	memset(result, 0, sizeof *result);
@@ -69,7 +67,7 @@ void sb_result_fail_plainly(stepbus_result *result, const char *error_type, cons
 	result->retry_after_ms = -1;
 	result->parts[SB_RESULT_ERROR_TYPE] = sb_slice_z(error_type);
 	if (!keep_clean(result, SB_RESULT_ERROR_MESSAGE, sb_slice_z(message),
-			ERROR_MESSAGE_LEN_MAX)) {
+			SB_ERROR_MESSAGE_LEN_MAX)) {
 		drop(result, SB_RESULT_ERROR_MESSAGE);
 		result->parts[SB_RESULT_ERROR_MESSAGE] =
 			sb_slice_z("out of memory for the message");
@@ -102,13 +100,13 @@ stepbus_status sb_result_fail(stepbus_result *result, const stepbus_failure *fai
 	sb_slice type = sb_slice_of(failure->error_type, failure->error_type_len);
 
 	if (!keep_clean(result, SB_RESULT_ERROR_TYPE,
-			type.len > 0 ? type : sb_slice_z("handler_error"), ERROR_TYPE_LEN_MAX) ||
+			type.len > 0 ? type : sb_slice_z("handler_error"), SB_ERROR_TYPE_LEN_MAX) ||
 	    !keep_clean(result, SB_RESULT_ERROR_MESSAGE,
 			sb_slice_of(failure->message, failure->message_len),
-			ERROR_MESSAGE_LEN_MAX) ||
+			SB_ERROR_MESSAGE_LEN_MAX) ||
 	    !keep_clean(result, SB_RESULT_ERROR_CODE,
 			sb_slice_of(failure->error_code, failure->error_code_len),
-			ERROR_TYPE_LEN_MAX))
+			SB_ERROR_TYPE_LEN_MAX))
 		return fail_memory(result, err);
 	drop(result, SB_RESULT_BYTES);
 	result->outcome = STEPBUS_OUTCOME_FAILURE;

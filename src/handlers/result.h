@@ -9,6 +9,9 @@
 
 #include "base/text.h"
 
+/* What is kept of the texts of a failure, whoever says it: more is cut off. */
+enum { SB_ERROR_TYPE_LEN_MAX = 128, SB_ERROR_MESSAGE_LEN_MAX = 8192 };
+
 /* The texts a result can have. */
 typedef enum sb_result_part {
 	SB_RESULT_BYTES,

@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "handlers/engine.h"
+#include "handlers/result.h"
 
 enum { EVIDENCE_LEN_MAX = 8192 };
 
@@ -52,6 +53,23 @@ static void borrow_what_lives(sb_settlement *s, stepbus_completion *c)
 	s->completion.handler_name_len = event->handler_name_len;
 }
 
+static void shorten(const char *text, size_t *len, size_t len_max)
+{
+	if (*len > len_max)
+		*len = sb_utf8_cut(text, len_max);
+}
+
+/* A copy from here on: what belongs to no character is mended in it. */
+static const char *copy_text(char **at, const char *text, size_t len)
+{
+	char *copy = *at;
+
+	if (copy_part(at, text, len) == NULL)
+		return NULL;
+	sb_utf8_repair(copy, len);
+	return copy;
+}
+
 static void copy_texts(sb_settlement *s, const stepbus_completion *c)
 {
 	stepbus_completion *to = &s->completion;
@@ -59,9 +77,12 @@ static void copy_texts(sb_settlement *s, const stepbus_completion *c)
 
 	to->result = copy_part(&at, c->result, c->result_len);
 	to->content_type = copy_part(&at, c->content_type, c->content_type_len);
-	to->error_type = copy_part(&at, c->error_type, c->error_type_len);
-	to->error_message = copy_part(&at, c->error_message, c->error_message_len);
-	to->error_code = copy_part(&at, c->error_code, c->error_code_len);
+	to->error_type = copy_text(&at, c->error_type, c->error_type_len);
+	to->error_message = copy_text(&at, c->error_message, c->error_message_len);
+	to->error_code = copy_text(&at, c->error_code, c->error_code_len);
+	to->error_type_len = c->error_type_len;
+	to->error_message_len = c->error_message_len;
+	to->error_code_len = c->error_code_len;
 	to->metadata = copy_part(&at, c->metadata, c->metadata_len);
 	if (to->content_type == NULL) {
 		to->content_type = content_type_default;
@@ -95,6 +116,10 @@ stepbus_status sb_settlement_fill(sb_settlement *s, const stepbus_host *host,
 	s->completion = c;
 	if (s->claimed != NULL)
 		borrow_what_lives(s, &c);
+	/* That a failure is recorded must not depend on what it says. */
+	shorten(c.error_type, &c.error_type_len, SB_ERROR_TYPE_LEN_MAX);
+	shorten(c.error_message, &c.error_message_len, SB_ERROR_MESSAGE_LEN_MAX);
+	shorten(c.error_code, &c.error_code_len, SB_ERROR_TYPE_LEN_MAX);
 	len = copied_len(&c);
 	if (len > 0) {
 		s->texts = sb_alloc(host, len);

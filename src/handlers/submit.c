@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "base/words.h"
 #include "handlers/clockwork.h"
+#include "handlers/late.h"
 #include "handlers/news.h"
 #include "handlers/worker.h"
 
@@ -78,19 +79,19 @@ static void tell_refusal(sb_notice *notice, stepbus_bridge *bridge)
 						   .entity_id = sb_slice_z(id) });
 }
 
-/* Trouble that passes; the result is kept for as long as the lease. */
+/*
+ * Whatever keeps the result out of the store may pass, and while nobody else can have the step, to
+ * let go of the result would leave the step claimed and forgotten. A worker that is being stopped
+ * waits for it only as long as it holds the lease.
+ */
 static bool is_worth_waiting(const sb_settlement *s)
 {
-	switch (s->operation.status) {
-	case STEPBUS_EBUSY:
-	case STEPBUS_ENOSPACE:
-	case STEPBUS_ENOMEM:
-	case STEPBUS_EREADONLY:
-		return sb_clock_elapsed_ns(&s->engine->host) <
-		       atomic_load(&s->claimed->worker->lease_until_ns);
-	default:
+	const stepbus_worker *worker = s->claimed->worker;
+
+	if (sb_writer_is_refusal(s->operation.status))
 		return false;
-	}
+	return atomic_load(&worker->is_claiming) != 0 ||
+	       sb_clock_elapsed_ns(&s->engine->host) < atomic_load(&worker->lease_until_ns);
 }
 
 /* By the leader, behind the transaction. */
@@ -211,6 +212,11 @@ static stepbus_status take(void *context, const stepbus_step_event *step,
 		.is_retryable = true,
 		.attempt_outcome = SB_ATTEMPT_FAILURE,
 	};
+	static const sb_submit_failure too_large = {
+		.error_type = "result_too_large",
+		.message = "the result has more bytes than payload_len_max allows",
+		.attempt_outcome = SB_ATTEMPT_FAILURE,
+	};
 	stepbus *engine = context;
 	sb_claimed *claimed = find_claimed(engine, step);
 	sb_settlement *s;
@@ -224,7 +230,9 @@ static stepbus_status take(void *context, const stepbus_step_event *step,
 	sb_start_log_mark(claimed->worker->start_log, claimed->start_slot, SB_START_ENDED);
 	prepare(claimed);
 	s = &claimed->settlement;
-	if (sb_settlement_fill(s, &engine->host, completion, NULL) != STEPBUS_OK)
+	if (completion->result_len > engine->options.payload_len_max)
+		fill_plainly(claimed, &too_large);
+	else if (sb_settlement_fill(s, &engine->host, completion, NULL) != STEPBUS_OK)
 		fill_plainly(claimed, &no_memory);
 	s->completion.worker_id = claimed->worker->options.name.data;
 	s->completion.worker_id_len = claimed->worker->options.name.len;
@@ -286,7 +294,9 @@ stepbus_status sb_submit_completion(stepbus *engine, const stepbus_completion *c
 	status = sb_settlement_fill(&s, &engine->host, completion, err);
 	if (status == STEPBUS_OK)
 		status = sb_writer_perform(&engine->writer, &s.operation, err);
-	if (status == STEPBUS_OK) {
+	if (status == STEPBUS_EALREADY) {
+		status = sb_late_judge(engine, &s, err);
+	} else if (status == STEPBUS_OK) {
 		sb_claimed_table_interrupt(&engine->claimed, s.id, (int64_t)completion->token,
 					   STEPBUS_ESTALE);
 		sb_news_publish_settled(&s, engine->bridge);

@@ -32,6 +32,17 @@ bool sb_worker_takes(const stepbus_worker *worker, int64_t queue_id)
 	return worker->queue_count == 0;
 }
 
+bool sb_worker_is_drained(const stepbus_worker *worker)
+{
+	return atomic_load_explicit(&worker->seen_change_count, memory_order_acquire) ==
+	       atomic_load_explicit(&worker->engine->change_count, memory_order_acquire);
+}
+
+static bool is_lease_over(const stepbus_worker *worker)
+{
+	return sb_clock_elapsed_ns(&worker->engine->host) >= atomic_load(&worker->lease_until_ns);
+}
+
 uint32_t sb_worker_wanted(const stepbus_worker *worker)
 {
 	uint32_t queued = atomic_load_explicit(&worker->queued_count, memory_order_relaxed);
@@ -44,7 +55,8 @@ uint32_t sb_worker_wanted(const stepbus_worker *worker)
 	if (atomic_load(&worker->is_claiming) == 0 || queued > block / 2)
 		return 0;
 	queued += worker->fresh_count;
-	if (queued >= block || unsettled >= room)
+	/* What is claimed without a lease nobody would ever look for. */
+	if (queued >= block || unsettled >= room || is_lease_over(worker))
 		return 0;
 	return block - queued < room - unsettled ? block - queued : room - unsettled;
 }
@@ -142,7 +154,7 @@ static sb_claimed *next_steps(stepbus_worker *worker)
 	uint32_t count = 1, share;
 
 	pthread_mutex_lock(&worker->lock);
-	while (worker->first == NULL && !worker->is_ending)
+	while ((worker->first == NULL || worker->is_suspended) && !worker->is_ending)
 		pthread_cond_wait(&worker->has_steps, &worker->lock);
 	first = worker->first;
 	if (first != NULL) {
@@ -179,14 +191,42 @@ static void publish(sb_claimed *claimed)
 		(void)sb_submit_failure_of(claimed, &unheard);
 }
 
+/*
+ * What others may have taken over must not be started, but may still be ours: it waits in the line
+ * until the lease is renewed, or found lost.
+ */
+static void put_back(stepbus_worker *worker, sb_claimed *first)
+{
+	sb_claimed *last = first;
+	uint32_t count = 1;
+
+	for (; last->next != NULL; last = last->next)
+		count++;
+	pthread_mutex_lock(&worker->lock);
+	last->next = worker->first;
+	worker->first = first;
+	if (worker->last == NULL)
+		worker->last = last;
+	worker->is_suspended = true;
+	atomic_fetch_add(&worker->queued_count, count);
+	atomic_fetch_sub(&worker->running_count, count);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+void sb_worker_resume(stepbus_worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->is_suspended = false;
+	pthread_cond_broadcast(&worker->has_steps);
+	pthread_mutex_unlock(&worker->lock);
+}
+
 static void run(stepbus_worker *worker, sb_claimed *claimed)
 {
 	stepbus *engine = worker->engine;
 	int64_t now_ns = sb_clock_elapsed_ns(&engine->host);
 
-	/* What others may have taken over must not be started. */
-	if (now_ns >= atomic_load(&worker->lease_until_ns) ||
-	    atomic_load(&claimed->interruption) != STEPBUS_OK) {
+	if (atomic_load(&claimed->interruption) != STEPBUS_OK) {
 		drop(claimed);
 		return;
 	}
@@ -206,6 +246,10 @@ static void *thread_main(void *user_data)
 	while ((claimed = next_steps(worker)) != NULL) {
 		for (sb_claimed *next; claimed != NULL; claimed = next) {
 			next = claimed->next;
+			if (is_lease_over(worker)) {
+				put_back(worker, claimed);
+				break;
+			}
 			run(worker, claimed);
 			atomic_fetch_sub(&worker->running_count, 1);
 			if (sb_engine_check(worker->engine, false, NULL) != STEPBUS_OK)
@@ -213,7 +257,7 @@ static void *thread_main(void *user_data)
 		}
 		/* The line may have run dry while nobody else brings news of that. */
 		if (atomic_load(&worker->queued_count) <= worker->options.block_size / 2 &&
-		    atomic_load(&worker->engine->may_have_ready) != 0)
+		    !sb_worker_is_drained(worker))
 			sb_writer_nudge(&worker->engine->writer);
 	}
 	return NULL;
@@ -321,7 +365,7 @@ static void link_worker(stepbus_worker *worker)
 	worker->next_made = engine->all_workers;
 	engine->all_workers = worker;
 	atomic_store(&worker->is_claiming, 1);
-	atomic_store(&engine->may_have_ready, 1);
+	atomic_fetch_add(&engine->change_count, 1);
 	engine->may_have_parked = true;
 	sb_serving_forget(engine);
 	sb_writer_yield(&engine->writer);
@@ -371,7 +415,7 @@ stepbus_status sb_worker_start(stepbus *engine, const sb_worker_options *options
 	if (status != STEPBUS_OK) {
 		end_threads(worker);
 		if (worker->row.id != 0)
-			sb_enlist_end(worker);
+			(void)sb_enlist_end(worker);
 		sb_start_log_remove(worker->start_log);
 		dispose(worker);
 		return status;
@@ -404,19 +448,55 @@ static bool interrupt_if_of(void *context, sb_claimed *claimed)
 	return true;
 }
 
+static bool is_of_row(const sb_claimed *claimed, const stepbus_worker *worker)
+{
+	return claimed->worker == worker && claimed->status.worker_id == worker->row.id;
+}
+
 static bool lose_if_of(void *context, sb_claimed *claimed)
 {
-	if (claimed->worker == context)
+	const stepbus_worker *worker = context;
+
+	if (claimed->worker == worker && !is_of_row(claimed, worker))
 		sb_claimed_interrupt(claimed, STEPBUS_ESTALE);
 	return true;
+}
+
+/* Puts what was taken out of the line into it again. */
+static void return_to_line(stepbus_worker *worker, sb_claimed *claimed)
+{
+	claimed->next = NULL;
+	pthread_mutex_lock(&worker->lock);
+	if (worker->last != NULL)
+		worker->last->next = claimed;
+	else
+		worker->first = claimed;
+	worker->last = claimed;
+	atomic_fetch_add(&worker->queued_count, 1);
+	pthread_mutex_unlock(&worker->lock);
 }
 
 void sb_worker_lose(stepbus_worker *worker)
 {
 	sb_claimed *claimed;
 
-	atomic_store(&worker->lease_until_ns, 0);
 	sb_claimed_table_each(&worker->engine->claimed, lose_if_of, worker);
+	claimed = empty_line(worker);
+	for (sb_claimed *next; claimed != NULL; claimed = next) {
+		next = claimed->next;
+		if (is_of_row(claimed, worker))
+			return_to_line(worker, claimed);
+		else
+			drop(claimed);
+	}
+}
+
+void sb_worker_give_up(stepbus_worker *worker)
+{
+	sb_claimed *claimed;
+
+	if (atomic_load(&worker->is_claiming) != 0 || !is_lease_over(worker))
+		return;
 	claimed = empty_line(worker);
 	for (sb_claimed *next; claimed != NULL; claimed = next) {
 		next = claimed->next;
@@ -459,8 +539,11 @@ static void end(stepbus_worker *worker)
 {
 	end_threads(worker);
 	unlink_worker(worker);
-	sb_enlist_end(worker);
-	sb_start_log_remove(worker->start_log);
+	/* Whoever takes over what is left needs to know what was begun. */
+	if (sb_enlist_end(worker))
+		sb_start_log_remove(worker->start_log);
+	else
+		sb_start_log_leave(worker->start_log);
 	worker->start_log = NULL;
 	worker->row.id = 0;
 	sb_news_worker(worker->engine, SB_EVENT_WORKER_STOPPED, worker);

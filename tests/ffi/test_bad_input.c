@@ -11,8 +11,9 @@
 enum { ROW_COUNT_MAX = 256, NAME_LEN_MAX = 64, HEADER_LEN_MAX = 256 * 1024 };
 
 static const test_bad_rows *const tables[] = {
-	&test_bad_library,  &test_bad_bridge,    &test_bad_payload,
-	&test_bad_registry, &test_bad_execution,
+	&test_bad_library,   &test_bad_bridge, &test_bad_payload, &test_bad_registry,
+	&test_bad_execution, &test_bad_engine, &test_bad_worker,  &test_bad_step,
+	&test_bad_control,   &test_bad_query,  &test_bad_queue,
 };
 
 static char declared[ROW_COUNT_MAX][NAME_LEN_MAX];
@@ -22,13 +23,18 @@ static size_t declared_count;
 static void refuses_bad_input(void **state)
 {
 	const test_bad_row *row = *state;
+	const stepbus_options options = { .size = sizeof options,
+					  .config = "{\"store\":\"memory:\"}",
+					  .config_len = 19 };
 	static test_bad b;
 
 	memset(&b, 0, sizeof b);
 	assert_int_equal(stepbus_bridge_new(NULL, &b.bridge, NULL), STEPBUS_OK);
 	assert_int_equal(stepbus_bridge_start(b.bridge, NULL), STEPBUS_OK);
 	assert_int_equal(stepbus_registry_new(NULL, &b.registry, NULL), STEPBUS_OK);
+	assert_int_equal(stepbus_open(&options, &b.engine, NULL), STEPBUS_OK);
 	row->run(&b);
+	stepbus_close(b.engine);
 	stepbus_registry_free(b.registry);
 	stepbus_bridge_free(b.bridge);
 }

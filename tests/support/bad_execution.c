@@ -36,6 +36,17 @@ static void context_is_retry(test_bad *b)
 	assert_int_equal(stepbus_context_is_retry(NULL), 0);
 }
 
+static void context_check(test_bad *b)
+{
+	const stepbus_step_event step = test_step("mail");
+	const stepbus_context context = { .step = &step };
+
+	(void)b;
+	assert_int_equal(stepbus_context_check(NULL), STEPBUS_OK);
+	/* One that no engine runs is never interrupted. */
+	assert_int_equal(stepbus_context_check(&context), STEPBUS_OK);
+}
+
 static stepbus_result result_on(stepbus_host *host)
 {
 	stepbus_result result;
@@ -93,6 +104,23 @@ static void result_failure(test_bad *b)
 	BAD(STEPBUS_EINVAL, give_failure(b, NULL, err));
 	BAD(STEPBUS_EINVAL, stepbus_result_failure(NULL, &good, err));
 	test_bad_sizes(b, BAD_STRUCT(good, give_failure));
+}
+
+static void result_snooze(test_bad *b)
+{
+	const int64_t ten_years_ms = INT64_C(10) * 366 * 24 * 3600 * 1000;
+	stepbus_host host;
+	stepbus_result result = result_on(&host);
+
+	(void)b;
+	BAD(STEPBUS_EINVAL, stepbus_result_snooze(NULL, 0, err));
+	BAD(STEPBUS_EINVAL, stepbus_result_snooze(&result, -1, err));
+	BAD(STEPBUS_EINVAL, stepbus_result_snooze(&result, INT64_MIN, err));
+	BAD(STEPBUS_EINVAL, stepbus_result_snooze(&result, INT64_MAX, err));
+	BAD(STEPBUS_EINVAL, stepbus_result_snooze(&result, ten_years_ms + 1, err));
+	assert_int_equal(result.outcome, 0);
+	BAD(STEPBUS_OK, stepbus_result_snooze(&result, ten_years_ms, err));
+	sb_result_free(&result);
 }
 
 static void result_set_content_type(test_bad *b)
@@ -227,8 +255,10 @@ static const test_bad_row rows[] = {
 	{ "stepbus_context_step", context_step },
 	{ "stepbus_context_dependency", context_dependency },
 	{ "stepbus_context_is_retry", context_is_retry },
+	{ "stepbus_context_check", context_check },
 	{ "stepbus_result_success", result_success },
 	{ "stepbus_result_failure", result_failure },
+	{ "stepbus_result_snooze", result_snooze },
 	{ "stepbus_result_set_content_type", result_set_content_type },
 	{ "stepbus_result_set_metadata", result_set_metadata },
 	{ "stepbus_execution_subscriber_new", execution_subscriber_new },

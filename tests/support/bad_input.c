@@ -27,6 +27,63 @@ const test_bad_text *test_bad_names(void)
 	return names;
 }
 
+const test_bad_text *test_bad_json(void)
+{
+	static test_bad_text json[BAD_JSON_COUNT] = {
+		{ "[]", 2 },
+		{ "null", 4 },
+		{ "1", 1 },
+		{ "\"x\"", 3 },
+		{ "{", 1 },
+		{ "{} {}", 5 },
+		{ "{}\0", 3 },
+		{ "{\"a\":\xff}", 7 },
+		{ "{\"no_such_key\":1}", 17 },
+		{ "{\"a\":1,}", 8 },
+		{ " ", 1 },
+	};
+
+	json[11] = (test_bad_text){ test_bad_long(), BAD_LONG_LEN };
+	return json;
+}
+
+void test_bad_enqueue(stepbus *engine, uint8_t id[16])
+{
+	const stepbus_step_spec spec = { .size = sizeof spec,
+					 .handler_name = "nobody",
+					 .handler_name_len = 6 };
+	stepbus_enqueued out = { .size = sizeof out };
+	stepbus_error err = STEPBUS_ERROR_INIT;
+
+	if (stepbus_step_enqueue(engine, &spec, 1, &out, &err) != STEPBUS_OK)
+		fail_msg("a good step is refused: %s", err.message);
+	memcpy(id, out.step_id, 16);
+}
+
+static void take_id_of_another_store(uint8_t id[16])
+{
+	const stepbus_options options = { .size = sizeof options,
+					  .config = "{\"store\":\"memory:\"}",
+					  .config_len = 19 };
+	stepbus *other = NULL;
+
+	assert_int_equal(stepbus_open(&options, &other, NULL), STEPBUS_OK);
+	test_bad_enqueue(other, id);
+	stepbus_close(other);
+}
+
+const uint8_t (*test_bad_ids(void))[16]
+{
+	static uint8_t ids[BAD_ID_COUNT][16];
+
+	if (ids[1][0] == 0) {
+		memset(ids[1], 0xff, 16);
+		memset(ids[2], 0x01, 16);
+		take_id_of_another_store(ids[3]);
+	}
+	return (const uint8_t(*)[16])ids;
+}
+
 void test_bad_check(stepbus_status status, stepbus_status expected, const stepbus_error *err,
 		    const char *call, int line)
 {

@@ -12,10 +12,11 @@
 #include "include/stepbus.h"
 #include "support/cmocka.h"
 
-/* What a row works on: a started bridge and an empty registry, both without a test_host. */
+/* What a row works on: a started bridge, an empty registry, an engine in memory; no test_host. */
 typedef struct test_bad {
 	stepbus_bridge *bridge;
 	stepbus_registry *registry;
+	stepbus *engine;
 	_Atomic(int) destroyed;
 } test_bad;
 
@@ -34,8 +35,19 @@ extern const test_bad_rows test_bad_bridge;
 extern const test_bad_rows test_bad_payload;
 extern const test_bad_rows test_bad_registry;
 extern const test_bad_rows test_bad_execution;
+extern const test_bad_rows test_bad_engine;
+extern const test_bad_rows test_bad_worker;
+extern const test_bad_rows test_bad_step;
+extern const test_bad_rows test_bad_control;
+extern const test_bad_rows test_bad_query;
+extern const test_bad_rows test_bad_queue;
 
-enum { BAD_LONG_LEN = 10 * 1024 * 1024, BAD_NAME_COUNT = 10 };
+enum {
+	BAD_LONG_LEN = 10 * 1024 * 1024,
+	BAD_NAME_COUNT = 10,
+	BAD_ID_COUNT = 4,
+	BAD_JSON_COUNT = 12
+};
 
 typedef struct test_bad_text {
 	const char *data;
@@ -46,6 +58,13 @@ typedef struct test_bad_text {
 const char *test_bad_long(void);
 /* BAD_NAME_COUNT texts that are no name of anything: missing, empty, too long, not UTF-8, … */
 const test_bad_text *test_bad_names(void);
+
+/* BAD_JSON_COUNT texts that are no JSON object of anything. */
+const test_bad_text *test_bad_json(void);
+/* BAD_ID_COUNT ids of 16 bytes that no step of the engine has; one is of a step of another store. */
+const uint8_t (*test_bad_ids(void))[16];
+/* Enqueues one step of a handler that nobody has, and gives its id. */
+void test_bad_enqueue(stepbus *engine, uint8_t id[16]);
 
 /* Fails the test where status is not the expected one, or a refusal leaves err without a message. */
 void test_bad_check(stepbus_status status, stepbus_status expected, const stepbus_error *err,

@@ -44,6 +44,20 @@ static void fail_ugly(stepbus_result *result)
 	free(text);
 }
 
+static void succeed_large(stepbus_result *result, sb_slice count)
+{
+	size_t len = 0;
+	char *bytes;
+
+	for (size_t i = 0; i < count.len; i++)
+		len = len * 10 + (size_t)(count.data[i] - '0');
+	bytes = calloc(1, len);
+	if (bytes == NULL)
+		return;
+	(void)stepbus_result_success(result, bytes, len, NULL);
+	free(bytes);
+}
+
 static void hold(test_workshop *w)
 {
 	pthread_mutex_lock(&w->lock);
@@ -94,6 +108,8 @@ static int32_t work(void *instance, const stepbus_context *context, stepbus_resu
 		fail_ugly(result);
 	else if (is_text(input, "snooze"))
 		(void)stepbus_result_snooze(result, 0, NULL);
+	else if (input.len > 6 && memcmp(input.data, "large:", 6) == 0)
+		succeed_large(result, sb_slice_of(input.data + 6, input.len - 6));
 	else if (input.len >= 5 && memcmp(input.data, "echo:", 5) == 0)
 		(void)stepbus_result_success(result, input.data + 5, input.len - 5, NULL);
 	else

@@ -4,6 +4,7 @@
  *
  *   ok          succeeds with nothing           fail    fails for good
  *   echo:TEXT   succeeds with TEXT              retry   fails, and may be retried
+ *   large:N     succeeds with N bytes
  *   hold        waits for test_workshop_let_go, then succeeds
  *   watch       runs until it is told to stop, then succeeds
  *   ugly        fails with a message of 1 MiB that is no text
