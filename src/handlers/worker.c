@@ -671,5 +671,7 @@ void sb_worker_free(stepbus_worker *worker)
 		return;
 	sb_worker_stop(worker, -1, NULL);
 	forget(worker);
+	/* What is still to be told of its steps names it. */
+	sb_notices_flush(&worker->engine->notices);
 	dispose(worker);
 }
