@@ -61,9 +61,11 @@ uint32_t sb_worker_wanted(const stepbus_worker *worker)
 	return block - queued < room - unsettled ? block - queued : room - unsettled;
 }
 
-void sb_worker_add_fresh(stepbus_worker *worker, sb_claimed *claimed)
+bool sb_worker_add_fresh(stepbus_worker *worker, sb_claimed *claimed)
 {
-	claimed->worker = worker;
+	/* Known from now on, since a step that could not be noted later would never be settled. */
+	if (!sb_claimed_table_add(&worker->engine->claimed, claimed))
+		return false;
 	claimed->next = NULL;
 	if (worker->fresh_last != NULL)
 		worker->fresh_last->next = claimed;
@@ -71,6 +73,7 @@ void sb_worker_add_fresh(stepbus_worker *worker, sb_claimed *claimed)
 		worker->fresh = claimed;
 	worker->fresh_last = claimed;
 	worker->fresh_count++;
+	return true;
 }
 
 static void forget_fresh(stepbus_worker *worker)
@@ -78,34 +81,29 @@ static void forget_fresh(stepbus_worker *worker)
 	for (sb_claimed *c = worker->fresh, *next; c != NULL; c = next) {
 		next = c->next;
 		atomic_fetch_sub(&c->handler->active_count, 1);
+		sb_claimed_table_remove(&worker->engine->claimed, c);
 		sb_claimed_unref(&worker->engine->host, c);
 	}
 }
 
-/* A step that cannot be noted as claimed is durable as such all the same: its lease will end. */
-static uint32_t note_fresh(stepbus_worker *worker)
+/* Whoever finds this worker dead will know then which of them it had not begun. */
+static void note_fresh(stepbus_worker *worker)
 {
-	uint32_t count = 0;
-
-	for (sb_claimed *c = worker->fresh; c != NULL; c = c->next) {
-		if (worker->start_log != NULL)
-			c->start_slot =
-				sb_start_log_take(worker->start_log, c->status.id, c->status.token);
-		(void)sb_claimed_table_add(&worker->engine->claimed, c);
-		count++;
+	for (sb_claimed *c = worker->fresh; c != NULL && worker->start_log != NULL; c = c->next) {
+		c->start_slot = sb_start_log_take(worker->start_log, c->status.id, c->status.token);
+		/* There are as many places as steps that may be claimed at once. */
+		sb_assert(c->start_slot != UINT32_MAX);
 	}
-	return count;
 }
 
-static void enter_line(stepbus_worker *worker, uint32_t count)
+static void enter_line(stepbus_worker *worker, sb_claimed *first, sb_claimed *last, uint32_t count)
 {
 	pthread_mutex_lock(&worker->lock);
 	if (worker->last != NULL)
-		worker->last->next = worker->fresh;
+		worker->last->next = first;
 	else
-		worker->first = worker->fresh;
-	worker->last = worker->fresh_last;
-	atomic_fetch_add(&worker->unsettled_count, count);
+		worker->first = first;
+	worker->last = last;
 	atomic_fetch_add_explicit(&worker->queued_count, count, memory_order_relaxed);
 	if (count > 1)
 		pthread_cond_broadcast(&worker->has_steps);
@@ -114,12 +112,56 @@ static void enter_line(stepbus_worker *worker, uint32_t count)
 	pthread_mutex_unlock(&worker->lock);
 }
 
+static sb_claimed *claimed_of(sb_notice *notice)
+{
+	return (sb_claimed *)(void *)((char *)notice - offsetof(sb_claimed, settlement.notice));
+}
+
+static void tell_started(sb_notice *notice, stepbus_bridge *bridge)
+{
+	(void)bridge;
+	sb_news_publish_started(claimed_of(notice));
+}
+
+/* Only now may it run: what follows is told behind what was. */
+static void enter_told(sb_notice *notice)
+{
+	sb_claimed *claimed = claimed_of(notice);
+
+	enter_line(claimed->worker, claimed, claimed, 1);
+}
+
+/* Somebody listens to what happens before a step runs: the notices' thread passes the steps on. */
+static void enter_by_notices(stepbus_worker *worker)
+{
+	for (sb_claimed *c = worker->fresh, *next; c != NULL; c = next) {
+		next = c->next;
+		c->next = NULL;
+		c->settlement.notice.tell = tell_started;
+		c->settlement.notice.dispose = enter_told;
+		sb_engine_add_notice(worker->engine, &c->settlement.notice);
+	}
+}
+
+static void pass_on(stepbus_worker *worker)
+{
+	const stepbus *engine = worker->engine;
+
+	atomic_fetch_add(&worker->unsettled_count, worker->fresh_count);
+	note_fresh(worker);
+	if (sb_engine_is_heard(engine, SB_EVENT_STARTED) ||
+	    sb_engine_is_heard(engine, SB_EVENT_REQUESTED))
+		enter_by_notices(worker);
+	else
+		enter_line(worker, worker->fresh, worker->fresh_last, worker->fresh_count);
+}
+
 void sb_worker_take_fresh(stepbus_worker *worker, bool is_committed)
 {
 	if (worker->fresh == NULL)
 		return;
 	if (is_committed)
-		enter_line(worker, note_fresh(worker));
+		pass_on(worker);
 	else
 		forget_fresh(worker);
 	worker->fresh = NULL;
@@ -629,5 +671,7 @@ void sb_worker_free(stepbus_worker *worker)
 		return;
 	sb_worker_stop(worker, -1, NULL);
 	forget(worker);
+	/* What is still to be told of its steps names it. */
+	sb_notices_flush(&worker->engine->notices);
 	dispose(worker);
 }
