@@ -150,12 +150,15 @@ static stepbus_status is_key_full(block *b, const sb_step_status *status, bool *
 	return answer;
 }
 
-/* What its first claim makes of a deadline that was the one for waiting: that for all attempts. */
+/*
+ * What its first claim makes of a deadline that was the one for waiting: that for all attempts. Only
+ * the first one, whose token is 0: a snooze, which is no attempt, must not prolong it.
+ */
 static int64_t deadline_after_start(const sb_step_status *status, const sb_step_row *row)
 {
 	int64_t shorter = row->wait_timeout_us;
 
-	if (status->attempt_count > 0 || row->wait_timeout_us == 0 || status->deadline_at_us == 0)
+	if (status->token > 0 || row->wait_timeout_us == 0 || status->deadline_at_us == 0)
 		return status->deadline_at_us;
 	if (row->total_timeout_us == 0)
 		return 0;
@@ -200,8 +203,12 @@ stepbus_status sb_claim_hand_over(stepbus_worker *worker, const sb_step_row *row
 	claimed->event.max_retries =
 		policy.attempt_count_max > 0 ? policy.attempt_count_max - 1 : 0;
 	claimed->handler = handler;
+	claimed->worker = worker;
+	if (!sb_worker_add_fresh(worker, claimed)) {
+		sb_claimed_unref(&engine->host, claimed);
+		return sb_fail_memory(err, "claim a step");
+	}
 	sb_serving_take_room(engine, handler);
-	sb_worker_add_fresh(worker, claimed);
 	return STEPBUS_OK;
 }
 
@@ -210,8 +217,13 @@ static stepbus_status claim_step(block *b, const sb_step_status *status, sb_know
 	sb_step_status to = *status;
 	bool is_done = false;
 	sb_step_row row;
-	stepbus_status answer = b->store->type->step_row_read(b->store, status->id, &row, b->err);
+	sb_slice queue;
+	/* Known from here on: to read it later would take away what the row points at. */
+	stepbus_status answer =
+		sb_names_queue_of(&b->engine->names, b->store, status->queue_id, &queue, b->err);
 
+	if (answer == STEPBUS_OK)
+		answer = b->store->type->step_row_read(b->store, status->id, &row, b->err);
 	if (answer != STEPBUS_OK)
 		return answer;
 	sb_claim_grant(b->worker, &row, &to, b->now_us);
@@ -372,7 +384,7 @@ static stepbus_status claim_parked(block *b)
 	return status;
 }
 
-/* has_more: it may be worth looking again, though nothing changed. */
+/* has_more: it may be worth looking again, though nothing has changed. */
 static stepbus_status claim_for(stepbus_worker *worker, uint32_t wanted, bool *has_more,
 				stepbus_error *err)
 {
@@ -404,27 +416,27 @@ void sb_claim_note_changes(stepbus *engine)
 	engine->group.is_change_noted = true;
 	if (engine->store->type->has_changed(engine->store)) {
 		engine->may_have_parked = true;
-		atomic_store(&engine->may_have_ready, 1);
+		atomic_fetch_add(&engine->change_count, 1);
 	}
 }
 
 stepbus_status sb_claim_all(stepbus *engine, stepbus_error *err)
 {
 	stepbus_status status = STEPBUS_OK;
-	bool has_more = false;
 
 	sb_claim_note_changes(engine);
-	if (!engine->group.is_ready_made && atomic_load(&engine->may_have_ready) == 0)
-		return STEPBUS_OK;
+	if (engine->group.is_ready_made)
+		atomic_fetch_add(&engine->change_count, 1);
 	for (stepbus_worker *w = engine->workers; w != NULL && status == STEPBUS_OK; w = w->next) {
+		/* Read before the store is, so that what changes meanwhile is not missed. */
+		uint64_t change_count = atomic_load(&engine->change_count);
 		uint32_t wanted = sb_worker_wanted(w);
-		bool has_more_for_it = true;
+		bool has_more = true;
 
-		if (wanted > 0)
-			status = claim_for(w, wanted, &has_more_for_it, err);
-		has_more = has_more || has_more_for_it;
+		if (wanted > 0 && !sb_worker_is_drained(w))
+			status = claim_for(w, wanted, &has_more, err);
+		if (status == STEPBUS_OK && !has_more)
+			atomic_store(&w->seen_change_count, change_count);
 	}
-	/* Until something changes, there is nothing to look for. */
-	atomic_store(&engine->may_have_ready, has_more || engine->workers == NULL);
 	return status;
 }

@@ -27,6 +27,7 @@ struct sb_clockwork {
 	int wake_file;  /* written by whoever has news for the other processes; -1: none */
 	int wake_watch; /* inotify on it; -1: none */
 	bool is_watched;
+	bool has_news;                /* of other processes, not looked at yet */
 	_Atomic(int64_t) expected_us; /* when an attempt's time is over; INT64_MAX: never */
 	int64_t heartbeat_at_us;
 	int64_t reap_at_us;
@@ -122,8 +123,9 @@ static bool is_time(int64_t *at_us, int64_t now_us, int64_t every_us)
 	return true;
 }
 
-static uint32_t find_work(sb_clockwork *clockwork, bool has_news)
+static uint32_t find_work(sb_clockwork *clockwork)
 {
+	bool has_news = clockwork->has_news;
 	const sb_engine_options *options = &clockwork->engine->options;
 	int64_t now_us = elapsed_us(clockwork);
 	bool is_poll = is_time(&clockwork->poll_at_us, now_us, options->poll_ms * US_PER_MS);
@@ -147,6 +149,7 @@ static uint32_t find_work(sb_clockwork *clockwork, bool has_news)
 		work |= SB_SWEEP_CRON;
 	if (is_poll || has_news)
 		sb_submit_again(clockwork->engine);
+	clockwork->has_news = false;
 	return work;
 }
 
@@ -163,7 +166,8 @@ static int64_t find_wait(const sb_clockwork *clockwork)
 	wait_us = sooner(wait_us,
 			 wall_wait_us(clockwork, atomic_load(&clockwork->engine->cron_at_us)));
 	/* While a sweep waits for the writer, looking again at once would lead nowhere. */
-	if (atomic_load(&clockwork->sweep.is_waiting) != 0 && wait_us < US_PER_MS)
+	if (clockwork->has_news ||
+	    (atomic_load(&clockwork->sweep.is_waiting) != 0 && wait_us < US_PER_MS))
 		wait_us = US_PER_MS;
 	return sooner(wait_us, idle_max_us);
 }
@@ -180,11 +184,14 @@ static void run(void *user_data)
 	}
 	empty_watch(clockwork, &has_news);
 	if (has_news) {
-		atomic_store(&engine->may_have_ready, 1);
+		atomic_fetch_add(&engine->change_count, 1);
 		sb_writer_nudge(&engine->writer);
 	}
+	clockwork->has_news = clockwork->has_news || has_news;
 	end_overtime(clockwork);
-	(void)sb_sweep_submit(&clockwork->sweep, find_work(clockwork, has_news));
+	/* What falls due while a sweep waits for the writer is found when that one is done. */
+	if (atomic_load(&clockwork->sweep.is_waiting) == 0)
+		(void)sb_sweep_submit(&clockwork->sweep, find_work(clockwork));
 	sb_loop_run_after(clockwork->loop, find_wait(clockwork));
 }
 
@@ -255,12 +262,13 @@ stepbus_status sb_clockwork_start(stepbus *engine, sb_clockwork **out, stepbus_e
 
 void sb_clockwork_wake(sb_clockwork *clockwork)
 {
-	sb_loop_wake(clockwork->loop);
+	if (clockwork != NULL)
+		sb_loop_wake(clockwork->loop);
 }
 
 void sb_clockwork_expect(sb_clockwork *clockwork, int64_t elapsed_ns)
 {
-	int64_t at_us = elapsed_ns / 1000 + 1;
+	int64_t at_us = (elapsed_ns - 1) / 1000 + 1;
 	int64_t before_us = atomic_load(&clockwork->expected_us);
 
 	while (at_us < before_us)
@@ -279,8 +287,6 @@ void sb_clockwork_tell_others(sb_clockwork *clockwork)
 
 void sb_clockwork_stop(sb_clockwork *clockwork)
 {
-	if (clockwork == NULL)
-		return;
 	sb_loop_free(clockwork->loop);
 	/* The writer may still have the sweep: whoever leads next has done it. */
 	while (atomic_load(&clockwork->sweep.is_waiting) != 0) {

@@ -143,10 +143,8 @@ static bool has_claims(void *context)
 {
 	stepbus *engine = context;
 
-	if (atomic_load_explicit(&engine->may_have_ready, memory_order_acquire) == 0)
-		return false;
 	for (const stepbus_worker *w = engine->workers; w != NULL; w = w->next)
-		if (sb_worker_wanted(w) > 0)
+		if (!sb_worker_is_drained(w) && sb_worker_wanted(w) > 0)
 			return true;
 	return false;
 }
@@ -191,12 +189,15 @@ static void tell_awaiting(stepbus *engine)
 			      NULL, 0);
 }
 
-/* Steps that nobody here will claim at once are for others to see. */
+/* Steps that became ready and that nobody here has claimed, as far as is known. */
 static bool is_for_others(const stepbus *engine)
 {
-	return engine->group.is_ready_left &&
-	       (engine->workers == NULL || atomic_load(&engine->may_have_ready) != 0 ||
-		engine->may_have_parked);
+	if (!engine->group.is_ready_left)
+		return false;
+	for (const stepbus_worker *w = engine->workers; w != NULL; w = w->next)
+		if (w->queue_count == 0 && sb_worker_is_drained(w) && !engine->may_have_parked)
+			return false;
+	return true;
 }
 
 static void ended(void *context, bool is_committed)
@@ -205,9 +206,10 @@ static void ended(void *context, bool is_committed)
 
 	if ((atomic_load(&engine->is_failing) == 0) != is_committed)
 		atomic_store(&engine->is_failing, !is_committed);
+	/* What led to a step's start is told before the start is. */
+	end_tentative(engine, is_committed);
 	for (stepbus_worker *w = engine->workers; w != NULL; w = w->next)
 		sb_worker_take_fresh(w, is_committed);
-	end_tentative(engine, is_committed);
 	if (is_committed) {
 		sb_names_keep(&engine->names);
 		keep_due(engine);
@@ -218,7 +220,7 @@ static void ended(void *context, bool is_committed)
 			sb_clockwork_tell_others(engine->clockwork);
 	} else {
 		sb_names_forget(&engine->names);
-		atomic_store(&engine->may_have_ready, 1);
+		atomic_fetch_add(&engine->change_count, 1);
 		engine->may_have_parked = true;
 	}
 	engine->group = (struct sb_group){ 0 };
@@ -375,12 +377,25 @@ static stepbus_status set_up(stepbus *engine, stepbus_registry *registry, stepbu
 	return status;
 }
 
+/* Whoever still leads must not wake what is about to go. */
+static void stop_clockwork(stepbus *engine)
+{
+	sb_clockwork *clockwork = engine->clockwork;
+
+	if (clockwork == NULL)
+		return;
+	sb_writer_lead(&engine->writer);
+	engine->clockwork = NULL;
+	sb_writer_yield(&engine->writer);
+	sb_clockwork_stop(clockwork);
+}
+
 static void dispose(stepbus *engine)
 {
 	const stepbus_host host = engine->host;
 	char *path;
 
-	sb_clockwork_stop(engine->clockwork);
+	stop_clockwork(engine);
 	if (engine->writer.store != NULL && engine->writer.thread != 0)
 		sb_writer_stop(&engine->writer);
 	sb_notices_free(&engine->notices);
@@ -421,7 +436,7 @@ stepbus_status sb_engine_open(const sb_engine_options *options, const stepbus_ho
 	engine->head = head;
 	engine->options = *options;
 	atomic_store(&engine->head->mode, SB_ENGINE_OPEN);
-	atomic_store(&engine->may_have_ready, 1);
+	atomic_store(&engine->change_count, 1);
 	engine->may_have_parked = true;
 	engine->serving_generation = 1;
 	status = set_up(engine, registry, err);
@@ -435,7 +450,7 @@ stepbus_status sb_engine_open(const sb_engine_options *options, const stepbus_ho
 
 void sb_engine_wake(stepbus *engine)
 {
-	atomic_store(&engine->may_have_ready, 1);
+	atomic_fetch_add(&engine->change_count, 1);
 	sb_writer_nudge(&engine->writer);
 	sb_clockwork_tell_others(engine->clockwork);
 	sb_clockwork_wake(engine->clockwork);

@@ -139,7 +139,7 @@ struct stepbus {
 	} tentative, certain; /* what to tell when this transaction, and this group, is done */
 
 	/* Any thread. */
-	_Atomic(uint32_t) may_have_ready;
+	_Atomic(uint64_t) change_count; /* rises when there may be something new to claim */
 	_Atomic(int64_t) due_at_us;    /* when the next scheduled step is due; 0: unknown or none */
 	_Atomic(int64_t) cron_at_us;   /* when the next cron entry is due; 0: none */
 	_Atomic(uint32_t) final_count; /* a futex: rises when steps become final */

@@ -137,13 +137,11 @@ static stepbus_status insert_row(stepbus_worker *worker, sb_store *store, stepbu
 	const char *strategy = sb_claim_strategy_name((int)worker->options.strategy);
 	stepbus_status status;
 
-	/* One time for all the rows of this worker, and for no other worker of this process. */
-	if (worker->started_at_us == 0) {
-		worker->started_at_us = sb_engine_now_us(engine);
-		if (worker->started_at_us <= engine->last_started_at_us)
-			worker->started_at_us = engine->last_started_at_us + 1;
-		engine->last_started_at_us = worker->started_at_us;
-	}
+	/* The name of its start log: that of no other row of this process. */
+	worker->started_at_us = sb_engine_now_us(engine);
+	if (worker->started_at_us <= engine->last_started_at_us)
+		worker->started_at_us = engine->last_started_at_us + 1;
+	engine->last_started_at_us = worker->started_at_us;
 	worker->row = (sb_worker_row){
 		.name = worker->options.name,
 		.strategy = sb_slice_z(strategy),
@@ -190,21 +188,34 @@ static void count_up(stepbus_worker *worker)
 	worker->row.active_count = atomic_load(&worker->unsettled_count);
 }
 
+/* Where something could not be settled or given back, the row stays, its lease over: for others. */
 static stepbus_status run_end(sb_operation *operation, sb_store *store, stepbus_error *err)
 {
 	stepbus_worker *worker = worker_of(operation);
+	const sb_scan scan = { .kind = SB_SCAN_RUNNING, .worker_id = worker->row.id };
+	sb_step_status left;
+	size_t left_count = 0;
+	stepbus_status status = store->type->step_scan(store, &scan, &left, 1, &left_count, err);
 
+	if (status != STEPBUS_OK)
+		return status;
 	count_up(worker);
-	worker->row.stopped_at_us = sb_engine_now_us(worker->engine);
+	worker->row.stopped_at_us = left_count == 0 ? sb_engine_now_us(worker->engine) : 0;
 	worker->row.lease_until_ns = 0;
-	return store->type->worker_update(store, &worker->row, err);
+	status = store->type->worker_update(store, &worker->row, err);
+	if (status == STEPBUS_OK && left_count == 0)
+		status = store->type->served_put(store, worker->row.id, NULL, 0, err);
+	return status;
 }
 
-void sb_enlist_end(stepbus_worker *worker)
+bool sb_enlist_end(stepbus_worker *worker)
 {
 	enlistment e = { .operation = { .run = run_end, .weight = 1 }, .worker = worker };
+	stepbus_status status = sb_writer_perform(&worker->engine->writer, &e.operation, NULL);
 
-	(void)sb_writer_perform(&worker->engine->writer, &e.operation, NULL);
+	/* Not found: others have taken over all there was. */
+	return status == STEPBUS_ENOTFOUND ||
+	       (status == STEPBUS_OK && worker->row.stopped_at_us != 0);
 }
 
 typedef struct return_of_steps {
@@ -245,6 +256,24 @@ void sb_enlist_give_back(stepbus_worker *worker, sb_claimed *first)
 	}
 }
 
+/* Nobody may find the marks of the new row in the log of the old one, which goes with that. */
+static stepbus_status begin_anew(stepbus_worker *worker, sb_store *store, stepbus_error *err)
+{
+	stepbus_status status;
+
+	if (!worker->is_lost)
+		worker->row_before = worker->row;
+	worker->is_lost = true;
+	status = insert_row(worker, store, err);
+	if (status == STEPBUS_OK && worker->start_log != NULL)
+		status = sb_start_log_renew(worker->start_log,
+					    &(sb_start_name){ worker->engine->options.path,
+							      worker->row.pid,
+							      worker->row.started_at_us },
+					    err);
+	return status;
+}
+
 static stepbus_status renew(stepbus_worker *worker, sb_store *store, stepbus_error *err)
 {
 	stepbus_status status;
@@ -253,10 +282,8 @@ static stepbus_status renew(stepbus_worker *worker, sb_store *store, stepbus_err
 	worker->row.heartbeat_at_us = sb_engine_now_us(worker->engine);
 	worker->row.lease_until_ns = lease_end_ns(worker->engine);
 	status = store->type->worker_update(store, &worker->row, err);
-	if (status == STEPBUS_ENOTFOUND) {
-		worker->is_lost = true;
-		return insert_row(worker, store, err);
-	}
+	if (status == STEPBUS_ENOTFOUND)
+		return begin_anew(worker, store, err);
 	/* What was registered meanwhile is served from now on. */
 	return status == STEPBUS_OK ? write_served(worker, store, err) : status;
 }
@@ -273,22 +300,33 @@ stepbus_status sb_enlist_renew(stepbus *engine, stepbus_error *err)
 	return status;
 }
 
+static void note_renewal(stepbus_worker *worker, bool is_lost)
+{
+	stepbus *engine = worker->engine;
+
+	if (is_lost) {
+		sb_worker_lose(worker);
+		sb_news_worker(engine, SB_EVENT_WORKER_LOST, worker);
+	}
+	atomic_store(&worker->lease_until_ns, worker->row.lease_until_ns);
+	atomic_store(&worker->beaten_at_ns, sb_clock_elapsed_ns(&engine->host));
+	sb_worker_resume(worker);
+	sb_news_worker(engine, SB_EVENT_WORKER_HEARTBEAT, worker);
+}
+
 void sb_enlist_renewed(stepbus *engine, bool is_committed)
 {
-	int64_t now_ns = sb_clock_elapsed_ns(&engine->host);
-
 	for (stepbus_worker *w = engine->workers; w != NULL; w = w->next) {
 		bool is_lost = w->is_lost;
 
 		w->is_lost = false;
-		if (!is_committed)
+		if (is_committed) {
+			note_renewal(w, is_lost);
 			continue;
-		if (is_lost) {
-			sb_worker_lose(w);
-			sb_news_worker(engine, SB_EVENT_WORKER_LOST, w);
 		}
-		atomic_store(&w->lease_until_ns, w->row.lease_until_ns);
-		atomic_store(&w->beaten_at_ns, now_ns);
-		sb_news_worker(engine, SB_EVENT_WORKER_HEARTBEAT, w);
+		/* Its new row was rolled back: nothing may be claimed for a number that is not given. */
+		if (is_lost)
+			w->row = w->row_before;
+		sb_worker_give_up(w);
 	}
 }

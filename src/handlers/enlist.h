@@ -10,8 +10,8 @@
 
 /* Makes the worker's row; it serves what is registered now. Returns when it is durable. */
 stepbus_status sb_enlist(stepbus_worker *worker, stepbus_error *err);
-/* Says that the worker has stopped. What goes wrong is left to the lease. */
-void sb_enlist_end(stepbus_worker *worker);
+/* Says that the worker has stopped. False: others will have to take over what it leaves. */
+bool sb_enlist_end(stepbus_worker *worker);
 /* Gives back steps that were claimed and not started; takes the list over. */
 void sb_enlist_give_back(stepbus_worker *worker, sb_claimed *first);
 

@@ -70,6 +70,6 @@ stepbus_status sb_enqueue_in_perform(stepbus *engine, const sb_enqueue_in *wish,
 	}
 	pthread_setcancelstate(cancel_state, NULL);
 	if (status == STEPBUS_OK)
-		atomic_store(&engine->may_have_ready, 1);
+		atomic_fetch_add(&engine->change_count, 1);
 	return status;
 }

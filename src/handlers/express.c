@@ -4,13 +4,6 @@
 #include "handlers/claim.h"
 #include "handlers/serving.h"
 
-/* Nothing is known to wait, and nobody else has written since that was so. */
-static bool is_line_empty(stepbus *engine)
-{
-	sb_claim_note_changes(engine);
-	return atomic_load_explicit(&engine->may_have_ready, memory_order_relaxed) == 0;
-}
-
 /* Limits are weighed where all steps of a queue are looked at together: in a claim. */
 static stepbus_status is_queue_open(stepbus *engine, int64_t queue_id, bool *is_open,
 				    stepbus_error *err)
@@ -32,10 +25,13 @@ static stepbus_status is_queue_open(stepbus *engine, int64_t queue_id, bool *is_
 	return status;
 }
 
+/* One with room, for which nothing is known to wait. */
 static stepbus_worker *find_worker(stepbus *engine, int64_t queue_id)
 {
+	sb_claim_note_changes(engine);
 	for (stepbus_worker *w = engine->workers; w != NULL; w = w->next)
-		if (sb_worker_wanted(w) > 0 && sb_worker_takes(w, queue_id))
+		if (sb_worker_is_drained(w) && sb_worker_wanted(w) > 0 &&
+		    sb_worker_takes(w, queue_id))
 			return w;
 	return NULL;
 }
@@ -62,8 +58,7 @@ stepbus_status sb_express_offer(stepbus *engine, const sb_step_row *row, sb_step
 	stepbus_status answer;
 
 	*worker = NULL;
-	if (status->state != SB_STEP_READY || status->concurrency_key != 0 ||
-	    !is_line_empty(engine))
+	if (status->state != SB_STEP_READY || status->concurrency_key != 0)
 		return STEPBUS_OK;
 	found = find_worker(engine, row->queue_id);
 	if (found == NULL)

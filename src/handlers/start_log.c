@@ -58,24 +58,36 @@ static stepbus_status write_path(char path[PATH_LEN_MAX], const sb_start_name *n
 	return STEPBUS_OK;
 }
 
-static stepbus_status map_file(sb_start_log *log, stepbus_error *err)
+/* Maps a new file, in the place of the old one where there is one. */
+static stepbus_status map_file(sb_start_log *log, const char *path, stepbus_error *err)
 {
-	int fd = open(log->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int failure = fd >= 0 ? 0 : errno;
 	void *map = MAP_FAILED;
 
 	/* Room is asked for now: a write to a mapping that has none would end the process. */
-	if (fd >= 0 && posix_fallocate(fd, 0, (off_t)log->len) == 0)
-		map = mmap(NULL, log->len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (failure == 0)
+		failure = posix_fallocate(fd, 0, (off_t)log->len);
+	if (failure == 0) {
+		map = mmap(log->slots, log->len, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | (log->slots != NULL ? MAP_FIXED : 0), fd, 0);
+		failure = map == MAP_FAILED ? errno : 0;
+	}
 	if (fd >= 0)
 		close(fd);
-	if (map == MAP_FAILED) {
+	if (failure != 0) {
 		if (fd >= 0)
-			unlink(log->path);
-		return sb_fail(err, STEPBUS_ESYSTEM,
+			unlink(path);
+		return sb_fail(err,
+			       failure == ENOSPC || failure == EDQUOT || failure == EFBIG ?
+				       STEPBUS_ENOSPACE :
+				       STEPBUS_ESYSTEM,
 			       "cannot make '%s', which tells what a worker has begun (errno %d)",
-			       log->path, errno);
+			       path, failure);
 	}
 	log->slots = map;
+	atomic_store(&log->slots[0].step_id, (int64_t)magic);
+	atomic_store(&log->slots[0].token, (int64_t)log->count);
 	return STEPBUS_OK;
 }
 
@@ -102,7 +114,7 @@ stepbus_status sb_start_log_create(const stepbus_host *host, const sb_start_name
 	status = log->free_slots == NULL ? sb_fail_memory(err, "keep a log of what is begun") :
 					   write_path(log->path, name, err);
 	if (status == STEPBUS_OK)
-		status = map_file(log, err);
+		status = map_file(log, log->path, err);
 	if (status != STEPBUS_OK || log->free_slots == NULL) {
 		dispose(log);
 		return status;
@@ -110,9 +122,21 @@ stepbus_status sb_start_log_create(const stepbus_host *host, const sb_start_name
 	for (uint32_t i = 0; i < count; i++)
 		log->free_slots[i] = count - i;
 	log->free_count = count;
-	atomic_store(&log->slots[0].step_id, (int64_t)magic);
-	atomic_store(&log->slots[0].token, (int64_t)count);
 	*out = log;
+	return STEPBUS_OK;
+}
+
+stepbus_status sb_start_log_renew(sb_start_log *log, const sb_start_name *name, stepbus_error *err)
+{
+	char path[PATH_LEN_MAX];
+	stepbus_status status = write_path(path, name, err);
+
+	if (status == STEPBUS_OK)
+		status = map_file(log, path, err);
+	if (status != STEPBUS_OK)
+		return status;
+	unlink(log->path);
+	memcpy(log->path, path, sizeof path);
 	return STEPBUS_OK;
 }
 
@@ -148,13 +172,19 @@ void sb_start_log_give(sb_start_log *log, uint32_t slot_index)
 	pthread_mutex_unlock(&log->lock);
 }
 
-void sb_start_log_remove(sb_start_log *log)
+void sb_start_log_leave(sb_start_log *log)
 {
 	if (log == NULL)
 		return;
 	munmap(log->slots, log->len);
-	unlink(log->path);
 	dispose(log);
+}
+
+void sb_start_log_remove(sb_start_log *log)
+{
+	if (log != NULL)
+		unlink(log->path);
+	sb_start_log_leave(log);
 }
 
 /* Reads until len bytes are there; false where the file is shorter. */

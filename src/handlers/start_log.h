@@ -20,7 +20,7 @@ typedef enum sb_start_mark {
 	SB_START_ENDED,   /* and has returned */
 } sb_start_mark;
 
-/* Names the log of one worker: it stays the same when the worker gets another row. */
+/* Names the log of one row of a worker. */
 typedef struct sb_start_name {
 	const char *database_path;
 	int64_t pid;
@@ -35,8 +35,15 @@ uint32_t sb_start_log_take(sb_start_log *log, int64_t step_id, int64_t token);
 /* Any thread. */
 void sb_start_log_mark(sb_start_log *log, uint32_t slot, sb_start_mark mark);
 void sb_start_log_give(sb_start_log *log, uint32_t slot);
+/*
+ * Goes on in a new, empty file: the old one is removed by whoever took over what it tells of. What is
+ * still marked of before is lost, and of no use. Not while a place is being taken.
+ */
+stepbus_status sb_start_log_renew(sb_start_log *log, const sb_start_name *name, stepbus_error *err);
 /* Unmaps it, and removes the file. NULL is accepted. */
 void sb_start_log_remove(sb_start_log *log);
+/* Likewise, but leaves the file for others to read. */
+void sb_start_log_leave(sb_start_log *log);
 
 /* What another process left behind: read once, asked often. */
 typedef struct sb_start_record sb_start_record;

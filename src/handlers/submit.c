@@ -79,19 +79,19 @@ static void tell_refusal(sb_notice *notice, stepbus_bridge *bridge)
 						   .entity_id = sb_slice_z(id) });
 }
 
-/* Trouble that passes; the result is kept for as long as the lease. */
+/*
+ * Whatever keeps the result out of the store may pass, and while nobody else can have the step, to
+ * let go of the result would leave the step claimed and forgotten. A worker that is being stopped
+ * waits for it only as long as it holds the lease.
+ */
 static bool is_worth_waiting(const sb_settlement *s)
 {
-	switch (s->operation.status) {
-	case STEPBUS_EBUSY:
-	case STEPBUS_ENOSPACE:
-	case STEPBUS_ENOMEM:
-	case STEPBUS_EREADONLY:
-		return sb_clock_elapsed_ns(&s->engine->host) <
-		       atomic_load(&s->claimed->worker->lease_until_ns);
-	default:
+	const stepbus_worker *worker = s->claimed->worker;
+
+	if (sb_writer_is_refusal(s->operation.status))
 		return false;
-	}
+	return atomic_load(&worker->is_claiming) != 0 ||
+	       sb_clock_elapsed_ns(&s->engine->host) < atomic_load(&worker->lease_until_ns);
 }
 
 /* By the leader, behind the transaction. */

@@ -14,7 +14,10 @@ enum {
 	OVERDUE_MAX = 1024,
 	LOST_MAX = 1024,
 	PARKED_MAX = 128,
+	STOPPED_KEPT = 256,
 };
+
+static const int64_t recent_max_us = 60000000;
 
 /* Work that may have to go on in the next transaction, and work that is done in one. */
 typedef stepbus_status (*long_part)(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
@@ -137,12 +140,15 @@ static stepbus_status sweep_heartbeat(sb_sweep *sweep, sb_store *store, stepbus_
 	return sb_enlist_renew(sweep->engine, err);
 }
 
-/* Workers whose lease is over. Names are not kept: they are the store's. */
+/* Workers whose lease is over, and the oldest that have stopped. Names are the store's: not kept. */
 typedef struct dead_list {
 	stepbus *engine;
 	int64_t now_ns;
 	size_t count;
 	sb_worker_row rows[SB_SWEEP_DEAD_MAX];
+	size_t stopped_count;
+	int64_t recent_us;
+	int64_t old_ids[SB_SWEEP_DEAD_MAX]; /* of the first of those */
 } dead_list;
 
 static bool is_ours(const stepbus *engine, int64_t worker_id)
@@ -153,17 +159,52 @@ static bool is_ours(const stepbus *engine, int64_t worker_id)
 	return false;
 }
 
+static sb_start_name log_of(const stepbus *engine, const sb_worker_row *row)
+{
+	return (sb_start_name){ engine->options.path, row->pid, row->started_at_us };
+}
+
+static void note_stopped(dead_list *dead, const sb_worker_row *row)
+{
+	const sb_start_name name = log_of(dead->engine, row);
+
+	/* Its log is gone, but where a process ended just before it removed it. */
+	if (row->stopped_at_us > dead->recent_us)
+		sb_start_record_end(&dead->engine->host, &name, NULL);
+	if (dead->stopped_count < SB_SWEEP_DEAD_MAX)
+		dead->old_ids[dead->stopped_count] = row->id;
+	dead->stopped_count++;
+}
+
 static bool note_dead(void *context, const sb_worker_row *row)
 {
 	dead_list *dead = context;
 	bool is_of_this_boot =
 		memcmp(row->boot_id, dead->engine->boot_id, sizeof row->boot_id) == 0;
 
-	if (row->stopped_at_us != 0 || is_ours(dead->engine, row->id) ||
+	if (row->stopped_at_us != 0) {
+		note_stopped(dead, row);
+		return true;
+	}
+	if (is_ours(dead->engine, row->id) ||
 	    (is_of_this_boot && row->lease_until_ns > dead->now_ns))
 		return true;
-	dead->rows[dead->count++] = *row;
-	return dead->count < SB_SWEEP_DEAD_MAX;
+	if (dead->count < SB_SWEEP_DEAD_MAX)
+		dead->rows[dead->count] = *row;
+	dead->count++;
+	return true;
+}
+
+/* Of those that have stopped, the newest are kept for who looks. */
+static stepbus_status forget_stopped(sb_store *store, const dead_list *dead, stepbus_error *err)
+{
+	stepbus_status status = STEPBUS_OK;
+
+	for (size_t i = 0; i < SB_SWEEP_DEAD_MAX && status == STEPBUS_OK &&
+			   i + STOPPED_KEPT < dead->stopped_count;
+	     i++)
+		status = store->type->worker_delete(store, dead->old_ids[i], err);
+	return status;
 }
 
 static void tell_loss(stepbus *engine, const sb_step_status *after)
@@ -221,8 +262,7 @@ static stepbus_status bury(sb_sweep *sweep, sb_store *store, sb_worker_row *work
 			   bool *is_unfinished, stepbus_error *err)
 {
 	const stepbus_host *host = &sweep->engine->host;
-	const sb_start_name name = { sweep->engine->options.path, worker->pid,
-				     worker->started_at_us };
+	const sb_start_name name = log_of(sweep->engine, worker);
 	sb_start_record *record = NULL;
 	size_t count = 0;
 	stepbus_status status = STEPBUS_OK;
@@ -240,6 +280,8 @@ static stepbus_status bury(sb_sweep *sweep, sb_store *store, sb_worker_row *work
 	worker->active_count = 0;
 	sweep->buried[sweep->buried_count++] = name;
 	status = store->type->worker_update(store, worker, err);
+	if (status == STEPBUS_OK)
+		status = store->type->served_put(store, worker->id, NULL, 0, err);
 	return status == STEPBUS_ENOTFOUND ? STEPBUS_OK : status;
 }
 
@@ -252,11 +294,15 @@ static stepbus_status sweep_reap(sb_sweep *sweep, sb_store *store, bool *is_unfi
 	dead.engine = sweep->engine;
 	dead.now_ns = sb_clock_elapsed_ns(&sweep->engine->host);
 	dead.count = 0;
+	dead.stopped_count = 0;
+	dead.recent_us = sb_engine_now_us(sweep->engine) - recent_max_us;
 	sweep->buried_count = 0;
 	status = store->type->worker_list(store, note_dead, &dead, err);
-	for (size_t i = 0; status == STEPBUS_OK && i < dead.count; i++)
+	if (status == STEPBUS_OK)
+		status = forget_stopped(store, &dead, err);
+	for (size_t i = 0; status == STEPBUS_OK && i < dead.count && i < SB_SWEEP_DEAD_MAX; i++)
 		status = bury(sweep, store, &dead.rows[i], is_unfinished, err);
-	*is_unfinished = *is_unfinished || dead.count == SB_SWEEP_DEAD_MAX;
+	*is_unfinished = *is_unfinished || dead.count > SB_SWEEP_DEAD_MAX;
 	return status;
 }
 
@@ -308,8 +354,10 @@ static stepbus_status sweep_cron(sb_sweep *sweep, sb_store *store, stepbus_error
 	return sb_schedule_fire(sweep->engine, store, err);
 }
 
-/* A round over the keys that steps are parked for, a part at a time. */
-/* There is no hurry: who gives up a place releases the next one. */
+/*
+ * A round over the keys that steps are parked for, a part at a time. There is no hurry: who gives up
+ * a place releases the next one.
+ */
 static stepbus_status sweep_parked(sb_sweep *sweep, sb_store *store, stepbus_error *err)
 {
 	if (sweep->parked.is_over || sweep->parked.count_max == 0)

@@ -42,12 +42,14 @@ struct stepbus_worker {
 	size_t queue_count;
 	sb_claimed *fresh, *fresh_last; /* claimed in the transaction that is open */
 	uint32_t fresh_count;
-	sb_start_log *start_log; /* NULL: the store is gone with the process anyway */
-	int64_t started_at_us;   /* also names its start log */
-	bool is_lost;            /* in the transaction that is open: its row was gone */
+	sb_start_log *start_log;  /* NULL: the store is gone with the process anyway */
+	int64_t started_at_us;    /* also names its start log */
+	sb_worker_row row_before; /* where is_lost: the one that was lost */
+	bool is_lost;             /* in the transaction that is open: its row was gone */
 
 	_Atomic(int64_t) lease_until_ns; /* elapsed; steps are not started beyond it */
 	_Atomic(int64_t) beaten_at_ns;
+	_Atomic(uint64_t) seen_change_count; /* of the engine, when it last found nothing more */
 	_Atomic(uint32_t) queued_count;
 	_Atomic(uint32_t) running_count;
 	_Atomic(uint32_t) unsettled_count; /* all that is claimed; changes under the lock */
@@ -59,6 +61,7 @@ struct stepbus_worker {
 	pthread_cond_t has_steps;
 	pthread_cond_t is_idle; /* nothing queued, running or settling */
 	sb_claimed *first, *last;
+	bool is_suspended; /* the lease is over: nothing is begun until it is renewed */
 	bool is_ending;
 	uint32_t thread_count;
 	pthread_t threads[];
@@ -71,18 +74,28 @@ stepbus_status sb_worker_stop(stepbus_worker *worker, int64_t timeout_ms, stepbu
 /* Waits for the handlers. NULL is accepted. */
 void sb_worker_free(stepbus_worker *worker);
 
+/* Whether it has found nothing more to claim, and nothing has changed since. Any thread. */
+bool sb_worker_is_drained(const stepbus_worker *worker);
 /* Whether it claims steps of a queue. By the leader. */
 bool sb_worker_takes(const stepbus_worker *worker, int64_t queue_id);
 /* By the leader: how many steps it would take now, besides those of this transaction. */
 uint32_t sb_worker_wanted(const stepbus_worker *worker);
-/* By the leader, inside: a step was claimed for it; it is put into the line by _take_fresh. */
-void sb_worker_add_fresh(stepbus_worker *worker, sb_claimed *claimed);
+/* By the leader, inside: a step was claimed for it; it is put into the line by _take_fresh. False: out
+ * of memory. */
+bool sb_worker_add_fresh(stepbus_worker *worker, sb_claimed *claimed);
 /* By the leader, after the transaction: fresh steps go into the line, or are forgotten. */
 void sb_worker_take_fresh(stepbus_worker *worker, bool is_committed);
 /* A claimed step is out of the worker's hands: its completion is durable, or refused. */
 void sb_worker_release(stepbus_worker *worker, sb_claimed *claimed);
-/* Its lease is lost: handlers are told, and what was not started is dropped. */
+/*
+ * Another row than that of `row` is lost: handlers of its steps are told, and what was not started
+ * is dropped. By the leader.
+ */
 void sb_worker_lose(stepbus_worker *worker);
+/* The lease was renewed. */
+void sb_worker_resume(stepbus_worker *worker);
+/* It could not be: a worker that is being stopped does not wait for its line any longer. */
+void sb_worker_give_up(stepbus_worker *worker);
 
 /* Which steps a worker has claimed and not settled, as a JSON array. */
 stepbus_status sb_worker_unfinished(stepbus *engine, const stepbus_worker *worker,

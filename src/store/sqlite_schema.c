@@ -78,8 +78,10 @@ static const char *const first[] = {
 	tables,
 	sb_sqlite_views_steps,
 	sb_sqlite_views_others,
+	sb_sqlite_views_enqueue,
 	sb_sqlite_views_enqueue_check,
 	sb_sqlite_views_enqueue_insert,
+	sb_sqlite_views_enqueue_end,
 	NULL,
 };
 

@@ -111,99 +111,137 @@ const char sb_sqlite_views_others[] =
 
 /*
  * Any SQLite client enqueues by inserting into this view. What a client gives is checked as the C
- * interface checks it. No conflict clauses: that of the client's statement would take their place.
+ * interface checks it (handlers/enqueue.c). No conflict clauses: that of the client's statement
+ * would take their place.
  */
-const char sb_sqlite_views_enqueue_check[] =
+const char sb_sqlite_views_enqueue[] =
 	"CREATE VIEW enqueue AS SELECT NULL AS handler, NULL AS handler_namespace,"
 	" NULL AS handler_version, NULL AS queue, NULL AS priority, NULL AS run_at,"
 	" NULL AS delay_ms, NULL AS input, NULL AS content_type, NULL AS idempotency_key,"
 	" NULL AS correlation_id, NULL AS traceparent, NULL AS caller, NULL AS step_name,"
-	" NULL AS step_config, NULL AS tags, NULL AS attempt_count_max,"
-	" NULL AS attempt_timeout_ms WHERE 0;"
+	" NULL AS step_config, NULL AS tags, NULL AS attempt_count_max, NULL AS wait_timeout_ms,"
+	" NULL AS attempt_timeout_ms, NULL AS total_timeout_ms WHERE 0;"
 	"CREATE TRIGGER enqueue_insert INSTEAD OF INSERT ON enqueue BEGIN "
-	"SELECT RAISE(ABORT, 'stepbus: handler must have 1 to 128 bytes') WHERE"
-	" NEW.handler IS NULL OR length(CAST(NEW.handler AS BLOB)) NOT BETWEEN 1 AND 128;"
-	"SELECT RAISE(ABORT, 'stepbus: handler_namespace must have 1 to 128 bytes') WHERE"
-	" length(CAST(NEW.handler_namespace AS BLOB)) NOT BETWEEN 1 AND 128;"
-	"SELECT RAISE(ABORT, 'stepbus: handler_version must have at most 128 bytes') WHERE"
-	" length(CAST(NEW.handler_version AS BLOB)) > 128;"
-	"SELECT RAISE(ABORT, 'stepbus: queue must have 1 to 128 bytes') WHERE"
-	" length(CAST(NEW.queue AS BLOB)) NOT BETWEEN 1 AND 128;"
-	"SELECT RAISE(ABORT, 'stepbus: names must not contain NUL') WHERE"
-	" instr(CAST(NEW.handler || coalesce(NEW.handler_namespace, '')"
-	" || coalesce(NEW.handler_version, '') || coalesce(NEW.queue, '') AS BLOB), x'00');"
-	"SELECT RAISE(ABORT, 'stepbus: priority must be a number from 0 to 2147483647') WHERE"
+	"SELECT RAISE(ABORT, 'stepbus: handler must be 1 to 128 of [A-Za-z0-9_.:/-]') WHERE"
+	" NEW.handler IS NULL OR length(CAST(NEW.handler AS BLOB)) NOT BETWEEN 1 AND 128"
+	" OR CAST(NEW.handler AS TEXT) GLOB '*[^A-Za-z0-9_.:/-]*'"
+	" OR instr(CAST(NEW.handler AS BLOB), x'00');"
+	"SELECT RAISE(ABORT, 'stepbus: handler_namespace must be 1 to 128 of [A-Za-z0-9_.:/-]') WHERE"
+	" length(CAST(NEW.handler_namespace AS BLOB)) NOT BETWEEN 1 AND 128"
+	" OR CAST(NEW.handler_namespace AS TEXT) GLOB '*[^A-Za-z0-9_.:/-]*'"
+	" OR instr(CAST(NEW.handler_namespace AS BLOB), x'00');"
+	"SELECT RAISE(ABORT, 'stepbus: handler_version must have at most 64 bytes, and no NUL') WHERE"
+	" length(CAST(NEW.handler_version AS BLOB)) > 64"
+	" OR instr(CAST(NEW.handler_version AS BLOB), x'00');"
+	"SELECT RAISE(ABORT, 'stepbus: queue must be 1 to 128 of [A-Za-z0-9_.:/-]') WHERE"
+	" length(CAST(NEW.queue AS BLOB)) NOT BETWEEN 1 AND 128"
+	" OR CAST(NEW.queue AS TEXT) GLOB '*[^A-Za-z0-9_.:/-]*'"
+	" OR instr(CAST(NEW.queue AS BLOB), x'00');"
+	"SELECT RAISE(ABORT, 'stepbus: priority must be a number from 0 to 10000') WHERE"
 	" NEW.priority IS NOT NULL AND (typeof(NEW.priority) <> 'integer'"
-	" OR NEW.priority NOT BETWEEN 0 AND 2147483647);"
-	"SELECT RAISE(ABORT, 'stepbus: give run_at or delay_ms, not both') WHERE"
-	" NEW.run_at IS NOT NULL AND NEW.delay_ms IS NOT NULL;"
-	"SELECT RAISE(ABORT, 'stepbus: run_at must be microseconds since 1970, up to the year "
-	"9999') WHERE"
+	" OR NEW.priority NOT BETWEEN 0 AND 10000);"
+	"SELECT RAISE(ABORT, 'stepbus: run_at must be microseconds since 1970, up to the year 9999') WHERE"
 	" NEW.run_at IS NOT NULL AND (typeof(NEW.run_at) <> 'integer'"
 	" OR NEW.run_at NOT BETWEEN 0 AND 253402300799999999);"
-	"SELECT RAISE(ABORT, 'stepbus: delay_ms must be a number from 0 to 3155760000000') WHERE"
+	"SELECT RAISE(ABORT, 'stepbus: delay_ms must be a number from 0 to 316224000000') WHERE"
 	" NEW.delay_ms IS NOT NULL AND (typeof(NEW.delay_ms) <> 'integer'"
-	" OR NEW.delay_ms NOT BETWEEN 0 AND 3155760000000);"
+	" OR NEW.delay_ms NOT BETWEEN 0 AND 316224000000);"
+	"SELECT RAISE(ABORT, 'stepbus: wait_timeout_ms must be a number from 0 to 316224000000') WHERE"
+	" NEW.wait_timeout_ms IS NOT NULL AND (typeof(NEW.wait_timeout_ms) <> 'integer'"
+	" OR NEW.wait_timeout_ms NOT BETWEEN 0 AND 316224000000);"
+	"SELECT RAISE(ABORT, 'stepbus: attempt_timeout_ms must be a number from 0 to 316224000000') WHERE"
+	" NEW.attempt_timeout_ms IS NOT NULL AND (typeof(NEW.attempt_timeout_ms) <> 'integer'"
+	" OR NEW.attempt_timeout_ms NOT BETWEEN 0 AND 316224000000);"
+	"SELECT RAISE(ABORT, 'stepbus: total_timeout_ms must be a number from 0 to 316224000000') WHERE"
+	" NEW.total_timeout_ms IS NOT NULL AND (typeof(NEW.total_timeout_ms) <> 'integer'"
+	" OR NEW.total_timeout_ms NOT BETWEEN 0 AND 316224000000);"
+	"SELECT RAISE(ABORT, 'stepbus: attempt_count_max must be a number from 0 to 4294967295') WHERE"
+	" NEW.attempt_count_max IS NOT NULL AND (typeof(NEW.attempt_count_max) <> 'integer'"
+	" OR NEW.attempt_count_max NOT BETWEEN 0 AND 4294967295);";
+
+const char sb_sqlite_views_enqueue_check[] =
 	"SELECT RAISE(ABORT, 'stepbus: input must have at most 1048576 bytes') WHERE"
 	" length(CAST(NEW.input AS BLOB)) > 1048576;"
-	"SELECT RAISE(ABORT, 'stepbus: content_type must have at most 128 bytes') WHERE"
-	" length(CAST(NEW.content_type AS BLOB)) > 128;"
 	"SELECT RAISE(ABORT, 'stepbus: idempotency_key must have 1 to 256 bytes') WHERE"
 	" length(CAST(NEW.idempotency_key AS BLOB)) NOT BETWEEN 1 AND 256;"
-	"SELECT RAISE(ABORT, 'stepbus: correlation_id must have at most 256 bytes') WHERE"
-	" length(CAST(NEW.correlation_id AS BLOB)) > 256;"
-	"SELECT RAISE(ABORT, 'stepbus: traceparent must have at most 128 bytes') WHERE"
-	" length(CAST(NEW.traceparent AS BLOB)) > 128;"
-	"SELECT RAISE(ABORT, 'stepbus: caller must have at most 128 bytes') WHERE"
-	" length(CAST(NEW.caller AS BLOB)) > 128;"
-	"SELECT RAISE(ABORT, 'stepbus: step_name must have at most 128 bytes') WHERE"
-	" length(CAST(NEW.step_name AS BLOB)) > 128;"
-	"SELECT RAISE(ABORT, 'stepbus: step_config must have at most 65536 bytes') WHERE"
-	" length(CAST(NEW.step_config AS BLOB)) > 65536;"
-	"SELECT RAISE(ABORT, 'stepbus: tags must have at most 1024 bytes') WHERE"
-	" length(CAST(NEW.tags AS BLOB)) > 1024;"
-	"SELECT RAISE(ABORT, 'stepbus: attempt_count_max must be a number from 1 to 1000000') WHERE"
-	" NEW.attempt_count_max IS NOT NULL AND (typeof(NEW.attempt_count_max) <> 'integer'"
-	" OR NEW.attempt_count_max NOT BETWEEN 1 AND 1000000);"
-	"SELECT RAISE(ABORT, 'stepbus: attempt_timeout_ms must be a number from 1 to "
-	"3155760000000') WHERE"
-	" NEW.attempt_timeout_ms IS NOT NULL AND (typeof(NEW.attempt_timeout_ms) <> 'integer'"
-	" OR NEW.attempt_timeout_ms NOT BETWEEN 1 AND 3155760000000);";
+	"SELECT RAISE(ABORT, 'stepbus: content_type must have at most 128 bytes, and no NUL') WHERE"
+	" length(CAST(NEW.content_type AS BLOB)) > 128"
+	" OR instr(CAST(NEW.content_type AS BLOB), x'00');"
+	"SELECT RAISE(ABORT, 'stepbus: step_name must have at most 128 bytes, and no NUL') WHERE"
+	" length(CAST(NEW.step_name AS BLOB)) > 128"
+	" OR instr(CAST(NEW.step_name AS BLOB), x'00');"
+	"SELECT RAISE(ABORT, 'stepbus: caller must be 1 to 128 of [A-Za-z0-9_.:/-]') WHERE"
+	" length(CAST(NEW.caller AS BLOB)) NOT BETWEEN 1 AND 128"
+	" OR CAST(NEW.caller AS TEXT) GLOB '*[^A-Za-z0-9_.:/-]*'"
+	" OR instr(CAST(NEW.caller AS BLOB), x'00');"
+	"SELECT RAISE(ABORT, 'stepbus: correlation_id must have at most 1024 bytes, and no NUL') WHERE"
+	" length(CAST(NEW.correlation_id AS BLOB)) > 1024"
+	" OR instr(CAST(NEW.correlation_id AS BLOB), x'00');"
+	"SELECT RAISE(ABORT, 'stepbus: traceparent must have at most 1024 bytes, and no NUL') WHERE"
+	" length(CAST(NEW.traceparent AS BLOB)) > 1024"
+	" OR instr(CAST(NEW.traceparent AS BLOB), x'00');"
+	"SELECT RAISE(ABORT, 'stepbus: tags must have at most 4096 bytes, and no NUL') WHERE"
+	" length(CAST(NEW.tags AS BLOB)) > 4096"
+	" OR instr(CAST(NEW.tags AS BLOB), x'00');"
+	"SELECT RAISE(ABORT, 'stepbus: step_config must have at most 65536 bytes, and no NUL') WHERE"
+	" length(CAST(NEW.step_config AS BLOB)) > 65536"
+	" OR instr(CAST(NEW.step_config AS BLOB), x'00');";
 
-/* The rest of the trigger. */
+#define QUEUE "CAST(coalesce(NEW.queue, 'default') AS TEXT)"
+#define NAMESPACE "CAST(coalesce(NEW.handler_namespace, 'default') AS TEXT)"
+#define VERSION "CAST(coalesce(NEW.handler_version, '') AS TEXT)"
+/* All bytes, since no function makes one of a number. */
+#define BYTES "x'" \
+	"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f" \
+	"202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f" \
+	"404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f" \
+	"606162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f" \
+	"808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f" \
+	"a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf" \
+	"c0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedf" \
+	"e0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff" \
+	"'"
+/* As handlers/unique.h composes it: its kind, its length in two bytes, and the key. */
+#define KEY \
+	"CAST(x'69' || substr(x'0001', 1 + length(CAST(NEW.idempotency_key AS BLOB)) / 256, 1)" \
+	" || substr(" BYTES ", 1 + length(CAST(NEW.idempotency_key AS BLOB)) % 256, 1)" \
+	" || NEW.idempotency_key AS BLOB)"
+/* When it may run, where that is still to come. */
+#define RUN_AT \
+	"nullif(max(coalesce(NEW.run_at, 0), " NOW_US " + coalesce(NEW.delay_ms, 0) * 1000)," \
+	" " NOW_US ")"
+/* The shorter of the two that are there. */
+#define PATIENCE \
+	"min(coalesce(wait_timeout_us, total_timeout_us)," \
+	" coalesce(total_timeout_us, wait_timeout_us))"
+
 const char sb_sqlite_views_enqueue_insert[] =
-	"SELECT RAISE(IGNORE) WHERE EXISTS (SELECT 1 FROM unique_key"
-	" WHERE key = CAST('i' || NEW.idempotency_key AS BLOB));"
-	"INSERT INTO queue (name) SELECT CAST(coalesce(NEW.queue, 'default') AS TEXT)"
-	" WHERE NOT EXISTS (SELECT 1 FROM queue"
-	" WHERE name = CAST(coalesce(NEW.queue, 'default') AS TEXT));"
+	"SELECT RAISE(IGNORE) WHERE EXISTS (SELECT 1 FROM unique_key WHERE key = " KEY ");"
+	"INSERT INTO queue (name) SELECT " QUEUE
+	" WHERE NOT EXISTS (SELECT 1 FROM queue WHERE name = " QUEUE ");"
 	"INSERT INTO handler (handler_namespace, name, version)"
-	" SELECT CAST(coalesce(NEW.handler_namespace, 'default') AS TEXT),"
-	" CAST(NEW.handler AS TEXT), CAST(coalesce(NEW.handler_version, '') AS TEXT)"
-	" WHERE NOT EXISTS (SELECT 1 FROM handler"
-	" WHERE handler_namespace = CAST(coalesce(NEW.handler_namespace, 'default') AS TEXT)"
-	" AND name = CAST(NEW.handler AS TEXT)"
-	" AND version = CAST(coalesce(NEW.handler_version, '') AS TEXT));"
-	"INSERT INTO step (queue_id, handler_id, created_at, run_at, attempt_timeout_us, priority,"
-	" attempt_count_max, input, content_type, step_name, step_config, correlation_id,"
-	" traceparent, caller, tags, idempotency_key)"
-	" SELECT q.id, h.id, " NOW_US ","
-	" coalesce(NEW.run_at, " NOW_US " + NEW.delay_ms * 1000), NEW.attempt_timeout_ms * 1000,"
-	" coalesce(NEW.priority, 100), NEW.attempt_count_max, CAST(NEW.input AS BLOB),"
+	" SELECT " NAMESPACE ", CAST(NEW.handler AS TEXT), " VERSION
+	" WHERE NOT EXISTS (SELECT 1 FROM handler WHERE handler_namespace = " NAMESPACE
+	" AND name = CAST(NEW.handler AS TEXT) AND version = " VERSION ");"
+	"INSERT INTO step (queue_id, handler_id, created_at, run_at, wait_timeout_us,"
+	" attempt_timeout_us, total_timeout_us, priority, attempt_count_max, input, content_type,"
+	" step_name, step_config, correlation_id, traceparent, caller, tags, idempotency_key)"
+	" SELECT q.id, h.id, " NOW_US ", " RUN_AT ","
+	" nullif(NEW.wait_timeout_ms * 1000, 0), nullif(NEW.attempt_timeout_ms * 1000, 0),"
+	" nullif(NEW.total_timeout_ms * 1000, 0), coalesce(nullif(NEW.priority, 0), 100),"
+	" nullif(NEW.attempt_count_max, 0), CAST(NEW.input AS BLOB),"
 	" CAST(NEW.content_type AS TEXT), CAST(NEW.step_name AS TEXT),"
 	" CAST(NEW.step_config AS TEXT), CAST(NEW.correlation_id AS TEXT),"
-	" CAST(NEW.traceparent AS TEXT), CAST(NEW.caller AS TEXT), CAST(NEW.tags AS TEXT),"
-	" CAST('i' || NEW.idempotency_key AS BLOB)"
-	" FROM queue AS q, handler AS h WHERE q.name = CAST(coalesce(NEW.queue, 'default') AS TEXT)"
-	" AND h.handler_namespace = CAST(coalesce(NEW.handler_namespace, 'default') AS TEXT)"
-	" AND h.name = CAST(NEW.handler AS TEXT)"
-	" AND h.version = CAST(coalesce(NEW.handler_version, '') AS TEXT);"
+	" CAST(NEW.traceparent AS TEXT), CAST(NEW.caller AS TEXT), CAST(NEW.tags AS TEXT), " KEY
+	" FROM queue AS q, handler AS h WHERE q.name = " QUEUE
+	" AND h.handler_namespace = " NAMESPACE " AND h.name = CAST(NEW.handler AS TEXT)"
+	" AND h.version = " VERSION ";";
+
+const char sb_sqlite_views_enqueue_end[] =
 	"INSERT INTO state (id, queue_id, handler_id, priority, changed_at, state, due_at, place,"
-	" rank) SELECT id, queue_id, handler_id, priority, created_at,"
-	" CASE WHEN run_at > created_at THEN 2 ELSE 3 END,"
-	" CASE WHEN run_at > created_at THEN run_at END,"
-	" CASE WHEN run_at > created_at THEN -1 ELSE queue_id END,"
-	" CASE WHEN run_at > created_at THEN run_at ELSE priority END"
+	" rank, deadline_at) SELECT id, queue_id, handler_id, priority, created_at,"
+	" iif(run_at IS NULL, 3, 2), run_at, iif(run_at IS NULL, queue_id, -1),"
+	" coalesce(run_at, priority), coalesce(run_at, created_at) + " PATIENCE
 	" FROM step WHERE id = (SELECT max(id) FROM step);"
 	"INSERT INTO unique_key (key, step_id) SELECT idempotency_key, id FROM step"
 	" WHERE id = (SELECT max(id) FROM step) AND idempotency_key IS NOT NULL;"

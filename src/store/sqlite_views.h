@@ -11,9 +11,10 @@
 extern const char sb_sqlite_views_steps[];
 /* v_queues, v_workers, v_recent_failures */
 extern const char sb_sqlite_views_others[];
-/* enqueue, and the beginning of its trigger */
+/* enqueue and its trigger, in parts, since C allows no longer literals */
+extern const char sb_sqlite_views_enqueue[];
 extern const char sb_sqlite_views_enqueue_check[];
-/* the end of the trigger */
 extern const char sb_sqlite_views_enqueue_insert[];
+extern const char sb_sqlite_views_enqueue_end[];
 
 #endif

@@ -37,7 +37,7 @@ static void stall_a(test_peers *p)
 	test_await(p, test_peers_started(p, 0, STEPS) == 1, PATIENCE_MS);
 	test_await(p, test_peers_ask(p, "SELECT count(*) FROM state WHERE state = 5") == STEPS,
 		   PATIENCE_MS);
-	test_peer_signal(p, A, SIGSTOP);
+	test_peer_stop(p, A);
 }
 
 static void another_takes_over_what_a_stalled_worker_holds(void **state)

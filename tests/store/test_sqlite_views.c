@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What other SQLite clients see in a store's file, and what they may put into it. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/ids.h"
+#include "handlers/unique.h"
 #include "support/cmocka.h"
 #include "support/sqlite_world.h"
 
@@ -38,15 +40,19 @@ static void answers(sqlite3 *db, const char *sql, const char *expected)
 		fail_msg("%s: '%s', expected '%s'", sql, got, expected);
 }
 
-static void refuses(sqlite3 *db, const char *sql, const char *words)
+static void refuses(sqlite3 *db, const char *values, const char *column)
 {
-	char *message = NULL;
+	char *message = NULL, *sql = sqlite3_mprintf("INSERT INTO enqueue %s", values);
+	char words[64];
+
+	(void)snprintf(words, sizeof words, "stepbus: %s must ", column);
 
 	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_CONSTRAINT)
 		fail_msg("%s was accepted", sql);
 	if (strstr(message, words) == NULL)
 		fail_msg("%s: %s", sql, message);
 	sqlite3_free(message);
+	sqlite3_free(sql);
 	answers(db, "SELECT count(*) FROM step", "0");
 	answers(db, "SELECT count(*) FROM queue", "0");
 }
@@ -152,7 +158,7 @@ static bool check_row(void *context, const sb_step_view *view)
 	assert_true(sb_slice_is_equal(view->queue, sb_slice_z("mail")));
 	assert_true(sb_slice_is_equal(row->input, sb_slice_z("{\"a\":1}")));
 	assert_true(sb_slice_is_equal(row->tags, sb_slice_z("red, green,,red")));
-	assert_true(sb_slice_is_equal(row->idempotency_key, sb_slice_z("iorder-7")));
+	assert_true(sb_slice_is_equal(row->idempotency_key, sb_slice_of("i\0\7order-7", 10)));
 	assert_true(sb_slice_is_equal(row->correlation_id, sb_slice_z("c1")));
 	assert_int_equal(row->priority, 7);
 	assert_int_equal(row->attempt_count_max, 3);
@@ -189,7 +195,7 @@ static void plain_sql_enqueues_all_that_the_store_knows_of(void **state)
 	test_world_begin(w);
 	test_ok(w, type->step_scan(w->store, &scan, &status, 1, &count, &w->err));
 	assert_int_equal(count, 1);
-	test_ok(w, type->unique_find(w->store, sb_slice_z("iorder-7"), &id, &w->err));
+	test_ok(w, type->unique_find(w->store, sb_slice_of("i\0\7order-7", 10), &id, &w->err));
 	assert_int_equal(id, 1);
 	test_world_commit(w);
 	(void)sqlite3_close(db);
@@ -256,36 +262,44 @@ static void a_key_that_is_taken_adds_nothing(void **state)
 
 static void what_is_past_a_limit_is_refused(void **state)
 {
-	static const char *const rows[][2] = {
-		{ "INSERT INTO enqueue (queue) VALUES ('q')", "handler" },
-		{ "INSERT INTO enqueue (handler) VALUES ('')", "handler" },
-		{ "INSERT INTO enqueue (handler) VALUES (printf('%0129d', 1))", "handler" },
-		{ "INSERT INTO enqueue (handler) VALUES ('a' || char(0) || 'b')", "NUL" },
-		{ "INSERT INTO enqueue (handler, queue) VALUES ('a', '')", "queue" },
-		{ "INSERT INTO enqueue (handler, queue) VALUES ('a', printf('%0129d', 1))",
-		  "queue" },
-		{ "INSERT INTO enqueue (handler, handler_namespace) VALUES ('a', '')",
-		  "handler_namespace" },
-		{ "INSERT INTO enqueue (handler, input) VALUES ('a', zeroblob(1048577))", "input" },
-		{ "INSERT INTO enqueue (handler, priority) VALUES ('a', -1)", "priority" },
-		{ "INSERT INTO enqueue (handler, priority) VALUES ('a', 'high')", "priority" },
-		{ "INSERT INTO enqueue (handler, priority) VALUES ('a', 2147483648)", "priority" },
-		{ "INSERT INTO enqueue (handler, run_at) VALUES ('a', 9223372036854775807)",
-		  "run_at" },
-		{ "INSERT INTO enqueue (handler, run_at) VALUES ('a', 1.5)", "run_at" },
-		{ "INSERT INTO enqueue (handler, delay_ms) VALUES ('a', 9223372036854775807)",
-		  "delay_ms" },
-		{ "INSERT INTO enqueue (handler, delay_ms) VALUES ('a', -1)", "delay_ms" },
-		{ "INSERT INTO enqueue (handler, delay_ms, run_at) VALUES ('a', 1, 1)",
-		  "not both" },
-		{ "INSERT INTO enqueue (handler, idempotency_key) VALUES ('a', '')",
+	static const struct {
+		const char *values;
+		const char *column;
+	} rows[] = {
+		{ "(queue) VALUES ('q')", "handler" },
+		{ "(handler) VALUES ('')", "handler" },
+		{ "(handler) VALUES (printf('%0129d', 1))", "handler" },
+		{ "(handler) VALUES ('a' || char(0))", "handler" },
+		{ "(handler) VALUES ('a b')", "handler" },
+		{ "(handler) VALUES ('caf\u00e9')", "handler" },
+		{ "(handler, queue) VALUES ('a', '')", "queue" },
+		{ "(handler, queue) VALUES ('a', printf('%0129d', 1))", "queue" },
+		{ "(handler, queue) VALUES ('a', 'q''')", "queue" },
+		{ "(handler, handler_namespace) VALUES ('a', '')", "handler_namespace" },
+		{ "(handler, handler_version) VALUES ('a', printf('%065d', 1))",
+		  "handler_version" },
+		{ "(handler, caller) VALUES ('a', 'b,c')", "caller" },
+		{ "(handler, input) VALUES ('a', zeroblob(1048577))", "input" },
+		{ "(handler, priority) VALUES ('a', -1)", "priority" },
+		{ "(handler, priority) VALUES ('a', 'high')", "priority" },
+		{ "(handler, priority) VALUES ('a', 10001)", "priority" },
+		{ "(handler, run_at) VALUES ('a', 9223372036854775807)", "run_at" },
+		{ "(handler, run_at) VALUES ('a', 1.5)", "run_at" },
+		{ "(handler, run_at) VALUES ('a', -1)", "run_at" },
+		{ "(handler, delay_ms) VALUES ('a', 9223372036854775807)", "delay_ms" },
+		{ "(handler, delay_ms) VALUES ('a', 316224000001)", "delay_ms" },
+		{ "(handler, wait_timeout_ms) VALUES ('a', -1)", "wait_timeout_ms" },
+		{ "(handler, attempt_timeout_ms) VALUES ('a', 'x')", "attempt_timeout_ms" },
+		{ "(handler, total_timeout_ms) VALUES ('a', 316224000001)", "total_timeout_ms" },
+		{ "(handler, idempotency_key) VALUES ('a', '')", "idempotency_key" },
+		{ "(handler, idempotency_key) VALUES ('a', printf('%0257d', 1))",
 		  "idempotency_key" },
-		{ "INSERT INTO enqueue (handler, attempt_count_max) VALUES ('a', 0)",
-		  "attempt_count_max" },
-		{ "INSERT INTO enqueue (handler, attempt_timeout_ms) VALUES ('a', 0)",
-		  "attempt_timeout_ms" },
-		{ "INSERT INTO enqueue (handler, tags) VALUES ('a', printf('%01025d', 1))",
-		  "tags" },
+		{ "(handler, attempt_count_max) VALUES ('a', 4294967296)", "attempt_count_max" },
+		{ "(handler, tags) VALUES ('a', printf('%04097d', 1))", "tags" },
+		{ "(handler, tags) VALUES ('a', 'b' || char(0))", "tags" },
+		{ "(handler, correlation_id) VALUES ('a', printf('%01025d', 1))",
+		  "correlation_id" },
+		{ "(handler, step_config) VALUES ('a', zeroblob(65537))", "step_config" },
 	};
 	test_world *w = *state;
 	sqlite3 *db;
@@ -293,10 +307,57 @@ static void what_is_past_a_limit_is_refused(void **state)
 	test_world_open(w);
 	db = connect(w);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		refuses(db, rows[i][0], rows[i][1]);
+		refuses(db, rows[i].values, rows[i].column);
 	test_world_run(db, "INSERT INTO enqueue (handler, input)"
 			   " VALUES (printf('%0128d', 1), zeroblob(1048576))");
 	answers(db, "SELECT length(handler), length(input) FROM v_steps", "128|1048576");
+	(void)sqlite3_close(db);
+}
+
+static void keys_are_those_of_the_c_interface(void **state)
+{
+	static const int lens[] = { 1, 9, 127, 128, 255, 256 };
+	test_world *w = *state;
+	sqlite3 *db;
+
+	test_world_open(w);
+	db = connect(w);
+	for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+		char key[256], sql[128];
+		sb_unique_bytes bytes;
+		int64_t id;
+
+		memset(key, '0', sizeof key);
+		key[lens[i] - 1] = '7';
+		(void)snprintf(sql, sizeof sql,
+			       "INSERT INTO enqueue (handler, idempotency_key)"
+			       " VALUES ('a', printf('%%0%dd', 7))",
+			       lens[i]);
+		test_world_run(db, sql);
+		assert_true(sb_unique_idempotency(sb_slice_of(key, (size_t)lens[i]), &bytes));
+		test_world_begin(w);
+		test_ok(w, w->store->type->unique_find(w->store, sb_unique_slice(&bytes), &id,
+						       &w->err));
+		assert_int_equal(id, i + 1);
+		test_world_commit(w);
+	}
+	(void)sqlite3_close(db);
+}
+
+static void patience_sets_a_deadline(void **state)
+{
+	test_world *w = *state;
+	sqlite3 *db;
+
+	test_world_open(w);
+	db = connect(w);
+	test_world_run(db, "INSERT INTO enqueue (handler, delay_ms, wait_timeout_ms,"
+			   " total_timeout_ms) VALUES ('a', NULL, 5, NULL), ('a', 0, NULL, 6),"
+			   " ('a', 100, 8, 7), ('a', 100, 0, 9), ('a', 1, NULL, NULL)");
+	answers(db,
+		"SELECT group_concat(coalesce(deadline_at_us - created_at_us, '-'))"
+		" FROM v_steps",
+		"5000,6000,107000,109000,-");
 	(void)sqlite3_close(db);
 }
 
@@ -311,6 +372,8 @@ int main(void)
 		ON_DISK(a_time_to_come_schedules),
 		ON_DISK(a_key_that_is_taken_adds_nothing),
 		ON_DISK(what_is_past_a_limit_is_refused),
+		ON_DISK(keys_are_those_of_the_c_interface),
+		ON_DISK(patience_sets_a_deadline),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

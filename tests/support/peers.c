@@ -37,7 +37,7 @@ static struct test_peer_board *own;
 
 static void fail_peer(const char *what, const stepbus_error *err)
 {
-	(void)snprintf(own->failure, sizeof own->failure, "%s: %s: %s", what,
+	(void)snprintf(own->failure, sizeof own->failure, "%.60s: %.40s: %.380s", what,
 		       stepbus_status_name(err->code), err->message);
 }
 
@@ -255,6 +255,32 @@ void test_peer_signal(const test_peers *p, int index, int number)
 	assert_int_equal(kill(p->pids[index], number), 0);
 }
 
+static bool can_write(const test_peers *p)
+{
+	sqlite3 *db = NULL;
+	bool can = sqlite3_open(p->path, &db) == SQLITE_OK &&
+		   sqlite3_exec(db, "BEGIN IMMEDIATE; ROLLBACK", NULL, NULL, NULL) == SQLITE_OK;
+
+	(void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	(void)sqlite3_close(db);
+	return can;
+}
+
+void test_peer_stop(const test_peers *p, int index)
+{
+	int status;
+
+	for (;;) {
+		test_peer_signal(p, index, SIGSTOP);
+		assert_int_equal(waitpid(p->pids[index], &status, WUNTRACED), p->pids[index]);
+		assert_true(WIFSTOPPED(status));
+		if (can_write(p))
+			return;
+		test_peer_signal(p, index, SIGCONT);
+		test_nap();
+	}
+}
+
 void test_peer_kill(test_peers *p, int index)
 {
 	if (p->pids[index] == 0)
@@ -272,6 +298,23 @@ uint32_t test_peers_accepted(const test_peers *p, uint32_t first, uint32_t count
 		for (uint32_t n = first; n < first + count; n++)
 			sum += atomic_load(&p->board->peers[i].accepted[n]);
 	return sum;
+}
+
+void test_peers_show(const test_peers *p)
+{
+	for (int i = 0; i < TEST_PEER_COUNT; i++) {
+		const struct test_peer_board *b = &p->board->peers[i];
+
+		(void)fprintf(stderr, "peer %d: refused %u, stale %u, lost %u;", i,
+			      atomic_load(&b->refused_count), atomic_load(&b->stale_count),
+			      atomic_load(&b->lost_count));
+		for (int n = 0; n < TEST_PEER_STEPS; n++)
+			if (atomic_load(&b->started[n]) + atomic_load(&b->accepted[n]) > 0)
+				(void)fprintf(
+					stderr, " %d: %u %u %u", n, atomic_load(&b->started[n]),
+					atomic_load(&b->ended[n]), atomic_load(&b->accepted[n]));
+		(void)fputc('\n', stderr);
+	}
 }
 
 uint32_t test_peers_started(const test_peers *p, uint32_t first, uint32_t count)
@@ -307,4 +350,14 @@ int64_t test_peers_ask(const test_peers *p, const char *sql)
 	(void)sqlite3_finalize(statement);
 	(void)sqlite3_close(db);
 	return answer;
+}
+
+void test_peers_wait(const test_peers *p, int64_t until_us, const char *condition)
+{
+	test_peers_check(p);
+	if (test_elapsed_us() > until_us) {
+		test_peers_show(p);
+		fail_msg("not in time: %s", condition);
+	}
+	test_nap();
 }

@@ -40,7 +40,7 @@ typedef struct test_board {
 		_Atomic(uint32_t) lost_count;      /* worker.lost */
 		_Atomic(uint32_t) alarm_count;     /* store.alarm */
 		_Atomic(int64_t) enqueued_at_us, started_at_us; /* the last of each */
-		char failure[512];
+		char failure[1280];
 	} peers[TEST_PEER_COUNT];
 	_Atomic(uint32_t) is_released;
 } test_board;
@@ -65,6 +65,8 @@ int test_peers_end(void **state);
 void test_peer_start(test_peers *p, int index, const test_peer_options *options);
 /* Returns when the peer has done it. */
 void test_peer_order(test_peers *p, int index, test_order order, uint32_t first, uint32_t count);
+/* Stops it as SIGSTOP does, but not while it holds the database: then all others would wait too. */
+void test_peer_stop(const test_peers *p, int index);
 void test_peer_signal(const test_peers *p, int index, int number);
 /* Kills it, and returns when it is gone. */
 void test_peer_kill(test_peers *p, int index);
@@ -72,6 +74,8 @@ void test_peer_kill(test_peers *p, int index);
 /* How many of the first `count` steps were accepted, started, …, summed over all peers. */
 uint32_t test_peers_accepted(const test_peers *p, uint32_t first, uint32_t count);
 uint32_t test_peers_started(const test_peers *p, uint32_t first, uint32_t count);
+/* Writes the board on stderr: of each step how often it was started, ended and accepted. */
+void test_peers_show(const test_peers *p);
 /* Fails the test where a peer has noted a failure. */
 void test_peers_check(const test_peers *p);
 
@@ -79,17 +83,15 @@ void test_peers_check(const test_peers *p);
 int64_t test_peers_ask(const test_peers *p, const char *sql);
 
 /* Looks again and again until it is so; fails the test when the time is over. */
-#define test_await(p, condition, timeout_ms)                                                     \
-	do {                                                                                     \
-		int64_t until_us_ = test_elapsed_us() + (int64_t)(timeout_ms)*1000;              \
-		while (!(condition)) {                                                           \
-			test_peers_check(p);                                                     \
-			if (test_elapsed_us() > until_us_)                                       \
-				fail_msg("not within %d ms: %s", (int)(timeout_ms), #condition); \
-			test_nap();                                                              \
-		}                                                                                \
+#define test_await(p, condition, timeout_ms)                                        \
+	do {                                                                        \
+		int64_t until_us_ = test_elapsed_us() + (int64_t)(timeout_ms)*1000; \
+		while (!(condition))                                                \
+			test_peers_wait(p, until_us_, #condition);                  \
 	} while (0)
 
+/* Waits a moment; shows the board and fails the test where it is too late for that. */
+void test_peers_wait(const test_peers *p, int64_t until_us, const char *condition);
 int64_t test_elapsed_us(void);
 void test_nap(void);
 
