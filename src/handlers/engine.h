@@ -20,6 +20,7 @@
 #include "handlers/names.h"
 #include "handlers/notice.h"
 #include "handlers/settle.h"
+#include "handlers/step_spec.h"
 #include "handlers/writer.h"
 #include "handlers/zone_shelf.h"
 #include "registry/registry.h"
