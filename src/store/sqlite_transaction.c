@@ -54,6 +54,24 @@ static stepbus_status fail_dead(const sb_sqlite_store *store, stepbus_error *err
 		       store->path);
 }
 
+stepbus_status sb_sqlite_transaction_lock(sb_sqlite_store *store, stepbus_error *err)
+{
+	return execute(&store->writer, SB_SQL_LOCK, err);
+}
+
+/* What is read before the right to write is taken could be old by then, and nothing be written. */
+static stepbus_status begin_borrowed(sb_sqlite_store *store, stepbus_error *err)
+{
+	stepbus_status status = execute(&store->writer, SB_SQL_SAVEPOINT, err);
+
+	if (status != STEPBUS_OK)
+		return status;
+	status = sb_sqlite_transaction_lock(store, err);
+	if (status != STEPBUS_OK)
+		sb_sqlite_transaction_rollback(&store->base);
+	return status;
+}
+
 stepbus_status sb_sqlite_transaction_begin(sb_store *base, stepbus_error *err)
 {
 	sb_sqlite_store *store = sb_sqlite_store_of(base);
@@ -63,7 +81,7 @@ stepbus_status sb_sqlite_transaction_begin(sb_store *base, stepbus_error *err)
 		return fail_dead(store, err);
 	store->writer.is_failed = false;
 	if (store->is_borrowed) {
-		status = execute(&store->writer, SB_SQL_SAVEPOINT, err);
+		status = begin_borrowed(store, err);
 	} else {
 		status = sb_sqlite_file_check_place(store, err);
 		/* Not behind the commit, whose callers are waiting to hear of it. */
