@@ -77,7 +77,7 @@ static stepbus_status turn_on_log(sb_sqlite_store *store, stepbus_error *err)
 	const char *text =
 		store->is_logged ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE";
 	sqlite3_stmt *statement = NULL;
-	int code = SQLITE_BUSY;
+	int code = SQLITE_BUSY, ended;
 	bool is_on = false;
 
 	for (int64_t waited_us = 0; (code & 0xFF) == SQLITE_BUSY; waited_us += PAUSE_US) {
@@ -90,7 +90,10 @@ static stepbus_status turn_on_log(sb_sqlite_store *store, stepbus_error *err)
 			is_on = !store->is_logged ||
 				sqlite3_stricmp((const char *)sqlite3_column_text(statement, 0),
 						"wal") == 0;
-		(void)sqlite3_finalize(statement);
+		/* Only here is the change written. */
+		ended = sqlite3_finalize(statement);
+		if (code == SQLITE_ROW && ended != SQLITE_OK)
+			code = ended;
 		if (waited_us >= store->busy_timeout_us)
 			break;
 	}
@@ -206,9 +209,9 @@ static stepbus_status check_owner(sb_sqlite_store *store, stepbus_error *err)
 		status = sb_sqlite_schema_mark_read(&store->writer, &mark, err);
 	if (status == STEPBUS_OK)
 		status = sb_sqlite_schema_mark_check(&mark, store->path, err);
-	if (!sqlite3_get_autocommit(store->writer.db))
-		(void)sqlite3_exec(store->writer.db, "ROLLBACK", NULL, NULL, NULL);
-	return status;
+	if (sqlite3_get_autocommit(store->writer.db))
+		return status;
+	return status == STEPBUS_OK ? configure(&store->writer, "COMMIT", err) : status;
 }
 
 static stepbus_status open_writer(sb_sqlite_store *store, const sb_store_options *options,
@@ -338,7 +341,7 @@ void sb_sqlite_open_close(sb_store *base)
 {
 	sb_sqlite_store *store = sb_sqlite_store_of(base);
 
-	if (!store->is_borrowed && store->is_logged && !store->is_dead && !store->wal.is_broken)
+	if (!store->is_borrowed && store->is_logged && !store->is_dead)
 		sb_sqlite_wal_finish(store);
 	sb_sqlite_open_destroy(store);
 }
