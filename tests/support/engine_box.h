@@ -74,7 +74,9 @@ struct test_box {
 	_Atomic(int64_t) now_us;
 	_Atomic(int64_t) elapsed_ns;
 	_Atomic(uint64_t) random;
-	stepbus *engine; /* the first one */
+	_Atomic(uint32_t) famine_percent; /* of allocations that fail */
+	_Atomic(uint32_t) starved_count;  /* those that did */
+	stepbus *engine;                  /* the first one */
 	stepbus *engines[TEST_BOX_ENGINE_MAX];
 	size_t engine_count;
 	test_handler handlers[TEST_BOX_HANDLER_MAX];
