@@ -106,6 +106,7 @@ static stepbus_status copy_schema(const char *schema, size_t len, char copy[SCHE
 	return STEPBUS_OK;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): what an enqueue needs, and where. */
 stepbus_status stepbus_step_enqueue_in(stepbus *engine, struct sqlite3 *connection,
 				       const char *schema, size_t schema_len,
 				       const stepbus_step_spec *specs, size_t count,

@@ -150,12 +150,15 @@ static stepbus_status is_key_full(block *b, const sb_step_status *status, bool *
 	return answer;
 }
 
-/* What its first claim makes of a deadline that was the one for waiting: that for all attempts. */
+/*
+ * What its first claim makes of a deadline that was the one for waiting: that for all attempts. Only
+ * the first one, whose token is 0: a snooze, which is no attempt, must not prolong it.
+ */
 static int64_t deadline_after_start(const sb_step_status *status, const sb_step_row *row)
 {
 	int64_t shorter = row->wait_timeout_us;
 
-	if (status->attempt_count > 0 || row->wait_timeout_us == 0 || status->deadline_at_us == 0)
+	if (status->token > 0 || row->wait_timeout_us == 0 || status->deadline_at_us == 0)
 		return status->deadline_at_us;
 	if (row->total_timeout_us == 0)
 		return 0;
@@ -200,8 +203,12 @@ stepbus_status sb_claim_hand_over(stepbus_worker *worker, const sb_step_row *row
 	claimed->event.max_retries =
 		policy.attempt_count_max > 0 ? policy.attempt_count_max - 1 : 0;
 	claimed->handler = handler;
+	claimed->worker = worker;
+	if (!sb_worker_add_fresh(worker, claimed)) {
+		sb_claimed_unref(&engine->host, claimed);
+		return sb_fail_memory(err, "claim a step");
+	}
 	sb_serving_take_room(engine, handler);
-	sb_worker_add_fresh(worker, claimed);
 	return STEPBUS_OK;
 }
 
@@ -210,8 +217,13 @@ static stepbus_status claim_step(block *b, const sb_step_status *status, sb_know
 	sb_step_status to = *status;
 	bool is_done = false;
 	sb_step_row row;
-	stepbus_status answer = b->store->type->step_row_read(b->store, status->id, &row, b->err);
+	sb_slice queue;
+	/* Known from here on: to read it later would take away what the row points at. */
+	stepbus_status answer =
+		sb_names_queue_of(&b->engine->names, b->store, status->queue_id, &queue, b->err);
 
+	if (answer == STEPBUS_OK)
+		answer = b->store->type->step_row_read(b->store, status->id, &row, b->err);
 	if (answer != STEPBUS_OK)
 		return answer;
 	sb_claim_grant(b->worker, &row, &to, b->now_us);

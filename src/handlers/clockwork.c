@@ -27,6 +27,7 @@ struct sb_clockwork {
 	int wake_file;  /* written by whoever has news for the other processes; -1: none */
 	int wake_watch; /* inotify on it; -1: none */
 	bool is_watched;
+	bool has_news;                /* of other processes, not looked at yet */
 	_Atomic(uint32_t) is_asked;   /* somebody wants it to look at everything */
 	_Atomic(int64_t) expected_us; /* when an attempt's time is over; INT64_MAX: never */
 	int64_t heartbeat_at_us;
@@ -123,8 +124,9 @@ static bool is_time(int64_t *at_us, int64_t now_us, int64_t every_us)
 	return true;
 }
 
-static uint32_t find_work(sb_clockwork *clockwork, bool has_news)
+static uint32_t find_work(sb_clockwork *clockwork)
 {
+	bool has_news = clockwork->has_news;
 	const sb_engine_options *options = &clockwork->engine->options;
 	int64_t now_us = elapsed_us(clockwork);
 	bool is_poll = is_time(&clockwork->poll_at_us, now_us, options->poll_ms * US_PER_MS);
@@ -149,6 +151,7 @@ static uint32_t find_work(sb_clockwork *clockwork, bool has_news)
 		work |= SB_SWEEP_CRON;
 	if (is_poll || has_news)
 		sb_submit_again(clockwork->engine);
+	clockwork->has_news = false;
 	return work;
 }
 
@@ -169,7 +172,8 @@ static int64_t find_wait(const sb_clockwork *clockwork)
 			sooner(wait_us, wall_wait_us(clockwork, atomic_load(&engine->cron_at_us)));
 	}
 	/* While a sweep waits for the writer, looking again at once would lead nowhere. */
-	if (atomic_load(&clockwork->sweep.is_waiting) != 0 && wait_us < US_PER_MS)
+	if (clockwork->has_news ||
+	    (atomic_load(&clockwork->sweep.is_waiting) != 0 && wait_us < US_PER_MS))
 		wait_us = US_PER_MS;
 	return sooner(wait_us, idle_max_us);
 }
@@ -190,8 +194,11 @@ static void run(void *user_data)
 		atomic_fetch_add(&engine->change_count, 1);
 		sb_writer_nudge(&engine->writer);
 	}
+	clockwork->has_news = clockwork->has_news || has_news;
 	end_overtime(clockwork);
-	(void)sb_sweep_submit(&clockwork->sweep, find_work(clockwork, has_news));
+	/* What falls due while a sweep waits for the writer is found when that one is done. */
+	if (atomic_load(&clockwork->sweep.is_waiting) == 0)
+		(void)sb_sweep_submit(&clockwork->sweep, find_work(clockwork));
 	sb_loop_run_after(clockwork->loop, find_wait(clockwork));
 }
 
@@ -274,7 +281,7 @@ void sb_clockwork_ask(sb_clockwork *clockwork)
 
 void sb_clockwork_expect(sb_clockwork *clockwork, int64_t elapsed_ns)
 {
-	int64_t at_us = elapsed_ns / 1000 + 1;
+	int64_t at_us = (elapsed_ns - 1) / 1000 + 1;
 	int64_t before_us = atomic_load(&clockwork->expected_us);
 
 	while (at_us < before_us)

@@ -17,6 +17,8 @@ enum {
 	STOPPED_KEPT = 256,
 };
 
+static const int64_t recent_max_us = 60000000;
+
 /* Work that may have to go on in the next transaction, and work that is done in one. */
 typedef stepbus_status (*long_part)(sb_sweep *sweep, sb_store *store, bool *is_unfinished,
 				    stepbus_error *err);
@@ -145,8 +147,8 @@ typedef struct dead_list {
 	size_t count;
 	sb_worker_row rows[SB_SWEEP_DEAD_MAX];
 	size_t stopped_count;
-	sb_start_name old_logs[SB_SWEEP_DEAD_MAX]; /* of the first of those */
-	int64_t old_ids[SB_SWEEP_DEAD_MAX];
+	int64_t recent_us;
+	int64_t old_ids[SB_SWEEP_DEAD_MAX]; /* of the first of those */
 } dead_list;
 
 static bool is_ours(const stepbus *engine, int64_t worker_id)
@@ -164,10 +166,13 @@ static sb_start_name log_of(const stepbus *engine, const sb_worker_row *row)
 
 static void note_stopped(dead_list *dead, const sb_worker_row *row)
 {
-	if (dead->stopped_count < SB_SWEEP_DEAD_MAX) {
+	const sb_start_name name = log_of(dead->engine, row);
+
+	/* Its log is gone, but where a process ended just before it removed it. */
+	if (row->stopped_at_us > dead->recent_us)
+		sb_start_record_end(&dead->engine->host, &name, NULL);
+	if (dead->stopped_count < SB_SWEEP_DEAD_MAX)
 		dead->old_ids[dead->stopped_count] = row->id;
-		dead->old_logs[dead->stopped_count] = log_of(dead->engine, row);
-	}
 	dead->stopped_count++;
 }
 
@@ -190,20 +195,15 @@ static bool note_dead(void *context, const sb_worker_row *row)
 	return true;
 }
 
-/*
- * Of those that have stopped, the newest are kept for who looks. The log of an old one is gone, but
- * where a process ended just before it removed it.
- */
+/* Of those that have stopped, the newest are kept for who looks. */
 static stepbus_status forget_stopped(sb_store *store, const dead_list *dead, stepbus_error *err)
 {
 	stepbus_status status = STEPBUS_OK;
 
 	for (size_t i = 0; i < SB_SWEEP_DEAD_MAX && status == STEPBUS_OK &&
 			   i + STOPPED_KEPT < dead->stopped_count;
-	     i++) {
-		sb_start_record_end(&dead->engine->host, &dead->old_logs[i], NULL);
+	     i++)
 		status = store->type->worker_delete(store, dead->old_ids[i], err);
-	}
 	return status;
 }
 
@@ -295,6 +295,7 @@ static stepbus_status sweep_reap(sb_sweep *sweep, sb_store *store, bool *is_unfi
 	dead.now_ns = sb_clock_elapsed_ns(&sweep->engine->host);
 	dead.count = 0;
 	dead.stopped_count = 0;
+	dead.recent_us = sb_engine_now_us(sweep->engine) - recent_max_us;
 	sweep->buried_count = 0;
 	status = store->type->worker_list(store, note_dead, &dead, err);
 	if (status == STEPBUS_OK)
@@ -353,8 +354,10 @@ static stepbus_status sweep_cron(sb_sweep *sweep, sb_store *store, stepbus_error
 	return sb_schedule_fire(sweep->engine, store, err);
 }
 
-/* A round over the keys that steps are parked for, a part at a time. */
-/* There is no hurry: who gives up a place releases the next one. */
+/*
+ * A round over the keys that steps are parked for, a part at a time. There is no hurry: who gives up
+ * a place releases the next one.
+ */
 static stepbus_status sweep_parked(sb_sweep *sweep, sb_store *store, stepbus_error *err)
 {
 	if (sweep->parked.is_over || sweep->parked.count_max == 0)

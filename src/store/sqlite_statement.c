@@ -39,8 +39,7 @@ stepbus_status sb_sqlite_status(int code)
 	return status_of_primary(code & 0xFF);
 }
 
-/* What SQLite's code leaves open, and the system's says. */
-static stepbus_status status_on(const sb_connection *connection, int code)
+stepbus_status sb_sqlite_status_on(const sb_connection *connection, int code)
 {
 	stepbus_status status = sb_sqlite_status(code);
 	int reason;
@@ -74,7 +73,7 @@ static const char *advice_of(stepbus_status status)
 stepbus_status sb_sqlite_fail(sb_connection *connection, int code, const char *purpose,
 			      stepbus_error *err)
 {
-	stepbus_status status = status_on(connection, code);
+	stepbus_status status = sb_sqlite_status_on(connection, code);
 
 	connection->is_failed = true;
 	if (status == STEPBUS_ENOMEM)

@@ -2,6 +2,7 @@
 #include "support/faulty_vfs.h"
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "support/cmocka.h"
@@ -15,22 +16,25 @@ typedef struct faulty_file {
 static struct {
 	sqlite3_vfs vfs;
 	sqlite3_vfs *real;
-	test_fault_kind kind;
-	int left;
-	int code;
-	bool is_lasting;
-	int count;
+	_Atomic(int) kind;
+	_Atomic(int) left;
+	_Atomic(int) code;
+	_Atomic(bool) is_lasting;
+	_Atomic(int) count;
 } faults;
 
 static int fault_of(test_fault_kind kind)
 {
-	if ((faults.kind & kind) == 0 || faults.code == SQLITE_OK)
+	int code = atomic_load(&faults.code);
+	int left;
+
+	if ((atomic_load(&faults.kind) & (int)kind) == 0 || code == SQLITE_OK)
 		return SQLITE_OK;
-	faults.left--;
-	if (faults.left > 0 || (faults.left < 0 && !faults.is_lasting))
+	left = atomic_fetch_sub(&faults.left, 1) - 1;
+	if (left > 0 || (left < 0 && !atomic_load(&faults.is_lasting)))
 		return SQLITE_OK;
-	faults.count++;
-	return faults.code;
+	atomic_fetch_add(&faults.count, 1);
+	return code;
 }
 
 static sqlite3_file *real_of(sqlite3_file *file)
@@ -45,7 +49,10 @@ static int close_file(sqlite3_file *file)
 
 static int read_file(sqlite3_file *file, void *data, int len, sqlite3_int64 at)
 {
-	return real_of(file)->pMethods->xRead(real_of(file), data, len, at);
+	int code = fault_of(TEST_FAULT_READ);
+
+	return code != SQLITE_OK ? code :
+				   real_of(file)->pMethods->xRead(real_of(file), data, len, at);
 }
 
 static int write_file(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
@@ -70,12 +77,16 @@ static int sync_file(sqlite3_file *file, int flags)
 
 static int size_of_file(sqlite3_file *file, sqlite3_int64 *len)
 {
-	return real_of(file)->pMethods->xFileSize(real_of(file), len);
+	int code = fault_of(TEST_FAULT_READ);
+
+	return code != SQLITE_OK ? code : real_of(file)->pMethods->xFileSize(real_of(file), len);
 }
 
 static int lock_file(sqlite3_file *file, int level)
 {
-	return real_of(file)->pMethods->xLock(real_of(file), level);
+	int code = fault_of(TEST_FAULT_LOCK);
+
+	return code != SQLITE_OK ? code : real_of(file)->pMethods->xLock(real_of(file), level);
 }
 
 static int unlock_file(sqlite3_file *file, int level)
@@ -105,11 +116,20 @@ static int traits_of(sqlite3_file *file)
 
 static int map_shm(sqlite3_file *file, int page, int len, int extend, void volatile **out)
 {
+	int code = fault_of(TEST_FAULT_SHM);
+
+	if (code != SQLITE_OK)
+		return code;
 	return real_of(file)->pMethods->xShmMap(real_of(file), page, len, extend, out);
 }
 
 static int lock_shm(sqlite3_file *file, int offset, int count, int flags)
 {
+	/* Only what takes a lock may fail: SQLite does not look at what becomes of an unlock. */
+	int code = (flags & SQLITE_SHM_LOCK) != 0 ? fault_of(TEST_FAULT_SHM) : SQLITE_OK;
+
+	if (code != SQLITE_OK)
+		return code;
 	return real_of(file)->pMethods->xShmLock(real_of(file), offset, count, flags);
 }
 
@@ -177,19 +197,20 @@ void test_faults_uninstall(void)
 
 void test_faults_plan(test_fault_kind kind, int nth, int code, bool is_lasting)
 {
-	faults.kind = kind;
-	faults.left = nth;
-	faults.code = code;
-	faults.is_lasting = is_lasting;
-	faults.count = 0;
+	atomic_store(&faults.code, SQLITE_OK);
+	atomic_store(&faults.kind, (int)kind);
+	atomic_store(&faults.left, nth);
+	atomic_store(&faults.is_lasting, is_lasting);
+	atomic_store(&faults.count, 0);
+	atomic_store(&faults.code, code);
 }
 
 void test_faults_clear(void)
 {
-	faults.code = SQLITE_OK;
+	atomic_store(&faults.code, SQLITE_OK);
 }
 
 int test_faults_count(void)
 {
-	return faults.count;
+	return atomic_load(&faults.count);
 }

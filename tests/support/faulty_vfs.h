@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The system's files for SQLite, but that writing or syncing them fails when told to: a full disk,
- * a broken one, or one without memory. Installed, it is what SQLite opens files with.
+ * The system's files for SQLite, but that writing, syncing, reading or locking them fails when told
+ * to: a full disk, a broken one, or one without memory. Installed, it is what SQLite opens files
+ * with, on any thread.
  */
 #ifndef TESTS_SUPPORT_FAULTY_VFS_H
 #define TESTS_SUPPORT_FAULTY_VFS_H
@@ -12,6 +13,9 @@ typedef enum test_fault_kind {
 	TEST_FAULT_WRITE = 1, /* of the database or its log */
 	TEST_FAULT_SYNC = 2,
 	TEST_FAULT_ANY = 3,
+	TEST_FAULT_READ = 4, /* also of sizes */
+	TEST_FAULT_LOCK = 8,
+	TEST_FAULT_SHM = 16, /* mapping and locking the index of the log */
 } test_fault_kind;
 
 void test_faults_install(void);

@@ -261,6 +261,12 @@ static bool run_after_the_end(history *h)
 	return true;
 }
 
+static bool change_an_input(history *h)
+{
+	an_event(h, LOG_STARTED, 0)->c++;
+	return true;
+}
+
 static bool leave_one_running(history *h)
 {
 	step_in(h, 'c', 2)->state = 'r';
@@ -314,6 +320,7 @@ static const struct damage {
 	{ "a crasher is not quarantined", RULE_CRASHES_QUARANTINE, let_a_crasher_live },
 	{ "a step is taken from a live worker", RULE_Q9_NO_THEFT, take_from_the_living },
 	{ "a completed step runs again", RULE_Q13_FINAL_IS_FINAL, run_after_the_end },
+	{ "a handler gets another input", RULE_Q20_NO_BYTES_CHANGE, change_an_input },
 	{ "a step is left running", RULE_Q14_ALL_ENDS, leave_one_running },
 	{ "a step that never ran has failed", RULE_UNRUN_IS_NOT_BLAMED, blame_one_that_never_ran },
 	{ "a call failed", RULE_NO_ERRORS, fail_a_call },

@@ -22,6 +22,7 @@ static const char *const names[RULE_COUNT] = {
 	[RULE_Q9_NO_THEFT] = "Q9 no step is taken from a live worker",
 	[RULE_Q13_FINAL_IS_FINAL] = "Q13 final is final",
 	[RULE_Q14_ALL_ENDS] = "Q14 everything ends",
+	[RULE_Q20_NO_BYTES_CHANGE] = "Q20 no bytes are changed",
 	[RULE_UNRUN_IS_NOT_BLAMED] = "a step that never ran is not blamed",
 	[RULE_CRASHES_QUARANTINE] = "a step that ends its process is quarantined",
 	[RULE_NO_ERRORS] = "no call fails that must not",
@@ -150,6 +151,10 @@ static void judge_tokens(const life *l)
 			violate(l->verdict, RULE_Q6_TOKENS_GROW,
 				"step %ld was started with token %ld after %ld", l->id, e->b, last);
 		last = e->b;
+		if (e->c != l->row->nonce)
+			violate(l->verdict, RULE_Q20_NO_BYTES_CHANGE,
+				"step %ld was started with the input %ld instead of %ld", l->id,
+				e->c, l->row->nonce);
 		if (e->b > l->row->token)
 			violate(l->verdict, RULE_Q6_TOKENS_GROW,
 				"step %ld was started with token %ld, its last one is %ld", l->id,
