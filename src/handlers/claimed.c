@@ -115,8 +115,7 @@ bool sb_claimed_table_add(sb_claimed_table *table, sb_claimed *claimed)
 	bool is_added;
 
 	pthread_mutex_lock(&table->lock);
-	is_added =
-		sb_map_add(&table->by_key, &claimed->node, &claimed->key, sizeof claimed->key);
+	is_added = sb_map_add(&table->by_key, &claimed->node, &claimed->key, sizeof claimed->key);
 	pthread_mutex_unlock(&table->lock);
 	return is_added;
 }

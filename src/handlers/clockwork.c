@@ -24,10 +24,11 @@ struct sb_clockwork {
 	stepbus *engine;
 	sb_loop *loop;
 	sb_sweep sweep;
-	uint32_t wanted_work; /* whose time has come while the last sweep was not done */
-	int wake_file;        /* written by whoever has news for the other processes; -1: none */
-	int wake_watch;       /* inotify on it; -1: none */
+	int wake_file;  /* written by whoever has news for the other processes; -1: none */
+	int wake_watch; /* inotify on it; -1: none */
 	bool is_watched;
+	bool has_news;                /* of other processes, not looked at yet */
+	_Atomic(uint32_t) is_asked;   /* somebody wants it to look at everything */
 	_Atomic(int64_t) expected_us; /* when an attempt's time is over; INT64_MAX: never */
 	int64_t heartbeat_at_us;
 	int64_t reap_at_us;
@@ -105,16 +106,12 @@ static void end_overtime(sb_clockwork *clockwork)
 		sb_clockwork_expect(clockwork, over.next_ns);
 }
 
-/*
- * How long until what is due by the wall clock. While the store refuses what is done then, polling
- * is soon enough.
- */
-static int64_t due_wait_us(const sb_clockwork *clockwork, const _Atomic(int64_t) *due_us)
+/* What is due by the wall clock, in time to sleep. */
+static int64_t wall_wait_us(const sb_clockwork *clockwork, int64_t at_us)
 {
-	int64_t at_us = atomic_load(due_us);
 	int64_t now_us = sb_clock_now_us(&clockwork->engine->host);
 
-	if (at_us == 0 || atomic_load(&clockwork->sweep.is_failed) != 0)
+	if (at_us == 0)
 		return idle_max_us;
 	return at_us > now_us ? at_us - now_us : 0;
 }
@@ -127,11 +124,13 @@ static bool is_time(int64_t *at_us, int64_t now_us, int64_t every_us)
 	return true;
 }
 
-static uint32_t find_work(sb_clockwork *clockwork, bool has_news)
+static uint32_t find_work(sb_clockwork *clockwork)
 {
+	bool has_news = clockwork->has_news;
 	const sb_engine_options *options = &clockwork->engine->options;
 	int64_t now_us = elapsed_us(clockwork);
 	bool is_poll = is_time(&clockwork->poll_at_us, now_us, options->poll_ms * US_PER_MS);
+	bool is_resting = atomic_load(&clockwork->sweep.has_failed) != 0;
 	uint32_t work = 0;
 
 	if (is_time(&clockwork->heartbeat_at_us, now_us, options->heartbeat_ms * US_PER_MS))
@@ -144,12 +143,15 @@ static uint32_t find_work(sb_clockwork *clockwork, bool has_news)
 		work |= SB_SWEEP_RETAIN;
 	if (is_poll || has_news)
 		work |= SB_SWEEP_DUE | SB_SWEEP_OVERDUE | SB_SWEEP_VERIFY | SB_SWEEP_CRON;
-	if (due_wait_us(clockwork, &clockwork->engine->due_at_us) == 0)
+	if (!is_resting && atomic_load(&clockwork->engine->due_at_us) != 0 &&
+	    wall_wait_us(clockwork, atomic_load(&clockwork->engine->due_at_us)) == 0)
 		work |= SB_SWEEP_DUE;
-	if (due_wait_us(clockwork, &clockwork->engine->cron_at_us) == 0)
+	if (!is_resting && atomic_load(&clockwork->engine->cron_at_us) != 0 &&
+	    wall_wait_us(clockwork, atomic_load(&clockwork->engine->cron_at_us)) == 0)
 		work |= SB_SWEEP_CRON;
 	if (is_poll || has_news)
 		sb_submit_again(clockwork->engine);
+	clockwork->has_news = false;
 	return work;
 }
 
@@ -161,10 +163,17 @@ static int64_t find_wait(const sb_clockwork *clockwork)
 
 	at_us = sooner(at_us, atomic_load(&clockwork->expected_us));
 	wait_us = at_us > now_us ? at_us - now_us : 0;
-	wait_us = sooner(wait_us, due_wait_us(clockwork, &clockwork->engine->due_at_us));
-	wait_us = sooner(wait_us, due_wait_us(clockwork, &clockwork->engine->cron_at_us));
+	/* What has just failed is not tried again before the next poll, though it is due. */
+	if (atomic_load(&clockwork->sweep.has_failed) == 0) {
+		const stepbus *engine = clockwork->engine;
+
+		wait_us = sooner(wait_us, wall_wait_us(clockwork, atomic_load(&engine->due_at_us)));
+		wait_us =
+			sooner(wait_us, wall_wait_us(clockwork, atomic_load(&engine->cron_at_us)));
+	}
 	/* While a sweep waits for the writer, looking again at once would lead nowhere. */
-	if (atomic_load(&clockwork->sweep.is_waiting) != 0 && wait_us < US_PER_MS)
+	if (clockwork->has_news ||
+	    (atomic_load(&clockwork->sweep.is_waiting) != 0 && wait_us < US_PER_MS))
 		wait_us = US_PER_MS;
 	return sooner(wait_us, idle_max_us);
 }
@@ -179,15 +188,17 @@ static void run(void *user_data)
 		clockwork->is_watched = true;
 		(void)sb_loop_watch(clockwork->loop, clockwork->wake_watch, NULL);
 	}
+	has_news = atomic_exchange(&clockwork->is_asked, 0) != 0;
 	empty_watch(clockwork, &has_news);
 	if (has_news) {
 		atomic_fetch_add(&engine->change_count, 1);
 		sb_writer_nudge(&engine->writer);
 	}
+	clockwork->has_news = clockwork->has_news || has_news;
 	end_overtime(clockwork);
-	clockwork->wanted_work |= find_work(clockwork, has_news);
-	if (sb_sweep_submit(&clockwork->sweep, clockwork->wanted_work))
-		clockwork->wanted_work = 0;
+	/* What falls due while a sweep waits for the writer is found when that one is done. */
+	if (atomic_load(&clockwork->sweep.is_waiting) == 0)
+		(void)sb_sweep_submit(&clockwork->sweep, find_work(clockwork));
 	sb_loop_run_after(clockwork->loop, find_wait(clockwork));
 }
 
@@ -262,9 +273,15 @@ void sb_clockwork_wake(sb_clockwork *clockwork)
 		sb_loop_wake(clockwork->loop);
 }
 
+void sb_clockwork_ask(sb_clockwork *clockwork)
+{
+	atomic_store(&clockwork->is_asked, 1);
+	sb_loop_wake(clockwork->loop);
+}
+
 void sb_clockwork_expect(sb_clockwork *clockwork, int64_t elapsed_ns)
 {
-	int64_t at_us = elapsed_ns / 1000 + 1;
+	int64_t at_us = (elapsed_ns - 1) / 1000 + 1;
 	int64_t before_us = atomic_load(&clockwork->expected_us);
 
 	while (at_us < before_us)

@@ -133,6 +133,9 @@ static stepbus_status redrive(stepbus *engine, sb_store *store, const sb_step_st
 	status = store->type->step_row_read(store, before->id, &row, err);
 	if (status != STEPBUS_OK)
 		return status;
+	/* One that has started once did not wait in vain: only its time for all attempts is left. */
+	if (before->token > 0)
+		row.wait_timeout_us = 0;
 	after.state = SB_STEP_READY;
 	after.attempt_count = 0;
 	after.crash_count = 0;

@@ -206,9 +206,10 @@ static void ended(void *context, bool is_committed)
 
 	if ((atomic_load(&engine->is_failing) == 0) != is_committed)
 		atomic_store(&engine->is_failing, !is_committed);
+	/* What led to a step's start is told before the start is. */
+	end_tentative(engine, is_committed);
 	for (stepbus_worker *w = engine->workers; w != NULL; w = w->next)
 		sb_worker_take_fresh(w, is_committed);
-	end_tentative(engine, is_committed);
 	if (is_committed) {
 		sb_names_keep(&engine->names);
 		keep_due(engine);
@@ -452,7 +453,7 @@ void sb_engine_wake(stepbus *engine)
 	atomic_fetch_add(&engine->change_count, 1);
 	sb_writer_nudge(&engine->writer);
 	sb_clockwork_tell_others(engine->clockwork);
-	sb_clockwork_wake(engine->clockwork);
+	sb_clockwork_ask(engine->clockwork);
 }
 
 /* The worker behind another one, by its row; they only change under the lead. */

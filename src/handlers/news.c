@@ -211,6 +211,31 @@ bool sb_news_is_settlement_heard(const sb_settlement *s)
 	       sb_engine_is_heard(engine, SB_EVENT_RETRIES_USED);
 }
 
+void sb_news_publish_started(const sb_claimed *claimed)
+{
+	const stepbus_step_event *event = &claimed->event;
+	stepbus *engine = claimed->worker->engine;
+	sb_json *json;
+	bool is_complete;
+
+	if (!sb_engine_is_heard(engine, SB_EVENT_STARTED))
+		return;
+	json = sb_json_object_new();
+	is_complete =
+		add_id(json, "step_id", event->step_id) &&
+		sb_json_add_foreign(json, "step_name",
+				    sb_slice_of(event->step_name, event->step_name_len)) &&
+		add_token(json, event->token) &&
+		sb_json_add_foreign(
+			json, "correlation_id",
+			sb_slice_of(event->correlation_id, event->correlation_id_len)) &&
+		sb_json_add_text(json, "worker_id", claimed->worker->options.name) &&
+		sb_json_add_foreign(json, "handler",
+				    sb_slice_of(event->handler_name, event->handler_name_len)) &&
+		sb_json_add_int(json, "retry_count", event->retry_count);
+	publish_json(engine, SB_EVENT_STARTED, json, is_complete);
+}
+
 static sb_json *step_document(stepbus *engine, const sb_step_news *news, bool *is_complete)
 {
 	sb_json *json = sb_json_object_new();

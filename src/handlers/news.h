@@ -14,6 +14,9 @@ bool sb_news_is_settlement_heard(const sb_settlement *settlement);
 void sb_news_tell_settled(sb_notice *notice, stepbus_bridge *bridge);
 void sb_news_publish_settled(const sb_settlement *settlement, stepbus_bridge *bridge);
 
+/* A step was claimed, and is about to be run. On the notices' thread. */
+void sb_news_publish_started(const sb_claimed *claimed);
+
 /* A step has changed without an attempt's end: by an enqueue, a cancel, a redrive, a lost lease. */
 typedef struct sb_step_news {
 	sb_engine_event event;

@@ -16,9 +16,8 @@ static sb_notice *take_all(sb_notices *notices)
 static void count_told(sb_notices *notices, uint64_t count)
 {
 	pthread_mutex_lock(&notices->lock);
-	notices->waiting_count -= count;
-	if (notices->waiting_count == 0)
-		pthread_cond_broadcast(&notices->is_idle);
+	notices->told_count += count;
+	pthread_cond_broadcast(&notices->has_told);
 	pthread_mutex_unlock(&notices->lock);
 }
 
@@ -51,7 +50,7 @@ stepbus_status sb_notices_init(sb_notices *notices, stepbus_bridge *bridge,
 	if (status != STEPBUS_OK)
 		return status;
 	sb_assert(pthread_mutex_init(&notices->lock, NULL) == 0);
-	sb_assert(pthread_cond_init(&notices->is_idle, NULL) == 0);
+	sb_assert(pthread_cond_init(&notices->has_told, NULL) == 0);
 	return STEPBUS_OK;
 }
 
@@ -66,16 +65,20 @@ void sb_notices_add(sb_notices *notices, sb_notice *first, sb_notice *last, size
 	else
 		notices->first = first;
 	notices->last = last;
-	notices->waiting_count += count;
+	notices->added_count += count;
 	pthread_mutex_unlock(&notices->lock);
 	sb_loop_wake(notices->loop);
 }
 
 void sb_notices_flush(sb_notices *notices)
 {
+	uint64_t wanted;
+
 	pthread_mutex_lock(&notices->lock);
-	while (notices->waiting_count > 0)
-		pthread_cond_wait(&notices->is_idle, &notices->lock);
+	/* Not for what is added meanwhile: of that there may be no end. */
+	wanted = notices->added_count;
+	while (notices->told_count < wanted)
+		pthread_cond_wait(&notices->has_told, &notices->lock);
 	pthread_mutex_unlock(&notices->lock);
 }
 
@@ -91,5 +94,5 @@ void sb_notices_free(sb_notices *notices)
 	sb_notices_flush(notices);
 	sb_loop_free(notices->loop);
 	pthread_mutex_destroy(&notices->lock);
-	pthread_cond_destroy(&notices->is_idle);
+	pthread_cond_destroy(&notices->has_told);
 }

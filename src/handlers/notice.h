@@ -23,9 +23,10 @@ typedef struct sb_notices {
 	sb_loop *loop; /* started by the first notice */
 	const stepbus_host *host;
 	pthread_mutex_t lock;
-	pthread_cond_t is_idle;
+	pthread_cond_t has_told;
 	sb_notice *first, *last;
-	uint64_t waiting_count; /* the one that is being told included */
+	uint64_t added_count;
+	uint64_t told_count;
 } sb_notices;
 
 stepbus_status sb_notices_init(sb_notices *notices, stepbus_bridge *bridge,

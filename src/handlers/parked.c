@@ -81,12 +81,12 @@ stepbus_status sb_parked_release(stepbus *engine, sb_store *store, sb_parked_wal
 				 stepbus_error *err)
 {
 	int64_t park_key = walk->park_key;
-	int64_t left = walk->count_max, keys_left = walk->count_max;
+	int64_t left = walk->count_max, key_count = 0;
 	bool is_found = true;
 	stepbus_status status = STEPBUS_OK;
 
 	walk->next_key = park_key;
-	while (status == STEPBUS_OK && left > 0 && keys_left-- > 0) {
+	while (status == STEPBUS_OK && left > 0 && key_count++ < walk->count_max) {
 		status = store->type->park_next(store, &park_key, &is_found, err);
 		/* Above 0 stand those that wait for another worker's handler. */
 		is_found = is_found && park_key < 0;

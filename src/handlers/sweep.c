@@ -354,8 +354,10 @@ static stepbus_status sweep_cron(sb_sweep *sweep, sb_store *store, stepbus_error
 	return sb_schedule_fire(sweep->engine, store, err);
 }
 
-/* A round over the keys that steps are parked for, a part at a time. */
-/* There is no hurry: who gives up a place releases the next one. */
+/*
+ * A round over the keys that steps are parked for, a part at a time. There is no hurry: who gives up
+ * a place releases the next one.
+ */
 static stepbus_status sweep_parked(sb_sweep *sweep, sb_store *store, stepbus_error *err)
 {
 	if (sweep->parked.is_over || sweep->parked.count_max == 0)
@@ -455,7 +457,7 @@ static void done(sb_operation *operation)
 		sb_news_store(sweep->engine, SB_EVENT_STORE_ERROR, operation->err.message);
 	/* What failed is tried again when its time comes anyway. */
 	sweep->work = is_kept ? sweep->unfinished : 0;
-	atomic_store(&sweep->is_failed, !is_kept);
+	atomic_store(&sweep->has_failed, !is_kept);
 	atomic_store(&sweep->is_waiting, 0);
 }
 

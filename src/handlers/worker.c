@@ -61,9 +61,11 @@ uint32_t sb_worker_wanted(const stepbus_worker *worker)
 	return block - queued < room - unsettled ? block - queued : room - unsettled;
 }
 
-void sb_worker_add_fresh(stepbus_worker *worker, sb_claimed *claimed)
+bool sb_worker_add_fresh(stepbus_worker *worker, sb_claimed *claimed)
 {
-	claimed->worker = worker;
+	/* Known from now on, since a step that could not be noted later would never be settled. */
+	if (!sb_claimed_table_add(&worker->engine->claimed, claimed))
+		return false;
 	claimed->next = NULL;
 	if (worker->fresh_last != NULL)
 		worker->fresh_last->next = claimed;
@@ -71,6 +73,7 @@ void sb_worker_add_fresh(stepbus_worker *worker, sb_claimed *claimed)
 		worker->fresh = claimed;
 	worker->fresh_last = claimed;
 	worker->fresh_count++;
+	return true;
 }
 
 static void forget_fresh(stepbus_worker *worker)
@@ -78,34 +81,29 @@ static void forget_fresh(stepbus_worker *worker)
 	for (sb_claimed *c = worker->fresh, *next; c != NULL; c = next) {
 		next = c->next;
 		atomic_fetch_sub(&c->handler->active_count, 1);
+		sb_claimed_table_remove(&worker->engine->claimed, c);
 		sb_claimed_unref(&worker->engine->host, c);
 	}
 }
 
-/* A step that cannot be noted as claimed is durable as such all the same: its lease will end. */
-static uint32_t note_fresh(stepbus_worker *worker)
+/* Whoever finds this worker dead will know then which of them it had not begun. */
+static void note_fresh(stepbus_worker *worker)
 {
-	uint32_t count = 0;
-
-	for (sb_claimed *c = worker->fresh; c != NULL; c = c->next) {
-		if (worker->start_log != NULL)
-			c->start_slot =
-				sb_start_log_take(worker->start_log, c->status.id, c->status.token);
-		(void)sb_claimed_table_add(&worker->engine->claimed, c);
-		count++;
+	for (sb_claimed *c = worker->fresh; c != NULL && worker->start_log != NULL; c = c->next) {
+		c->start_slot = sb_start_log_take(worker->start_log, c->status.id, c->status.token);
+		/* There are as many places as steps that may be claimed at once. */
+		sb_assert(c->start_slot != UINT32_MAX);
 	}
-	return count;
 }
 
-static void enter_line(stepbus_worker *worker, uint32_t count)
+static void enter_line(stepbus_worker *worker, sb_claimed *first, sb_claimed *last, uint32_t count)
 {
 	pthread_mutex_lock(&worker->lock);
 	if (worker->last != NULL)
-		worker->last->next = worker->fresh;
+		worker->last->next = first;
 	else
-		worker->first = worker->fresh;
-	worker->last = worker->fresh_last;
-	atomic_fetch_add(&worker->unsettled_count, count);
+		worker->first = first;
+	worker->last = last;
 	atomic_fetch_add_explicit(&worker->queued_count, count, memory_order_relaxed);
 	if (count > 1)
 		pthread_cond_broadcast(&worker->has_steps);
@@ -114,12 +112,56 @@ static void enter_line(stepbus_worker *worker, uint32_t count)
 	pthread_mutex_unlock(&worker->lock);
 }
 
+static sb_claimed *claimed_of(sb_notice *notice)
+{
+	return (sb_claimed *)(void *)((char *)notice - offsetof(sb_claimed, settlement.notice));
+}
+
+static void tell_started(sb_notice *notice, stepbus_bridge *bridge)
+{
+	(void)bridge;
+	sb_news_publish_started(claimed_of(notice));
+}
+
+/* Only now may it run: what follows is told behind what was. */
+static void enter_told(sb_notice *notice)
+{
+	sb_claimed *claimed = claimed_of(notice);
+
+	enter_line(claimed->worker, claimed, claimed, 1);
+}
+
+/* Somebody listens to what happens before a step runs: the notices' thread passes the steps on. */
+static void enter_by_notices(stepbus_worker *worker)
+{
+	for (sb_claimed *c = worker->fresh, *next; c != NULL; c = next) {
+		next = c->next;
+		c->next = NULL;
+		c->settlement.notice.tell = tell_started;
+		c->settlement.notice.dispose = enter_told;
+		sb_engine_add_notice(worker->engine, &c->settlement.notice);
+	}
+}
+
+static void pass_on(stepbus_worker *worker)
+{
+	const stepbus *engine = worker->engine;
+
+	atomic_fetch_add(&worker->unsettled_count, worker->fresh_count);
+	note_fresh(worker);
+	if (sb_engine_is_heard(engine, SB_EVENT_STARTED) ||
+	    sb_engine_is_heard(engine, SB_EVENT_REQUESTED))
+		enter_by_notices(worker);
+	else
+		enter_line(worker, worker->fresh, worker->fresh_last, worker->fresh_count);
+}
+
 void sb_worker_take_fresh(stepbus_worker *worker, bool is_committed)
 {
 	if (worker->fresh == NULL)
 		return;
 	if (is_committed)
-		enter_line(worker, note_fresh(worker));
+		pass_on(worker);
 	else
 		forget_fresh(worker);
 	worker->fresh = NULL;
@@ -233,9 +275,34 @@ static void run(stepbus_worker *worker, sb_claimed *claimed)
 	sb_claimed_ref(claimed);
 	atomic_store(&claimed->started_ns, now_ns);
 	atomic_store(&claimed->phase, SB_CLAIMED_RUNNING);
+	/* Whoever stops the worker tells those that run by then. */
+	if (atomic_load(&worker->is_claiming) == 0)
+		sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
 	sb_start_log_mark(worker->start_log, claimed->start_slot, SB_START_RUNNING);
 	publish(claimed);
 	sb_claimed_unref(&engine->host, claimed);
+}
+
+/* A thread has that many less to run; who stops the worker waits for that. */
+static void leave(stepbus_worker *worker, uint32_t count)
+{
+	if (atomic_fetch_sub(&worker->running_count, count) > count ||
+	    atomic_load(&worker->is_claiming) != 0)
+		return;
+	pthread_mutex_lock(&worker->lock);
+	pthread_cond_broadcast(&worker->is_idle);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+/* The worker is being stopped: what this thread has not begun is for others. */
+static void give_back(stepbus_worker *worker, sb_claimed *first)
+{
+	uint32_t count = 0;
+
+	for (const sb_claimed *c = first; c != NULL; c = c->next)
+		count++;
+	sb_enlist_give_back(worker, first);
+	leave(worker, count);
 }
 
 static void *thread_main(void *user_data)
@@ -246,14 +313,18 @@ static void *thread_main(void *user_data)
 	while ((claimed = next_steps(worker)) != NULL) {
 		for (sb_claimed *next; claimed != NULL; claimed = next) {
 			next = claimed->next;
+			if (atomic_load(&worker->is_claiming) == 0) {
+				give_back(worker, claimed);
+				break;
+			}
 			if (is_lease_over(worker)) {
 				put_back(worker, claimed);
 				break;
 			}
 			run(worker, claimed);
-			atomic_fetch_sub(&worker->running_count, 1);
 			if (sb_engine_check(worker->engine, false, NULL) != STEPBUS_OK)
 				return NULL; /* a handler forked, and this is the child */
+			leave(worker, 1);
 		}
 		/* The line may have run dry while nobody else brings news of that. */
 		if (atomic_load(&worker->queued_count) <= worker->options.block_size / 2 &&
@@ -518,7 +589,13 @@ static struct timespec deadline_after(int64_t timeout_ms)
 	return at;
 }
 
-/* Whether all that is claimed got settled in time. */
+/* A handler whose attempt was ended for it still runs. */
+static bool is_busy(stepbus_worker *worker)
+{
+	return atomic_load(&worker->unsettled_count) > 0 || atomic_load(&worker->running_count) > 0;
+}
+
+/* Whether all that is claimed got settled in time, and all handlers returned. */
 static bool wait_until_idle(stepbus_worker *worker, int64_t timeout_ms)
 {
 	struct timespec at = deadline_after(timeout_ms < 0 ? 0 : timeout_ms);
@@ -526,11 +603,11 @@ static bool wait_until_idle(stepbus_worker *worker, int64_t timeout_ms)
 	int failure = 0;
 
 	pthread_mutex_lock(&worker->lock);
-	while (atomic_load(&worker->unsettled_count) > 0 && failure != ETIMEDOUT)
+	while (is_busy(worker) && failure != ETIMEDOUT)
 		failure = timeout_ms < 0 ?
 				  pthread_cond_wait(&worker->is_idle, &worker->lock) :
 				  pthread_cond_timedwait(&worker->is_idle, &worker->lock, &at);
-	is_idle = atomic_load(&worker->unsettled_count) == 0;
+	is_idle = !is_busy(worker);
 	pthread_mutex_unlock(&worker->lock);
 	return is_idle;
 }
@@ -594,5 +671,7 @@ void sb_worker_free(stepbus_worker *worker)
 		return;
 	sb_worker_stop(worker, -1, NULL);
 	forget(worker);
+	/* What is still to be told of its steps names it. */
+	sb_notices_flush(&worker->engine->notices);
 	dispose(worker);
 }

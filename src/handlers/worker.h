@@ -80,8 +80,9 @@ bool sb_worker_is_drained(const stepbus_worker *worker);
 bool sb_worker_takes(const stepbus_worker *worker, int64_t queue_id);
 /* By the leader: how many steps it would take now, besides those of this transaction. */
 uint32_t sb_worker_wanted(const stepbus_worker *worker);
-/* By the leader, inside: a step was claimed for it; it is put into the line by _take_fresh. */
-void sb_worker_add_fresh(stepbus_worker *worker, sb_claimed *claimed);
+/* By the leader, inside: a step was claimed for it; it is put into the line by _take_fresh. False: out
+ * of memory. */
+bool sb_worker_add_fresh(stepbus_worker *worker, sb_claimed *claimed);
 /* By the leader, after the transaction: fresh steps go into the line, or are forgotten. */
 void sb_worker_take_fresh(stepbus_worker *worker, bool is_committed);
 /* A claimed step is out of the worker's hands: its completion is durable, or refused. */

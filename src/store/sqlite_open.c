@@ -209,9 +209,9 @@ static stepbus_status check_owner(sb_sqlite_store *store, stepbus_error *err)
 		status = sb_sqlite_schema_mark_read(&store->writer, &mark, err);
 	if (status == STEPBUS_OK)
 		status = sb_sqlite_schema_mark_check(&mark, store->path, err);
-	if (!sqlite3_get_autocommit(store->writer.db))
-		(void)sqlite3_exec(store->writer.db, "ROLLBACK", NULL, NULL, NULL);
-	return status;
+	if (sqlite3_get_autocommit(store->writer.db))
+		return status;
+	return status == STEPBUS_OK ? configure(&store->writer, "COMMIT", err) : status;
 }
 
 static stepbus_status open_writer(sb_sqlite_store *store, const sb_store_options *options,
@@ -341,7 +341,7 @@ void sb_sqlite_open_close(sb_store *base)
 {
 	sb_sqlite_store *store = sb_sqlite_store_of(base);
 
-	if (!store->is_borrowed && store->is_logged && !store->is_dead && !store->wal.is_broken)
+	if (!store->is_borrowed && store->is_logged && !store->is_dead)
 		sb_sqlite_wal_finish(store);
 	sb_sqlite_open_destroy(store);
 }

@@ -52,8 +52,7 @@ static int reason_of(sqlite3 *db, int code)
 	return reason;
 }
 
-/* What SQLite's code leaves open, and the system's says. */
-static stepbus_status status_on(const sb_connection *connection, int code)
+stepbus_status sb_sqlite_status_on(const sb_connection *connection, int code)
 {
 	stepbus_status status = sb_sqlite_status(code);
 	int reason;
@@ -87,7 +86,7 @@ static const char *advice_of(stepbus_status status)
 stepbus_status sb_sqlite_fail(sb_connection *connection, int code, const char *purpose,
 			      stepbus_error *err)
 {
-	stepbus_status status = status_on(connection, code);
+	stepbus_status status = sb_sqlite_status_on(connection, code);
 
 	connection->is_failed = true;
 	if (status == STEPBUS_ENOMEM)

@@ -19,6 +19,8 @@ typedef struct sb_query {
 
 /* What an answer of SQLite means. Pure. */
 stepbus_status sb_sqlite_status(int code);
+/* The same, right after it was answered: what SQLite's code leaves open, the system's says. */
+stepbus_status sb_sqlite_status_on(const sb_connection *connection, int code);
 /* Says that something could not be done, and why: the code as given, the words from SQLite. */
 stepbus_status sb_sqlite_fail(sb_connection *connection, int code, const char *purpose,
 			      stepbus_error *err);

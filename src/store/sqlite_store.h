@@ -55,7 +55,6 @@ typedef struct sb_wal {
 	int page_count;      /* of the log, after the last commit */
 	int page_count_next; /* at which to try the next checkpoint */
 	bool is_alarmed;
-	bool is_broken; /* a checkpoint failed on the way to the disk */
 } sb_wal;
 
 typedef struct sb_sqlite_store {

@@ -54,24 +54,59 @@ static stepbus_status fail_dead(const sb_sqlite_store *store, stepbus_error *err
 		       store->path);
 }
 
+stepbus_status sb_sqlite_transaction_lock(sb_sqlite_store *store, stepbus_error *err)
+{
+	return execute(&store->writer, SB_SQL_LOCK, err);
+}
+
+/* What is looked after between transactions, before the next one of a store's own. */
+static stepbus_status prepare(sb_sqlite_store *store, stepbus_error *err)
+{
+	stepbus_status status;
+
+	if (sb_unlikely(store->is_dead))
+		return fail_dead(store, err);
+	status = sb_sqlite_file_check_place(store, err);
+	if (status != STEPBUS_OK || !store->is_logged)
+		return status;
+	/* Not behind the commit, whose callers are waiting to hear of it. */
+	sb_sqlite_wal_tend(store);
+	return sb_unlikely(store->is_dead) ? fail_dead(store, err) : STEPBUS_OK;
+}
+
+/* Has what ends a transaction at hand before it begins: ending it must not fail for memory. */
+static stepbus_status start(sb_sqlite_store *store, stepbus_error *err)
+{
+	sb_connection *writer = &store->writer;
+	sb_query ready;
+	stepbus_status status = sb_query_open(
+		writer, store->is_borrowed ? SB_SQL_ROLLBACK_TO : SB_SQL_ROLLBACK, &ready, err);
+
+	if (status == STEPBUS_OK && store->is_borrowed)
+		status = sb_query_open(writer, SB_SQL_RELEASE, &ready, err);
+	if (status != STEPBUS_OK)
+		return status;
+	if (!store->is_borrowed)
+		return execute(writer, SB_SQL_BEGIN, err);
+	status = execute(writer, SB_SQL_SAVEPOINT, err);
+	if (status != STEPBUS_OK)
+		return status;
+	/* What is read before there is the right to write could be old by then. */
+	status = sb_sqlite_transaction_lock(store, err);
+	if (status != STEPBUS_OK)
+		sb_sqlite_transaction_rollback(&store->base);
+	return status;
+}
+
 stepbus_status sb_sqlite_transaction_begin(sb_store *base, stepbus_error *err)
 {
 	sb_sqlite_store *store = sb_sqlite_store_of(base);
-	stepbus_status status;
+	stepbus_status status = store->is_borrowed ? STEPBUS_OK : prepare(store, err);
 
-	if (sb_unlikely(store->is_dead || store->wal.is_broken))
-		return fail_dead(store, err);
+	if (status != STEPBUS_OK)
+		return status;
 	store->writer.is_failed = false;
-	if (store->is_borrowed) {
-		status = execute(&store->writer, SB_SQL_SAVEPOINT, err);
-	} else {
-		status = sb_sqlite_file_check_place(store, err);
-		/* Not behind the commit, whose callers are waiting to hear of it. */
-		if (status == STEPBUS_OK && store->is_logged)
-			sb_sqlite_wal_tend(store);
-		if (status == STEPBUS_OK)
-			status = execute(&store->writer, SB_SQL_BEGIN, err);
-	}
+	status = start(store, err);
 	if (status == STEPBUS_OK)
 		atomic_store_explicit(&store->leader, self(), memory_order_relaxed);
 	return status;

@@ -12,8 +12,8 @@ enum {
 	/* The locks of a log's index, as SQLite's file format numbers them; from 3 on, readers'. */
 	LOCK_WRITE = 0,
 	LOCK_READERS = 3,
-	/* So many pages are worth a checkpoint: 2000 pages are 8 MiB. */
-	CHECKPOINT_PAGES = 2000,
+	/* So many pages are worth a checkpoint: 4 MiB. More make it rarer, and each wait longer. */
+	CHECKPOINT_PAGES = 1000,
 	FRAME_LEN = 4096 + 24,
 	HEADER_LEN = 32,
 	READER_WAIT_US = 2000,
@@ -139,8 +139,9 @@ static bool checkpoint(sb_sqlite_store *store, int mode)
 		return true;
 	atomic_fetch_add_explicit(&store->checkpoint_short_count, 1, memory_order_relaxed);
 	/* What the disk has of the file now nobody can say; the commits themselves are in the log. */
-	if ((code & 0xFF) == SQLITE_IOERR && sb_sqlite_status(code) == STEPBUS_ESTORE)
-		wal->is_broken = true;
+	if ((code & 0xFF) == SQLITE_IOERR &&
+	    sb_sqlite_status_on(&store->writer, code) == STEPBUS_ESTORE)
+		store->is_dead = true;
 	return false;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/sqlite_store.h"
 #include "support/cmocka.h"
 #include "support/faulty_vfs.h"
 #include "support/sqlite_world.h"
@@ -247,6 +248,41 @@ static void a_commit_that_failed_on_the_way_to_the_disk_ends_the_store(void **st
 			 1);
 }
 
+/* What was committed is in the log; what of it reached the file, nobody can say. */
+static void a_checkpoint_that_failed_on_the_way_to_the_disk_ends_the_store(void **state)
+{
+	test_world *w = *state;
+
+	open_with_faults(w);
+	assert_int_equal(try_insert(w, sb_slice_z("x")), STEPBUS_OK);
+	((sb_sqlite_store *)w->store)->wal.page_count_next = 1;
+	test_faults_plan(TEST_FAULT_SYNC, 1, SQLITE_IOERR_FSYNC, false);
+	assert_int_equal(try_insert(w, sb_slice_z("x")), STEPBUS_ESTORE);
+	assert_int_equal(try_insert(w, sb_slice_z("x")), STEPBUS_ESTORE);
+	test_world_close(w);
+	test_world_open(w);
+	assert_int_equal(count_steps(w), 2);
+}
+
+static void a_checkpoint_without_room_is_tried_again_later(void **state)
+{
+	test_world *w = *state;
+	sb_store_stats stats;
+
+	open_with_faults(w);
+	((sb_sqlite_store *)w->store)->wal.page_count_next = 1;
+	test_faults_plan(TEST_FAULT_WRITE, 1, SQLITE_FULL, false);
+	assert_int_equal(try_insert(w, sb_slice_z("x")), STEPBUS_OK);
+	assert_int_equal(test_faults_count(), 1);
+	w->store->type->stats(w->store, &stats);
+	assert_int_equal(stats.checkpoint_short_count, 1);
+	((sb_sqlite_store *)w->store)->wal.page_count_next = 1;
+	assert_int_equal(try_insert(w, sb_slice_z("x")), STEPBUS_OK);
+	w->store->type->stats(w->store, &stats);
+	assert_int_equal(stats.checkpoint_count, 2);
+	assert_int_equal(stats.checkpoint_short_count, 1);
+}
+
 /* Every write and sync fails in turn, once or from then on: what was acknowledged is there. */
 static void what_was_acknowledged_survives_any_failure(void **state)
 {
@@ -335,6 +371,8 @@ int main(void)
 		WITH_FAULTS(a_full_disk_changes_nothing_and_the_store_goes_on),
 		WITH_FAULTS(memory_that_runs_out_in_a_commit_changes_nothing),
 		WITH_FAULTS(a_commit_that_failed_on_the_way_to_the_disk_ends_the_store),
+		WITH_FAULTS(a_checkpoint_that_failed_on_the_way_to_the_disk_ends_the_store),
+		WITH_FAULTS(a_checkpoint_without_room_is_tried_again_later),
 		WITH_FAULTS(what_was_acknowledged_survives_any_failure),
 		ON_DISK(a_file_that_was_removed_is_noticed),
 		ON_DISK(a_file_that_was_replaced_is_noticed),

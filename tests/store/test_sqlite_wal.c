@@ -110,7 +110,7 @@ static void a_checkpoint_that_cannot_write_does_nothing(void **state)
 	w->options.busy_timeout_ms = 10;
 	test_world_open(w);
 	store = (sb_sqlite_store *)w->store;
-	fill_pages(w, 1000);
+	fill_pages(w, 600);
 	other = test_world_connect(w);
 	test_world_run(other, "BEGIN IMMEDIATE");
 	assert_int_equal(stat(w->path, &before), 0);
@@ -151,7 +151,7 @@ static void a_checkpoint_waits_for_the_right_to_write(void **state)
 	holder held = { .w = w };
 
 	test_world_open(w);
-	fill_pages(w, 1000);
+	fill_pages(w, 600);
 	held.other = test_world_connect(w);
 	test_world_run(held.other, "BEGIN IMMEDIATE; UPDATE queue SET paused_at = 1");
 	atomic_store(&wal_of(w)->refused_offset, 9);

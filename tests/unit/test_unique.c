@@ -141,6 +141,42 @@ static void parts_of_any_bytes_up_to_their_limits_fit(void **state)
 	assert_false(sb_unique_compose(key, &scope, &bytes));
 }
 
+static void the_hosts_key_is_found_in_what_was_composed(void **state)
+{
+	static const key_row rows[] = {
+		{ "a", 0, "", "", "", 0, 0 },
+		{ "a", QUEUE, "q", "n", "h", 0, 0 },
+		{ "key", BOTH, "queue", "namespace", "handler", 0, 0 },
+		{ "key", BOTH, "", "", "", 60 * S, 100 * S },
+		{ "", HANDLER, "q", "n", "h", 30 * S, -1 },
+	};
+	sb_unique_bytes bytes;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		bytes = compose(&rows[i]);
+		assert_true(sb_slice_is_equal(sb_unique_key_of(sb_unique_slice(&bytes)),
+					      sb_slice_z(rows[i].key)));
+	}
+	assert_true(sb_unique_idempotency(sb_slice_z("once"), &bytes));
+	assert_true(
+		sb_slice_is_equal(sb_unique_key_of(sb_unique_slice(&bytes)), sb_slice_z("once")));
+}
+
+static void bytes_that_nobody_composed_hold_no_key(void **state)
+{
+	const key_row row = { "key", BOTH, "queue", "namespace", "handler", 0, 0 };
+	sb_unique_bytes bytes = compose(&row);
+
+	(void)state;
+	/* Cut anywhere, it is no longer what it was. */
+	for (size_t len = 0; len < bytes.len; len++)
+		assert_int_equal(sb_unique_key_of(sb_slice_of(bytes.data, len)).len, 0);
+	assert_int_equal(sb_unique_key_of(sb_slice_z("xyz")).len, 0);
+	assert_int_equal(sb_unique_key_of(sb_slice_z("i\xff\xff")).len, 0);
+	assert_int_equal(sb_unique_key_of(sb_slice_of(NULL, 0)).len, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +184,8 @@ int main(void)
 		cmocka_unit_test(what_is_out_of_scope_makes_no_difference),
 		cmocka_unit_test(the_bytes_are_these),
 		cmocka_unit_test(parts_of_any_bytes_up_to_their_limits_fit),
+		cmocka_unit_test(the_hosts_key_is_found_in_what_was_composed),
+		cmocka_unit_test(bytes_that_nobody_composed_hold_no_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
