@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -14,7 +15,6 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "include/stepbus.h"
@@ -173,11 +173,8 @@ static int64_t watch_cpu(void)
 	struct rusage before, after;
 
 	(void)getrusage(RUSAGE_SELF, &before);
-	while (test_elapsed_us() < begun_us + (int64_t)WATCH_MS * 1000) {
-		const struct timespec nap = { 0, 50000000 };
-
-		(void)nanosleep(&nap, NULL);
-	}
+	while (test_elapsed_us() < begun_us + (int64_t)WATCH_MS * 1000)
+		(void)poll(NULL, 0, 50);
 	(void)getrusage(RUSAGE_SELF, &after);
 	used_us = (after.ru_utime.tv_sec + after.ru_stime.tv_sec - before.ru_utime.tv_sec -
 		   before.ru_stime.tv_sec) *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "roles.h"
+#include "torture/roles.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include <unistd.h>
 
 #include "include/stepbus.h"
-#include "observer.h"
+#include "torture/observer.h"
 
 enum {
 	BATCH_MAX = 8,
@@ -21,7 +22,7 @@ static void pause_us(long time_us)
 {
 	const struct timespec time = { 0, time_us * 1000 };
 
-	(void)nanosleep(&time, NULL);
+	(void)ppoll(NULL, 0, &time, NULL);
 }
 
 static void log_record(void *user_data, int32_t level, const char *record, size_t len)

@@ -7,6 +7,7 @@
  *   torture worker|enqueuer …  the roles, by which it starts itself
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -16,10 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "damage.h"
-#include "observer.h"
-#include "roles.h"
-#include "rules.h"
+#include "torture/damage.h"
+#include "torture/observer.h"
+#include "torture/roles.h"
+#include "torture/rules.h"
 
 enum {
 	WORKER_COUNT = 4,
@@ -57,7 +58,7 @@ static void pause_us(uint32_t time_us)
 {
 	const struct timespec time = { time_us / 1000000, (long)(time_us % 1000000) * 1000 };
 
-	(void)nanosleep(&time, NULL);
+	(void)ppoll(NULL, 0, &time, NULL);
 }
 
 static void start(run *r, struct child *child)
