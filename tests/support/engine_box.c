@@ -88,7 +88,9 @@ int test_box_teardown(void **state)
 {
 	test_box *box = *state;
 
+	pthread_mutex_lock(&box->memory.lock);
 	box->memory.fail_at = 0;
+	pthread_mutex_unlock(&box->memory.lock);
 	atomic_store(&box->famine_percent, 0);
 	test_box_open_gate(box);
 	while (box->engine_count > 0)

@@ -20,7 +20,7 @@ enum {
 	TEST_BOX_ENGINE_MAX = 4,
 	TEST_BOX_HANDLER_MAX = 32,
 	TEST_BOX_TEXT_LEN = 128,
-	TEST_BOX_LIMIT_S = 5, /* for anything that is waited for */
+	TEST_BOX_LIMIT_S = 60, /* for anything that is waited for */
 };
 
 /* One run of a handler: what it got. Texts are copies. */
