@@ -70,6 +70,7 @@ struct test_box {
 	test_tempdir dir;
 	char path[TEST_PATH_LEN];
 	bool is_on_disk;
+	bool is_deaf; /* engines that are opened from now on are not listened to */
 	stepbus_error err;
 	_Atomic(int64_t) now_us;
 	_Atomic(int64_t) elapsed_ns;
