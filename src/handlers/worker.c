@@ -461,8 +461,7 @@ static void unlink_worker(stepbus_worker *worker)
 static stepbus_status open_start_log(stepbus_worker *worker, stepbus_error *err)
 {
 	stepbus *engine = worker->engine;
-	const sb_start_name name = { engine->options.path, worker->row.pid,
-				     worker->row.started_at_us };
+	const sb_start_name name = { engine->options.path, worker->row.pid, worker->row.id };
 
 	if (engine->options.is_in_memory)
 		return STEPBUS_OK;

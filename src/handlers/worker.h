@@ -43,7 +43,7 @@ struct stepbus_worker {
 	sb_claimed *fresh, *fresh_last; /* claimed in the transaction that is open */
 	uint32_t fresh_count;
 	sb_start_log *start_log;  /* NULL: the store is gone with the process anyway */
-	int64_t started_at_us;    /* also names its start log */
+	int64_t started_at_us;    /* of its row */
 	sb_worker_row row_before; /* where is_lost: the one that was lost */
 	bool is_lost;             /* in the transaction that is open: its row was gone */
 
