@@ -30,7 +30,7 @@ static stepbus_status check_step(const stepbus *engine, sb_slice json, stepbus_e
 
 	if (status != STEPBUS_OK)
 		return status;
-	status = sb_enqueue_check(&spec, engine->options.payload_len_max, err);
+	status = sb_step_spec_check(&spec, engine->options.payload_len_max, err);
 	if (status != STEPBUS_OK)
 		sb_fail_where(err, "step: ");
 	sb_cron_step_reader.free(memory);

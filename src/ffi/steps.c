@@ -28,7 +28,7 @@ static stepbus_status check_spec(const stepbus *engine, const stepbus_step_spec 
 		check_array(specs, specs[i].size, sizeof *specs, "stepbus_step_spec", err);
 
 	if (status == STEPBUS_OK)
-		status = sb_enqueue_check(&specs[i], engine->options.payload_len_max, err);
+		status = sb_step_spec_check(&specs[i], engine->options.payload_len_max, err);
 	if (status != STEPBUS_OK)
 		sb_fail_where(err, "step %zu: ", i);
 	return status;

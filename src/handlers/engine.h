@@ -20,13 +20,12 @@
 #include "handlers/names.h"
 #include "handlers/notice.h"
 #include "handlers/settle.h"
+#include "handlers/step_spec.h"
 #include "handlers/writer.h"
 #include "handlers/zone_shelf.h"
 #include "registry/registry.h"
 
 enum { SB_ENGINE_FORKED = 0, SB_ENGINE_OPEN = 1, SB_ENGINE_STOPPING = 2, SB_ENGINE_STOPPED = 3 };
-
-enum { SB_PRIORITY_DEFAULT = 100, SB_PRIORITY_MAX = 10000 };
 
 /* Reads the JSON of a cron entry's step, which this folder does not understand; see schedule.h. */
 typedef struct sb_cron_reader {

@@ -19,27 +19,43 @@ static stepbus_worker *worker_of(sb_operation *operation)
 	return ((enlistment *)(void *)operation)->worker;
 }
 
-/* What the registry has, as rows; the handlers must be released afterwards. */
+/* What the registry has, as rows. */
 typedef struct served_list {
+	sb_notice notice;
+	stepbus *engine;
 	stepbus_handler **handlers;
 	sb_served_row *rows;
 	size_t count;
 } served_list;
 
-static stepbus_status list_served(stepbus *engine, int64_t worker_id, served_list *list,
-				  stepbus_error *err)
+static void tell_nobody(sb_notice *notice, stepbus_bridge *bridge)
 {
-	stepbus_status status =
-		sb_registry_hold_all(engine->registry, &list->handlers, &list->count, err);
+	(void)notice;
+	(void)bridge;
+}
 
-	if (status != STEPBUS_OK)
-		return status;
-	list->rows = sb_alloc_array(&engine->host, list->count + 1, sizeof *list->rows);
-	if (list->rows == NULL) {
-		sb_registry_release_all(engine->registry, list->handlers, list->count);
-		return sb_fail_memory(err, "tell which handlers a worker serves");
-	}
-	for (size_t i = 0; i < list->count; i++) {
+static void dispose_served(sb_notice *notice)
+{
+	served_list *list = (served_list *)(void *)notice;
+	const stepbus_host *host = &list->engine->host;
+
+	sb_registry_release_all(list->engine->registry, list->handlers, list->count);
+	sb_release(host, list->rows);
+	sb_release(host, list);
+}
+
+/* The last reference calls the host's destroy, which whoever leads the writer must not. */
+static void release_served(served_list *list)
+{
+	list->notice.tell = tell_nobody;
+	list->notice.dispose = dispose_served;
+	sb_notices_add(&list->engine->notices, &list->notice, &list->notice, 1);
+}
+
+static bool fill_rows(served_list *list, int64_t worker_id)
+{
+	list->rows = sb_alloc_array(&list->engine->host, list->count + 1, sizeof *list->rows);
+	for (size_t i = 0; list->rows != NULL && i < list->count; i++) {
 		const stepbus_handler_spec *spec = &list->handlers[i]->facts->spec;
 
 		list->rows[i] = (sb_served_row){
@@ -50,33 +66,44 @@ static stepbus_status list_served(stepbus *engine, int64_t worker_id, served_lis
 			.version = sb_slice_of(spec->version, spec->version_len),
 		};
 	}
-	return STEPBUS_OK;
+	return list->rows != NULL;
 }
 
-static void release_served(stepbus *engine, served_list *list)
+static stepbus_status write_rows(const served_list *list, sb_store *store, int64_t worker_id,
+				 stepbus_error *err)
 {
-	sb_registry_release_all(engine->registry, list->handlers, list->count);
-	sb_release(&engine->host, list->rows);
+	stepbus_status status =
+		store->type->served_put(store, worker_id, list->rows, list->count, err);
+
+	for (size_t i = 0; status == STEPBUS_OK && i < list->count; i++) {
+		const sb_handler_row row = { .handler_namespace = list->rows[i].handler_namespace,
+					     .name = list->rows[i].name,
+					     .version = list->rows[i].version,
+					     .recorded_at_us = sb_engine_now_us(list->engine) };
+
+		status = store->type->handler_record(store, &row, err);
+	}
+	return status;
 }
 
 static stepbus_status write_served(stepbus_worker *worker, sb_store *store, stepbus_error *err)
 {
 	stepbus *engine = worker->engine;
-	served_list list = { 0 };
-	stepbus_status status = list_served(engine, worker->row.id, &list, err);
+	served_list *list = sb_alloc(&engine->host, sizeof *list);
+	stepbus_status status;
 
-	if (status != STEPBUS_OK)
+	if (list == NULL)
+		return sb_fail_memory(err, "tell which handlers a worker serves");
+	list->engine = engine;
+	status = sb_registry_hold_all(engine->registry, &list->handlers, &list->count, err);
+	if (status != STEPBUS_OK) {
+		sb_release(&engine->host, list);
 		return status;
-	status = store->type->served_put(store, worker->row.id, list.rows, list.count, err);
-	for (size_t i = 0; status == STEPBUS_OK && i < list.count; i++) {
-		const sb_handler_row row = { .handler_namespace = list.rows[i].handler_namespace,
-					     .name = list.rows[i].name,
-					     .version = list.rows[i].version,
-					     .recorded_at_us = sb_engine_now_us(engine) };
-
-		status = store->type->handler_record(store, &row, err);
 	}
-	release_served(engine, &list);
+	status = fill_rows(list, worker->row.id) ?
+			 write_rows(list, store, worker->row.id, err) :
+			 sb_fail_memory(err, "tell which handlers a worker serves");
+	release_served(list);
 	return status;
 }
 

@@ -8,6 +8,7 @@
 #define SB_HANDLERS_ENQUEUE_H
 
 #include "handlers/engine.h"
+#include "handlers/step_spec.h"
 
 enum { SB_ENQUEUE_COUNT_MAX = 100000 };
 
@@ -25,10 +26,6 @@ typedef struct sb_enqueue {
 	stepbus_enqueued_fn told;
 	void *user_data;
 } sb_enqueue;
-
-/* Whether a spec is one that could be enqueued. Pure. */
-stepbus_status sb_enqueue_check(const stepbus_step_spec *spec, size_t payload_len_max,
-				stepbus_error *err);
 
 /* When a step fails unless it started (or, without a time for waiting, is final); 0: never. Pure. */
 int64_t sb_enqueue_deadline_us(const sb_step_row *row, int64_t from_us);

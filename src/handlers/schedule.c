@@ -159,7 +159,7 @@ static stepbus_status enqueue_all(firing *f, stepbus_error *err)
 		return STEPBUS_OK;
 	status = reader->read(&f->engine->host, f->row->step, &f->spec, &memory, err);
 	if (status == STEPBUS_OK)
-		status = sb_enqueue_check(&f->spec, f->engine->options.payload_len_max, err);
+		status = sb_step_spec_check(&f->spec, f->engine->options.payload_len_max, err);
 	for (size_t i = 0; status == STEPBUS_OK && i < f->count; i++)
 		status = enqueue_at(f, f->times_us[i], err);
 	reader->free(memory);

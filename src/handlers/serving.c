@@ -88,22 +88,23 @@ stepbus_status sb_serving_read(stepbus *engine, stepbus_error *err)
 	return status;
 }
 
-/* Also notes the limits that the registered handler has. */
+static void note_limits(void *context, const stepbus_handler_spec *spec)
+{
+	sb_known_handler *known = context;
+
+	known->concurrency_max = spec->concurrency_max;
+	known->rate.rate_count = spec->rate_per_minute;
+	known->rate.rate_period_us = us_per_minute;
+}
+
 static bool is_registered_here(stepbus *engine, sb_known_handler *known)
 {
 	const sb_handler_row *row = &known->row;
 	const sb_handler_name name = { .name = row->name,
 				       .handler_namespace = row->handler_namespace,
 				       .version = row->version };
-	stepbus_handler *handler = NULL;
 
-	if (sb_registry_resolve(engine->registry, &name, false, &handler, NULL) != STEPBUS_OK)
-		return false;
-	known->concurrency_max = handler->facts->spec.concurrency_max;
-	known->rate.rate_count = handler->facts->spec.rate_per_minute;
-	known->rate.rate_period_us = us_per_minute;
-	sb_handler_unref(handler);
-	return true;
+	return sb_registry_peek(engine->registry, &name, note_limits, known);
 }
 
 static bool is_served_elsewhere(stepbus *engine, const sb_handler_row *row)

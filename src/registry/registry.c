@@ -506,6 +506,25 @@ bool sb_registry_is_registered(stepbus_registry *registry, const sb_handler_name
 	return is_there;
 }
 
+bool sb_registry_peek(stepbus_registry *registry, const sb_handler_name *name,
+		      void (*visit)(void *context, const stepbus_handler_spec *spec), void *context)
+{
+	sb_guard_thread *thread = sb_guard_thread_get();
+	const stepbus_handler *handler = NULL;
+
+	if (thread == NULL)
+		return false;
+	sb_gate_enter(&registry->gate, thread);
+	if (name->version.len > 0)
+		handler = sb_table_find(&registry->table, name);
+	if (handler == NULL)
+		handler = sb_table_fall_back(&registry->table, name);
+	if (handler != NULL)
+		visit(context, &handler->facts->spec);
+	sb_gate_leave(thread);
+	return handler != NULL;
+}
+
 stepbus_status sb_registry_hold_all(stepbus_registry *registry, stepbus_handler ***out,
 				    size_t *count, stepbus_error *err)
 {

@@ -78,6 +78,13 @@ bool sb_registry_is_sealed(const stepbus_registry *registry);
 stepbus_status sb_registry_resolve(stepbus_registry *registry, const sb_handler_name *name,
 				   bool is_exact, stepbus_handler **out, stepbus_error *err);
 bool sb_registry_is_registered(stepbus_registry *registry, const sb_handler_name *name);
+/*
+ * Shows what would be resolved, without a reference whose return could call the host: for callers
+ * that hold a lock. visit must not wait, nor call out. False: there is none, or no memory.
+ */
+bool sb_registry_peek(stepbus_registry *registry, const sb_handler_name *name,
+		      void (*visit)(void *context, const stepbus_handler_spec *spec),
+		      void *context);
 
 /*
  * References to all handlers, in no order; an array of *count to free with sb_registry_release_all.

@@ -38,9 +38,11 @@ extern const test_bad_rows test_bad_execution;
 extern const test_bad_rows test_bad_engine;
 extern const test_bad_rows test_bad_worker;
 extern const test_bad_rows test_bad_step;
+extern const test_bad_rows test_bad_enqueue_in;
 extern const test_bad_rows test_bad_control;
 extern const test_bad_rows test_bad_query;
 extern const test_bad_rows test_bad_queue;
+extern const test_bad_rows test_bad_cron;
 
 enum {
 	BAD_LONG_LEN = 10 * 1024 * 1024,
