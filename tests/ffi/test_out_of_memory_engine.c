@@ -271,7 +271,8 @@ static stepbus_status drop_text(stepbus_status status, stepbus_text **text)
 
 static stepbus_status ask_of_steps(world *w, stepbus_error *err)
 {
-	static const char filter[] = "{\"state\":[\"ready\"],\"queue\":\"default\",\"tag\":\"a\"}";
+	static const char filter[] =
+		"{\"state\":[\"ready\"],\"queue\":\"default\",\"tag\":\"a\",\"limit\":2}";
 	stepbus_text *text = NULL;
 	uint64_t count = 0;
 	stepbus_status status = drop_text(stepbus_step_info(w->engine, w->id, &text, err), &text);
