@@ -72,8 +72,8 @@ help: ## print this list
 
 all: $(SHARED) $(STATIC) $(OUT)/libstepbus.so ## build the libraries
 
-demo: $(OUT)/examples/flow ## build what is needed and show the flow of a step, end to end
-	@$(OUT)/examples/flow
+demo: $(OUT)/examples/durable ## build what is needed, kill a worker in the middle of its steps, and see them completed
+	@$(OUT)/examples/durable
 
 check: all $(TESTS) $(EXAMPLES) $(OUT)/tools/states ## build and run all tests
 	@TEST_TIMEOUT_S=$(TEST_TIMEOUT_S) OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' tests/run.sh $(TESTS)

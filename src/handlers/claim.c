@@ -23,7 +23,7 @@ typedef struct block {
 	size_t lane_count;
 	sb_claim_lane lanes[LANE_MAX];
 	size_t queue_count;
-	sb_queue_row queues[LANE_MAX]; /* of the lanes; their names are not valid */
+	sb_queue_row queues[LANE_MAX + 1]; /* of the lanes; their names are not valid */
 } block;
 
 static const sb_queue_row *queue_of(const block *b, int64_t id)
@@ -43,12 +43,16 @@ static stepbus_status load_queue(block *b, int64_t id, const sb_queue_row **out)
 	if (*out != NULL)
 		return STEPBUS_OK;
 	status = b->store->type->queue_read(b->store, id, row, b->err);
-	if (status == STEPBUS_OK) {
-		row->name = sb_slice_of(NULL, 0);
+	if (status != STEPBUS_OK)
+		return status;
+	row->name = sb_slice_of(NULL, 0);
+	/* The last place is for looking only: such a queue waits for the next claim. */
+	if (b->queue_count < LANE_MAX)
 		b->queue_count++;
-		*out = row;
-	}
-	return status;
+	else
+		row->paused_at_us = b->now_us;
+	*out = row;
+	return STEPBUS_OK;
 }
 
 /* How many steps of a queue may start now; UINT32_MAX: no limit. */
@@ -79,42 +83,54 @@ static stepbus_status find_room(block *b, const sb_queue_row *queue, uint32_t *r
 	return status;
 }
 
-static stepbus_status add_lane(block *b, const sb_lane *lane, uint32_t room)
+static void add_lane(block *b, const sb_lane *lane, uint32_t room)
 {
-	if (room == 0)
-		return STEPBUS_OK;
 	b->lanes[b->lane_count++] = (sb_claim_lane){ .queue_id = lane->queue_id,
 						     .head_id = lane->head_id,
 						     .priority = lane->priority,
 						     .room = room };
-	return STEPBUS_OK;
+}
+
+/* How many steps of a lane's queue this worker may start now. */
+static stepbus_status find_room_of(block *b, int64_t queue_id, uint32_t *room)
+{
+	const sb_queue_row *queue = NULL;
+	size_t known_count = b->queue_count;
+	stepbus_status status = STEPBUS_OK;
+
+	*room = 0;
+	if (sb_worker_takes(b->worker, queue_id))
+		status = load_queue(b, queue_id, &queue);
+	if (status == STEPBUS_OK && queue != NULL)
+		status = find_room(b, queue, room);
+	/* A queue that gives nothing must not take the place of one that does. */
+	if (*room == 0)
+		b->queue_count = known_count;
+	return status;
 }
 
 static stepbus_status find_lanes(block *b)
 {
 	bool is_descending = b->worker->order.strategy == SB_CLAIM_LIFO;
-	const sb_queue_row *queue = NULL;
 	sb_lane lane = { 0 };
+	int64_t queue_id = 0;
 	bool is_found = false;
 	uint32_t room = 0;
 	stepbus_status status = STEPBUS_OK;
 
-	while (status == STEPBUS_OK && b->lane_count < LANE_MAX && b->queue_count < LANE_MAX) {
+	while (status == STEPBUS_OK && b->lane_count < LANE_MAX) {
 		status = b->store->type->lane_next(b->store, is_descending, &lane, &is_found,
 						   b->err);
 		if (status != STEPBUS_OK || !is_found)
 			return status;
-		if (queue == NULL || queue->id != lane.queue_id) {
-			room = 0;
-			status = load_queue(b, lane.queue_id, &queue);
-			if (status == STEPBUS_OK && sb_worker_takes(b->worker, lane.queue_id))
-				status = find_room(b, queue, &room);
-		}
+		if (queue_id != lane.queue_id)
+			status = find_room_of(b, lane.queue_id, &room);
+		queue_id = lane.queue_id;
 		/* Nothing of this queue: on to the next one. */
 		if (room == 0)
 			lane.priority = INT32_MAX;
 		else if (status == STEPBUS_OK)
-			status = add_lane(b, &lane, room);
+			add_lane(b, &lane, room);
 	}
 	return status;
 }

@@ -28,6 +28,7 @@ struct sb_clockwork {
 	int wake_watch; /* inotify on it; -1: none */
 	bool is_watched;
 	bool has_news;                /* of other processes, not looked at yet */
+	_Atomic(uint32_t) is_asked;   /* somebody wants it to look at everything */
 	_Atomic(int64_t) expected_us; /* when an attempt's time is over; INT64_MAX: never */
 	int64_t heartbeat_at_us;
 	int64_t reap_at_us;
@@ -129,6 +130,7 @@ static uint32_t find_work(sb_clockwork *clockwork)
 	const sb_engine_options *options = &clockwork->engine->options;
 	int64_t now_us = elapsed_us(clockwork);
 	bool is_poll = is_time(&clockwork->poll_at_us, now_us, options->poll_ms * US_PER_MS);
+	bool is_resting = atomic_load(&clockwork->sweep.has_failed) != 0;
 	uint32_t work = 0;
 
 	if (is_time(&clockwork->heartbeat_at_us, now_us, options->heartbeat_ms * US_PER_MS))
@@ -141,10 +143,10 @@ static uint32_t find_work(sb_clockwork *clockwork)
 		work |= SB_SWEEP_RETAIN;
 	if (is_poll || has_news)
 		work |= SB_SWEEP_DUE | SB_SWEEP_OVERDUE | SB_SWEEP_VERIFY | SB_SWEEP_CRON;
-	if (atomic_load(&clockwork->engine->due_at_us) != 0 &&
+	if (!is_resting && atomic_load(&clockwork->engine->due_at_us) != 0 &&
 	    wall_wait_us(clockwork, atomic_load(&clockwork->engine->due_at_us)) == 0)
 		work |= SB_SWEEP_DUE;
-	if (atomic_load(&clockwork->engine->cron_at_us) != 0 &&
+	if (!is_resting && atomic_load(&clockwork->engine->cron_at_us) != 0 &&
 	    wall_wait_us(clockwork, atomic_load(&clockwork->engine->cron_at_us)) == 0)
 		work |= SB_SWEEP_CRON;
 	if (is_poll || has_news)
@@ -161,10 +163,14 @@ static int64_t find_wait(const sb_clockwork *clockwork)
 
 	at_us = sooner(at_us, atomic_load(&clockwork->expected_us));
 	wait_us = at_us > now_us ? at_us - now_us : 0;
-	wait_us = sooner(wait_us,
-			 wall_wait_us(clockwork, atomic_load(&clockwork->engine->due_at_us)));
-	wait_us = sooner(wait_us,
-			 wall_wait_us(clockwork, atomic_load(&clockwork->engine->cron_at_us)));
+	/* What has just failed is not tried again before the next poll, though it is due. */
+	if (atomic_load(&clockwork->sweep.has_failed) == 0) {
+		const stepbus *engine = clockwork->engine;
+
+		wait_us = sooner(wait_us, wall_wait_us(clockwork, atomic_load(&engine->due_at_us)));
+		wait_us =
+			sooner(wait_us, wall_wait_us(clockwork, atomic_load(&engine->cron_at_us)));
+	}
 	/* While a sweep waits for the writer, looking again at once would lead nowhere. */
 	if (clockwork->has_news ||
 	    (atomic_load(&clockwork->sweep.is_waiting) != 0 && wait_us < US_PER_MS))
@@ -182,6 +188,7 @@ static void run(void *user_data)
 		clockwork->is_watched = true;
 		(void)sb_loop_watch(clockwork->loop, clockwork->wake_watch, NULL);
 	}
+	has_news = atomic_exchange(&clockwork->is_asked, 0) != 0;
 	empty_watch(clockwork, &has_news);
 	if (has_news) {
 		atomic_fetch_add(&engine->change_count, 1);
@@ -264,6 +271,12 @@ void sb_clockwork_wake(sb_clockwork *clockwork)
 {
 	if (clockwork != NULL)
 		sb_loop_wake(clockwork->loop);
+}
+
+void sb_clockwork_ask(sb_clockwork *clockwork)
+{
+	atomic_store(&clockwork->is_asked, 1);
+	sb_loop_wake(clockwork->loop);
 }
 
 void sb_clockwork_expect(sb_clockwork *clockwork, int64_t elapsed_ns)

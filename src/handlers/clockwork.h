@@ -15,6 +15,8 @@ typedef struct sb_clockwork sb_clockwork;
 stepbus_status sb_clockwork_start(stepbus *engine, sb_clockwork **out, stepbus_error *err);
 /* Looks again now. Any thread. NULL (its engine is being closed) is accepted. */
 void sb_clockwork_wake(sb_clockwork *clockwork);
+/* The same, at everything, also what has just failed. */
+void sb_clockwork_ask(sb_clockwork *clockwork);
 /* Something is due at this elapsed time. Any thread. */
 void sb_clockwork_expect(sb_clockwork *clockwork, int64_t elapsed_ns);
 /* This process has committed something that others may want to claim. Any thread. */

@@ -453,7 +453,7 @@ void sb_engine_wake(stepbus *engine)
 	atomic_fetch_add(&engine->change_count, 1);
 	sb_writer_nudge(&engine->writer);
 	sb_clockwork_tell_others(engine->clockwork);
-	sb_clockwork_wake(engine->clockwork);
+	sb_clockwork_ask(engine->clockwork);
 }
 
 /* The worker behind another one, by its row; they only change under the lead. */

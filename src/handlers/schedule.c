@@ -235,8 +235,12 @@ stepbus_status sb_schedule_fire(stepbus *engine, sb_store *store, stepbus_error 
 			  .is_complete = true };
 	stepbus_status status;
 
-	if (engine->options.cron_reader == NULL)
+	/* An engine that is being stopped takes no new work; it is there for who opens the store next. */
+	if (engine->options.cron_reader == NULL ||
+	    sb_engine_check(engine, true, NULL) != STEPBUS_OK) {
+		sb_engine_note_cron(engine, 0);
 		return STEPBUS_OK;
+	}
 	status = store->type->cron_list(store, take_due, &list, err);
 	if (status == STEPBUS_OK && !list.is_complete)
 		status = sb_fail_memory(err, "enqueue what cron entries say");

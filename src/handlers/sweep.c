@@ -457,6 +457,7 @@ static void done(sb_operation *operation)
 		sb_news_store(sweep->engine, SB_EVENT_STORE_ERROR, operation->err.message);
 	/* What failed is tried again when its time comes anyway. */
 	sweep->work = is_kept ? sweep->unfinished : 0;
+	atomic_store(&sweep->has_failed, !is_kept);
 	atomic_store(&sweep->is_waiting, 0);
 }
 

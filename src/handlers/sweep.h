@@ -31,6 +31,7 @@ typedef struct sb_sweep {
 	uint32_t work;       /* sb_sweep_work bits */
 	uint32_t unfinished; /* of them, by the last run */
 	_Atomic(uint32_t) is_waiting;
+	_Atomic(uint32_t) has_failed; /* the last one */
 	int64_t retain_after_id;
 	size_t buried_count; /* workers whose start logs can go */
 	sb_start_name buried[SB_SWEEP_DEAD_MAX];

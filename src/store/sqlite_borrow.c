@@ -8,6 +8,21 @@
 #include "base/memory.h"
 #include "store/sqlite_open.h"
 #include "store/sqlite_schema.h"
+#include "store/sqlite_transaction.h"
+
+/*
+ * Inside a transaction of the host's that has read nothing yet, the first look would fix what it sees:
+ * the right to write comes before it. Where there is no such table, the mark says why.
+ */
+static stepbus_status lock_first(sb_sqlite_store *store, stepbus_error *err)
+{
+	stepbus_status status = STEPBUS_OK;
+
+	if (!sqlite3_get_autocommit(store->writer.db))
+		status = sb_sqlite_transaction_lock(store, err);
+	store->writer.is_failed = false;
+	return status == STEPBUS_ESTORE ? STEPBUS_OK : status;
+}
 
 static stepbus_status check_mark(sb_sqlite_store *store, stepbus_error *err)
 {
@@ -42,7 +57,9 @@ stepbus_status sb_sqlite_store_borrow(const stepbus_host *host, struct sqlite3 *
 	}
 	if (strcmp(schema, "main") != 0)
 		store->writer.schema = store->schema;
-	status = check_mark(store, err);
+	status = lock_first(store, err);
+	if (status == STEPBUS_OK)
+		status = check_mark(store, err);
 	if (status != STEPBUS_OK) {
 		sb_sqlite_open_destroy(store);
 		return status;

@@ -77,7 +77,7 @@ static stepbus_status turn_on_log(sb_sqlite_store *store, stepbus_error *err)
 	const char *text =
 		store->is_logged ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE";
 	sqlite3_stmt *statement = NULL;
-	int code = SQLITE_BUSY;
+	int code = SQLITE_BUSY, ended;
 	bool is_on = false;
 
 	for (int64_t waited_us = 0; (code & 0xFF) == SQLITE_BUSY; waited_us += PAUSE_US) {
@@ -90,7 +90,10 @@ static stepbus_status turn_on_log(sb_sqlite_store *store, stepbus_error *err)
 			is_on = !store->is_logged ||
 				sqlite3_stricmp((const char *)sqlite3_column_text(statement, 0),
 						"wal") == 0;
-		(void)sqlite3_finalize(statement);
+		/* Only here is the change written. */
+		ended = sqlite3_finalize(statement);
+		if (code == SQLITE_ROW && ended != SQLITE_OK)
+			code = ended;
 		if (waited_us >= store->busy_timeout_us)
 			break;
 	}

@@ -54,6 +54,11 @@ static stepbus_status fail_dead(const sb_sqlite_store *store, stepbus_error *err
 		       store->path);
 }
 
+stepbus_status sb_sqlite_transaction_lock(sb_sqlite_store *store, stepbus_error *err)
+{
+	return execute(&store->writer, SB_SQL_LOCK, err);
+}
+
 /* What is looked after between transactions, before the next one of a store's own. */
 static stepbus_status prepare(sb_sqlite_store *store, stepbus_error *err)
 {
@@ -81,7 +86,16 @@ static stepbus_status start(sb_sqlite_store *store, stepbus_error *err)
 		status = sb_query_open(writer, SB_SQL_RELEASE, &ready, err);
 	if (status != STEPBUS_OK)
 		return status;
-	return execute(writer, store->is_borrowed ? SB_SQL_SAVEPOINT : SB_SQL_BEGIN, err);
+	if (!store->is_borrowed)
+		return execute(writer, SB_SQL_BEGIN, err);
+	status = execute(writer, SB_SQL_SAVEPOINT, err);
+	if (status != STEPBUS_OK)
+		return status;
+	/* What is read before there is the right to write could be old by then. */
+	status = sb_sqlite_transaction_lock(store, err);
+	if (status != STEPBUS_OK)
+		sb_sqlite_transaction_rollback(&store->base);
+	return status;
 }
 
 stepbus_status sb_sqlite_transaction_begin(sb_store *base, stepbus_error *err)

@@ -173,6 +173,7 @@ static void an_attempt_whose_time_was_over_is_told_so(void **state)
 	spec.retry_kind = STEPBUS_RETRY_NONE;
 	test_workshop_work(w);
 	test_workshop_enqueue(w, &spec, id);
+	test_workshop_await_started(w, 1);
 	outcome = test_workshop_await(w, id);
 	assert_int_equal(stepbus_outcome_completion(outcome)->outcome, STEPBUS_OUTCOME_FAILURE);
 	assert_memory_equal(stepbus_outcome_completion(outcome)->error_type, "timed_out", 9);

@@ -142,7 +142,6 @@ static const text_field text_fields[] = {
 	TEXT_FIELD(content_type, 128, IS_TEXT),
 	TEXT_FIELD(correlation_id, 1024, IS_TEXT),
 	TEXT_FIELD(traceparent, 1024, IS_TEXT),
-	TEXT_FIELD(step_config, 65536, IS_TEXT),
 	TEXT_FIELD(tags, 4096, IS_TEXT),
 	TEXT_FIELD(concurrency_key, 256, IS_BYTES),
 	TEXT_FIELD(idempotency_key, 256, IS_BYTES),

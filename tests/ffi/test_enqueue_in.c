@@ -272,7 +272,8 @@ static void keys_hold_inside_and_outside_of_the_transaction(void **state)
 	assert_int_equal(second.is_existing, 1);
 	assert_memory_equal(second.step_id, first.step_id, 16);
 	run_sql(db, "COMMIT");
-	assert_int_equal(stepbus_step_enqueue(w->engine, &spec, 1, &outside, &w->err), STEPBUS_OK);
+	if (stepbus_step_enqueue(w->engine, &spec, 1, &outside, &w->err) != STEPBUS_OK)
+		fail_msg("%s", w->err.message);
 	assert_int_equal(outside.is_existing, 1);
 	assert_memory_equal(outside.step_id, first.step_id, 16);
 	close_connection(db);
@@ -318,6 +319,31 @@ static void outside_of_a_transaction_it_is_one_of_its_own(void **state)
 	close_connection(db);
 }
 
+/* A transaction that has read nothing yet waits for others that write, as its connection says. */
+static void it_waits_for_its_turn_beside_a_busy_engine(void **state)
+{
+	enum { ROUND_COUNT = 100 };
+	test_workshop *w = *state;
+	stepbus_step_spec spec = test_workshop_spec("ok");
+	sqlite3 *db = connect_to(w->path);
+	uint8_t id[16];
+
+	test_workshop_work(w);
+	for (int i = 0; i < ROUND_COUNT; i++) {
+		assert_int_equal(
+			stepbus_step_enqueue_async(w->engine, &spec, 1, NULL, NULL, &w->err),
+			STEPBUS_OK);
+		if (i % 2 == 0)
+			run_sql(db, "BEGIN");
+		enqueue_in(w, db, "ok", id);
+		if (i % 2 == 0)
+			run_sql(db, "COMMIT");
+	}
+	assert_int_equal(stepbus_engine_wake(w->engine, &w->err), STEPBUS_OK);
+	test_workshop_await_ended(w, 2 * ROUND_COUNT);
+	close_connection(db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +360,7 @@ int main(void)
 		WORKSHOP_DISK_TEST(keys_hold_inside_and_outside_of_the_transaction),
 		WORKSHOP_DISK_TEST(two_connections_enqueue_one_after_the_other),
 		WORKSHOP_DISK_TEST(outside_of_a_transaction_it_is_one_of_its_own),
+		WORKSHOP_DISK_TEST(it_waits_for_its_turn_beside_a_busy_engine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -234,7 +234,7 @@ static void check_store(void)
 
 static void begin_life(void)
 {
-	test_tempdir_make(&life.dir);
+	test_tempdir_make_fast(&life.dir);
 	test_tempdir_path(&life.dir, "jobs.db", life.path);
 	for (int i = 0; i < STEPS; i++) {
 		atomic_store(&life.runs[i], 0);
@@ -271,6 +271,7 @@ typedef struct fault_case {
 
 static void fail_each(const fault_case *c)
 {
+	int64_t begun_us = test_elapsed_us();
 	int nth = 1, points = 0;
 
 	while (nth < POINT_MAX && live_and_die(c->kind, nth, c->code, c->is_lasting)) {
@@ -278,6 +279,8 @@ static void fail_each(const fault_case *c)
 		points++;
 	}
 	assert_true(points > 3);
+	print_message("             %d points, %d ms\n", points,
+		      (int)((test_elapsed_us() - begun_us) / 1000));
 }
 
 static int set_up(void **state)

@@ -3,6 +3,7 @@
  * Memory runs out in the functions that look, and in those of cron entries. The engine's threads
  * allocate too: a failure that hits them is theirs to survive, and the call may then succeed.
  */
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,6 +121,16 @@ static size_t set_failure(world *w, size_t n)
 	return failed_count;
 }
 
+static size_t read_failures(world *w)
+{
+	size_t failed_count;
+
+	pthread_mutex_lock(&w->t.lock);
+	failed_count = w->t.failed_count;
+	pthread_mutex_unlock(&w->t.lock);
+	return failed_count;
+}
+
 /* Once for each allocation of a call, until it makes no more. */
 static void fail_each(world *w, const char *name, call_fn call)
 {
@@ -206,12 +217,40 @@ static void an_entry_fires_once_though_memory_runs_out(void **state)
 	test_host_end(&w.t);
 }
 
+/* The elapsed time stands still here: so there is no poll that would try again. */
+static void what_fails_though_it_is_due_is_not_tried_again_at_once(void **state)
+{
+	uint64_t found = 0;
+	size_t failed_count;
+	world w;
+
+	(void)state;
+	open_world(&w, "{\"store\":\"memory:\"}");
+	w.t.is_sticky = true;
+	set_failure(&w, 1);
+	atomic_fetch_add(&w.now_us, INT64_C(86400) * 1000000);
+	assert_int_equal(stepbus_engine_wake(w.engine, NULL), STEPBUS_OK);
+	while ((failed_count = read_failures(&w)) == 0)
+		sched_yield();
+	/* Every chance to run again. */
+	for (int i = 0; i < 100000; i++)
+		sched_yield();
+	assert_in_range(read_failures(&w), failed_count, failed_count + 3);
+	set_failure(&w, 0);
+	assert_int_equal(stepbus_engine_wake(w.engine, NULL), STEPBUS_OK);
+	while (found < 3)
+		assert_int_equal(stepbus_step_count(w.engine, "{}", 2, &found, NULL), STEPBUS_OK);
+	stepbus_close(w.engine);
+	test_host_end(&w.t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_that_runs_out_while_looking_is_said),
 		cmocka_unit_test(memory_that_runs_out_while_looking_into_a_file_is_said),
 		cmocka_unit_test(an_entry_fires_once_though_memory_runs_out),
+		cmocka_unit_test(what_fails_though_it_is_due_is_not_tried_again_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

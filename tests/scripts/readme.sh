@@ -77,7 +77,7 @@ while read -r number line; do
 	# shellcheck disable=SC2086
 	"$CC" -std=c99 -Wall -Wextra -Werror -Iinclude "$work/$number.c" -o "$work/$number" \
 		"$OUT/libstepbus.a" -pthread $libs || fail "$where does not build"
-	"$work/$number" >"$work/$number.output" || fail "$where ends with status $?"
+	(cd "$work" && "./$number" >"$number.output") || fail "$where ends with status $?"
 	diff -u "$work/$number.expected" "$work/$number.output" || fail "$where prints something else"
 done <"$work/programs"
 

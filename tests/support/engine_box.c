@@ -7,10 +7,24 @@
 
 #include "base/ids.h"
 
+static uint64_t draw(test_box *box)
+{
+	uint64_t z = atomic_fetch_add(&box->random, 0x9E3779B97F4A7C15ULL);
+
+	z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
+	z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
+	return z ^ (z >> 31);
+}
+
 static void *allocate(void *user_data, void *block, size_t len)
 {
 	test_box *box = user_data;
+	uint32_t percent = atomic_load(&box->famine_percent);
 
+	if (len > 0 && percent > 0 && draw(box) % 100 < percent) {
+		atomic_fetch_add(&box->starved_count, 1);
+		return NULL;
+	}
 	return box->memory.host.allocate(&box->memory, block, len);
 }
 
@@ -30,13 +44,8 @@ static int32_t fill_random(void *user_data, void *bytes, size_t len)
 	test_box *box = user_data;
 	uint8_t *next = bytes;
 
-	for (size_t i = 0; i < len; i++) {
-		uint64_t z = atomic_fetch_add(&box->random, 0x9E3779B97F4A7C15ULL);
-
-		z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-		z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-		next[i] = (uint8_t)(z >> 56);
-	}
+	for (size_t i = 0; i < len; i++)
+		next[i] = (uint8_t)(draw(box) >> 56);
 	return STEPBUS_OK;
 }
 
@@ -80,6 +89,7 @@ int test_box_teardown(void **state)
 	test_box *box = *state;
 
 	box->memory.fail_at = 0;
+	atomic_store(&box->famine_percent, 0);
 	test_box_open_gate(box);
 	while (box->engine_count > 0)
 		test_box_close(box, box->engines[box->engine_count - 1]);

@@ -20,7 +20,7 @@ enum {
 	TEST_BOX_ENGINE_MAX = 4,
 	TEST_BOX_HANDLER_MAX = 32,
 	TEST_BOX_TEXT_LEN = 128,
-	TEST_BOX_LIMIT_S = 4, /* for anything that is waited for */
+	TEST_BOX_LIMIT_S = 5, /* for anything that is waited for */
 };
 
 /* One run of a handler: what it got. Texts are copies. */
@@ -74,7 +74,9 @@ struct test_box {
 	_Atomic(int64_t) now_us;
 	_Atomic(int64_t) elapsed_ns;
 	_Atomic(uint64_t) random;
-	stepbus *engine; /* the first one */
+	_Atomic(uint32_t) famine_percent; /* of allocations that fail */
+	_Atomic(uint32_t) starved_count;  /* those that did */
+	stepbus *engine;                  /* the first one */
 	stepbus *engines[TEST_BOX_ENGINE_MAX];
 	size_t engine_count;
 	test_handler handlers[TEST_BOX_HANDLER_MAX];

@@ -216,7 +216,7 @@ int test_peers_end(void **state)
 	return 0;
 }
 
-void test_peer_start(test_peers *p, int index, const test_peer_options *options)
+void test_peer_launch(test_peers *p, int index, const test_peer_options *options)
 {
 	struct test_peer_board *place = &p->board->peers[index];
 
@@ -229,7 +229,12 @@ void test_peer_start(test_peers *p, int index, const test_peer_options *options)
 		own = place;
 		live(p->path, options);
 	}
-	test_await(p, atomic_load(&place->is_ready) != 0, ORDER_MS);
+}
+
+void test_peer_start(test_peers *p, int index, const test_peer_options *options)
+{
+	test_peer_launch(p, index, options);
+	test_await(p, atomic_load(&p->board->peers[index].is_ready) != 0, ORDER_MS);
 }
 
 void test_peer_order(test_peers *p, int index, test_order order, uint32_t first, uint32_t count)

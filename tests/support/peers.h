@@ -62,7 +62,10 @@ typedef struct test_peer_options {
 int test_peers_begin(void **state);
 int test_peers_end(void **state);
 
+/* Returns when the peer is open for work. */
 void test_peer_start(test_peers *p, int index, const test_peer_options *options);
+/* Does not wait for that: it is told on the board. */
+void test_peer_launch(test_peers *p, int index, const test_peer_options *options);
 /* Returns when the peer has done it. */
 void test_peer_order(test_peers *p, int index, test_order order, uint32_t first, uint32_t count);
 /* Stops it as SIGSTOP does, but not while it holds the database: then all others would wait too. */

@@ -12,8 +12,19 @@
 
 void test_tempdir_make(test_tempdir *dir)
 {
-	(void)snprintf(dir->path, sizeof dir->path, "/tmp/stepbus-test-XXXXXX");
+	const char *parent = getenv("TMPDIR");
+	int len = snprintf(dir->path, sizeof dir->path, "%s/stepbus-test-XXXXXX",
+			   parent != NULL && parent[0] != '\0' ? parent : "/tmp");
+
+	assert_in_range(len, 1, sizeof dir->path - 1);
 	assert_non_null(mkdtemp(dir->path));
+}
+
+void test_tempdir_make_fast(test_tempdir *dir)
+{
+	(void)snprintf(dir->path, sizeof dir->path, "/dev/shm/stepbus-test-XXXXXX");
+	if (mkdtemp(dir->path) == NULL)
+		test_tempdir_make(dir);
 }
 
 void test_tempdir_path(const test_tempdir *dir, const char *name, char out[TEST_PATH_LEN])
