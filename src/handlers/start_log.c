@@ -88,7 +88,9 @@ static stepbus_status map_file(sb_start_log *log, const char *path, stepbus_erro
 			       "cannot make '%s', which tells what a worker has begun (errno %d)",
 			       path, failure);
 	}
-	log->slots = map;
+	/* Renewed, it lies where it was: others may be marking in it. */
+	if (log->slots == NULL)
+		log->slots = map;
 	atomic_store(&log->slots[0].step_id, (int64_t)magic);
 	atomic_store(&log->slots[0].token, (int64_t)log->count);
 	return STEPBUS_OK;

@@ -186,8 +186,11 @@ static void judge_bounds(const life *l)
 {
 	size_t snoozes = count(l, LOG_ENDED, STEPBUS_OUTCOME_SNOOZE);
 	size_t starts = count(l, LOG_STARTED, 0);
-	size_t unended = 0;
+	size_t unended = 0, unlogged = 0;
 
+	for (size_t i = 0; i < l->attempt_count; i++)
+		unlogged += is_outcome(&l->attempts[i], "lost") &&
+			    find(l, LOG_STARTED, l->attempts[i].token) == NULL;
 	for (size_t i = 0; i < l->event_count; i++)
 		unended += l->events[i]->kind == LOG_STARTED &&
 			   find(l, LOG_ENDED, l->events[i]->b) == NULL;
@@ -200,7 +203,7 @@ static void judge_bounds(const life *l)
 			"step %ld ended %zu processes, %d are counted", l->id, unended,
 			l->row->crash_count);
 	if (l->row->nonce % 10 == BEHAVIOUR_CRASH && l->row->nonce / 10 % 10 == 0 &&
-	    (l->row->state != 'q' || unended != CRASH_COUNT_MAX))
+	    (l->row->state != 'q' || unended + unlogged < CRASH_COUNT_MAX))
 		violate(l->verdict, RULE_CRASHES_QUARANTINE,
 			"step %ld ended %zu processes and is in state %c", l->id, unended,
 			l->row->state);
