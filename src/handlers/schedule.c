@@ -217,7 +217,7 @@ static stepbus_status fire_all(stepbus *engine, sb_store *store, due_list *list,
 	stepbus_status status = STEPBUS_OK;
 	firing *f;
 
-	if (list->first == NULL)
+	if (list->count == 0)
 		return STEPBUS_OK;
 	f = sb_alloc(&engine->host, sizeof *f);
 	if (f == NULL)

@@ -87,6 +87,10 @@ bool sb_worker_add_fresh(stepbus_worker *worker, sb_claimed *claimed);
 void sb_worker_take_fresh(stepbus_worker *worker, bool is_committed);
 /* A claimed step is out of the worker's hands: its completion is durable, or refused. */
 void sb_worker_release(stepbus_worker *worker, sb_claimed *claimed);
+/* Out of its hands without a settlement: whoever took it from us has settled it. */
+void sb_worker_drop(sb_claimed *claimed);
+/* What others may have taken over must not be started. */
+bool sb_worker_is_lease_over(const stepbus_worker *worker);
 /*
  * Another row than that of `row` is lost: handlers of its steps are told, and what was not started
  * is dropped. By the leader.

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "history.h"
+#include "torture/history.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "observer.h"
+#include "torture/observer.h"
 
 static void *grow(void *rows, size_t count, size_t len)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "observer.h"
+#include "torture/observer.h"
 
 #include <fcntl.h>
 #include <stdio.h>

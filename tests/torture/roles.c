@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "roles.h"
+#include "torture/roles.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "include/stepbus.h"
-#include "observer.h"
+#include "torture/observer.h"
 
 enum {
 	BATCH_MAX = 8,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "rules.h"
+#include "torture/rules.h"
 
 #include <stdarg.h>
 #include <stdio.h>

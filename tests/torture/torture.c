@@ -16,10 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "damage.h"
-#include "observer.h"
-#include "roles.h"
-#include "rules.h"
+#include "torture/damage.h"
+#include "torture/observer.h"
+#include "torture/roles.h"
+#include "torture/rules.h"
 
 enum {
 	WORKER_COUNT = 4,

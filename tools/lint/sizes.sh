@@ -63,7 +63,8 @@ check_functions() {
 	$4 > 70 {
 		print $1 ":" $2 ": " $3 " has " $4 " lines, 70 are allowed: name a part of it"
 	}
-	$1 ~ /^src\// && $5 > 6 && $3 !~ /^stepbus_/ {
+	# What is exported has the parameters that the header promises.
+	$1 ~ /^src\// && $3 !~ /^stepbus_/ && $5 > 6 {
 		print $1 ":" $2 ": " $3 " takes " $5 " parameters, 6 are allowed: pass a struct"
 	}'
 }
