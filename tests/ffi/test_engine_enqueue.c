@@ -133,20 +133,13 @@ typedef struct text_field {
 	}
 
 static const text_field text_fields[] = {
-	TEXT_FIELD(handler_name, 128, IS_NAME),
-	TEXT_FIELD(handler_namespace, 128, IS_NAME),
-	TEXT_FIELD(handler_version, 64, IS_TEXT),
-	TEXT_FIELD(queue, 128, IS_NAME),
-	TEXT_FIELD(caller, 128, IS_NAME),
-	TEXT_FIELD(step_name, 128, IS_TEXT),
-	TEXT_FIELD(content_type, 128, IS_TEXT),
-	TEXT_FIELD(correlation_id, 1024, IS_TEXT),
-	TEXT_FIELD(traceparent, 1024, IS_TEXT),
-	TEXT_FIELD(tags, 4096, IS_TEXT),
-	TEXT_FIELD(concurrency_key, 256, IS_BYTES),
-	TEXT_FIELD(idempotency_key, 256, IS_BYTES),
-	TEXT_FIELD(unique_key, 256, IS_BYTES),
-	TEXT_FIELD(input, 1048576, IS_BYTES),
+	TEXT_FIELD(handler_name, 128, IS_NAME),     TEXT_FIELD(handler_namespace, 128, IS_NAME),
+	TEXT_FIELD(handler_version, 64, IS_TEXT),   TEXT_FIELD(queue, 128, IS_NAME),
+	TEXT_FIELD(caller, 128, IS_NAME),           TEXT_FIELD(step_name, 128, IS_TEXT),
+	TEXT_FIELD(content_type, 128, IS_TEXT),     TEXT_FIELD(correlation_id, 1024, IS_TEXT),
+	TEXT_FIELD(traceparent, 1024, IS_TEXT),     TEXT_FIELD(tags, 4096, IS_TEXT),
+	TEXT_FIELD(concurrency_key, 256, IS_BYTES), TEXT_FIELD(idempotency_key, 256, IS_BYTES),
+	TEXT_FIELD(unique_key, 256, IS_BYTES),      TEXT_FIELD(input, 1048576, IS_BYTES),
 };
 
 static char filler[1048577];
