@@ -43,7 +43,7 @@ typedef struct sb_claimed {
 	_Atomic(uint32_t) ref_count;   /* the line's or the settlement's, and the thread's */
 	_Atomic(int32_t) interruption; /* why the handler should stop; STEPBUS_OK: it should not */
 	uint32_t start_slot;           /* see start_log.h */
-	bool *is_settled;              /* told to the thread that runs it */
+	bool is_settled; /* its handler's result was taken; of the thread that runs it */
 	sb_settlement settlement;
 	char texts[];
 } sb_claimed;

@@ -111,7 +111,6 @@ struct stepbus {
 	sb_names names;
 	stepbus_worker *workers;     /* those that claim, or still run something */
 	stepbus_worker *all_workers; /* those that are not freed */
-	int64_t last_started_at_us;
 	uint64_t random;
 	sb_zone_shelf zones;
 	int64_t cron_complained_ns;

@@ -137,11 +137,7 @@ static stepbus_status insert_row(stepbus_worker *worker, sb_store *store, stepbu
 	const char *strategy = sb_claim_strategy_name((int)worker->options.strategy);
 	stepbus_status status;
 
-	/* The name of its start log: that of no other row of this process. */
 	worker->started_at_us = sb_engine_now_us(engine);
-	if (worker->started_at_us <= engine->last_started_at_us)
-		worker->started_at_us = engine->last_started_at_us + 1;
-	engine->last_started_at_us = worker->started_at_us;
 	worker->row = (sb_worker_row){
 		.name = worker->options.name,
 		.strategy = sb_slice_z(strategy),
@@ -268,8 +264,7 @@ static stepbus_status begin_anew(stepbus_worker *worker, sb_store *store, stepbu
 	if (status == STEPBUS_OK && worker->start_log != NULL)
 		status = sb_start_log_renew(worker->start_log,
 					    &(sb_start_name){ worker->engine->options.path,
-							      worker->row.pid,
-							      worker->row.started_at_us },
+							      worker->row.pid, worker->row.id },
 					    err);
 	return status;
 }

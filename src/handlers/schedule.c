@@ -51,10 +51,11 @@ static due_entry *copy_entry(const stepbus_host *host, const sb_cron_row *row)
 	size_t len = row->name.len + row->expression.len + row->zone.len + row->step.len +
 		     row->catch_up.len;
 	due_entry *entry = sb_alloc(host, sizeof *entry + len);
-	char *at = (char *)(entry + 1);
+	char *at;
 
 	if (entry == NULL)
 		return NULL;
+	at = (char *)(entry + 1);
 	entry->row = *row;
 	copy_text(&entry->row.name, &at);
 	copy_text(&entry->row.expression, &at);
@@ -214,9 +215,12 @@ static stepbus_status fire_all(stepbus *engine, sb_store *store, due_list *list,
 {
 	size_t count_max = list->count < FIRE_MAX ? FIRE_MAX / (list->count + 1) + 1 : 1;
 	stepbus_status status = STEPBUS_OK;
-	firing *f = list->count > 0 ? sb_alloc(&engine->host, sizeof *f) : NULL;
+	firing *f;
 
-	if (list->count > 0 && f == NULL)
+	if (list->count == 0)
+		return STEPBUS_OK;
+	f = sb_alloc(&engine->host, sizeof *f);
+	if (f == NULL)
 		return sb_fail_memory(err, "enqueue what cron entries say");
 	for (due_entry *e = list->first; status == STEPBUS_OK && e != NULL; e = e->next) {
 		f->engine = engine;

@@ -51,7 +51,7 @@ static stepbus_status write_path(char path[PATH_LEN_MAX], const sb_start_name *n
 				 stepbus_error *err)
 {
 	int len = snprintf(path, PATH_LEN_MAX, "%s-started-%lld-%lld", name->database_path,
-			   (long long)name->pid, (long long)name->started_at_us);
+			   (long long)name->pid, (long long)name->worker_id);
 
 	if (len < 0 || len >= PATH_LEN_MAX)
 		return sb_fail(err, STEPBUS_EINVAL, "the path of the store is too long");
@@ -61,10 +61,13 @@ static stepbus_status write_path(char path[PATH_LEN_MAX], const sb_start_name *n
 /* Maps a new file, in the place of the old one where there is one. */
 static stepbus_status map_file(sb_start_log *log, const char *path, stepbus_error *err)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int failure = fd >= 0 ? 0 : errno;
 	void *map = MAP_FAILED;
+	int fd, failure;
 
+	/* Never one that is there: whoever has it mapped would lose it under their feet. */
+	(void)unlink(path);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	failure = fd >= 0 ? 0 : errno;
 	/* Room is asked for now: a write to a mapping that has none would end the process. */
 	if (failure == 0)
 		failure = posix_fallocate(fd, 0, (off_t)log->len);

@@ -20,14 +20,14 @@ typedef enum sb_start_mark {
 	SB_START_ENDED,   /* and has returned */
 } sb_start_mark;
 
-/* Names the log of one row of a worker. */
+/* Names the log of one row of a worker; others of its process may use the same database. */
 typedef struct sb_start_name {
 	const char *database_path;
 	int64_t pid;
-	int64_t started_at_us;
+	int64_t worker_id;
 } sb_start_name;
 
-/* Makes the file "<database>-started-<pid>-<time>" with room for count steps. */
+/* Makes the file "<database>-started-<pid>-<worker id>" with room for count steps. */
 stepbus_status sb_start_log_create(const stepbus_host *host, const sb_start_name *name,
 				   uint32_t count, sb_start_log **out, stepbus_error *err);
 /* A free place for a claimed step; UINT32_MAX where all are taken. One thread at a time. */

@@ -224,7 +224,7 @@ static stepbus_status take(void *context, const stepbus_step_event *step,
 	if (claimed == NULL)
 		return sb_fail(err, STEPBUS_ENOTFOUND,
 			       "no worker of this engine has claimed the step: it may be settled");
-	*claimed->is_settled = true;
+	claimed->is_settled = true;
 	if (!win(claimed))
 		return answer_late(claimed, err);
 	sb_start_log_mark(claimed->worker->start_log, claimed->start_slot, SB_START_ENDED);

@@ -161,7 +161,7 @@ static bool is_ours(const stepbus *engine, int64_t worker_id)
 
 static sb_start_name log_of(const stepbus *engine, const sb_worker_row *row)
 {
-	return (sb_start_name){ engine->options.path, row->pid, row->started_at_us };
+	return (sb_start_name){ engine->options.path, row->pid, row->id };
 }
 
 static void note_stopped(dead_list *dead, const sb_worker_row *row)

@@ -43,7 +43,7 @@ struct stepbus_worker {
 	sb_claimed *fresh, *fresh_last; /* claimed in the transaction that is open */
 	uint32_t fresh_count;
 	sb_start_log *start_log;  /* NULL: the store is gone with the process anyway */
-	int64_t started_at_us;    /* also names its start log */
+	int64_t started_at_us;    /* of its row */
 	sb_worker_row row_before; /* where is_lost: the one that was lost */
 	bool is_lost;             /* in the transaction that is open: its row was gone */
 
@@ -87,6 +87,10 @@ bool sb_worker_add_fresh(stepbus_worker *worker, sb_claimed *claimed);
 void sb_worker_take_fresh(stepbus_worker *worker, bool is_committed);
 /* A claimed step is out of the worker's hands: its completion is durable, or refused. */
 void sb_worker_release(stepbus_worker *worker, sb_claimed *claimed);
+/* Out of its hands without a settlement: whoever took it from us has settled it. */
+void sb_worker_drop(sb_claimed *claimed);
+/* What others may have taken over must not be started. */
+bool sb_worker_is_lease_over(const stepbus_worker *worker);
 /*
  * Another row than that of `row` is lost: handlers of its steps are told, and what was not started
  * is dropped. By the leader.

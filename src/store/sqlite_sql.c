@@ -81,7 +81,8 @@ const sb_sql_entry sb_sql_table[SB_SQL_COUNT] = {
 	[SB_SQL_ROLLBACK] = { "ROLLBACK", "roll a transaction back" },
 	[SB_SQL_SAVEPOINT] = { "SAVEPOINT stepbus", "begin a transaction" },
 	/* Writes nothing, but has the right to write from then on. */
-	[SB_SQL_LOCK] = { "UPDATE main.queue SET paused_at = NULL WHERE id = 0", "begin a transaction" },
+	[SB_SQL_LOCK] = { "UPDATE main.queue SET paused_at = NULL WHERE id = 0",
+			  "begin a transaction" },
 	[SB_SQL_RELEASE] = { "RELEASE stepbus", "commit a transaction" },
 	[SB_SQL_ROLLBACK_TO] = { "ROLLBACK TO stepbus", "roll a transaction back" },
 	[SB_SQL_DATA_VERSION] = { "PRAGMA main.data_version", "look for changes" },

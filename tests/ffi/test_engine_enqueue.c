@@ -123,7 +123,7 @@ typedef struct text_field {
 	size_t data_offset;
 	size_t len_offset;
 	size_t len_max;
-	enum { IS_NAME, IS_TEXT, IS_BYTES } kind;
+	enum { IS_NAME, IS_TEXT, IS_JSON, IS_BYTES } kind;
 } text_field;
 
 #define TEXT_FIELD(member, max, kind)                                        \
@@ -142,6 +142,7 @@ static const text_field text_fields[] = {
 	TEXT_FIELD(content_type, 128, IS_TEXT),
 	TEXT_FIELD(correlation_id, 1024, IS_TEXT),
 	TEXT_FIELD(traceparent, 1024, IS_TEXT),
+	TEXT_FIELD(step_config, 65536, IS_JSON),
 	TEXT_FIELD(tags, 4096, IS_TEXT),
 	TEXT_FIELD(concurrency_key, 256, IS_BYTES),
 	TEXT_FIELD(idempotency_key, 256, IS_BYTES),
@@ -150,6 +151,17 @@ static const text_field text_fields[] = {
 };
 
 static char filler[1048577];
+
+/* As many bytes of what the field takes. */
+static const char *fill(const text_field *field, size_t len)
+{
+	memset(filler, field->kind == IS_JSON ? ' ' : 'a', sizeof filler);
+	if (field->kind == IS_JSON) {
+		filler[0] = '{';
+		filler[len - 1] = '}';
+	}
+	return filler;
+}
 
 static stepbus_status try_text(test_box *box, const text_field *field, const void *data, size_t len)
 {
@@ -165,14 +177,15 @@ static void texts_reach_to_their_limit_and_not_beyond(void **state)
 	test_box *box = *state;
 
 	(void)test_box_open(box, NULL);
-	memset(filler, 'a', sizeof filler);
 	for (size_t i = 0; i < sizeof text_fields / sizeof *text_fields; i++) {
 		const text_field *field = &text_fields[i];
 
-		box_ok(box, try_text(box, field, filler, 1));
-		box_ok(box, try_text(box, field, filler, field->len_max));
+		const size_t most = field->len_max;
+
+		box_ok(box, try_text(box, field, fill(field, 2), 2));
+		box_ok(box, try_text(box, field, fill(field, most), most));
 		box_refused(box, STEPBUS_EINVAL, field->name,
-			    try_text(box, field, filler, field->len_max + 1));
+			    try_text(box, field, fill(field, most + 1), most + 1));
 		box_refused(box, STEPBUS_EINVAL, field->name,
 			    try_text(box, field, filler, SIZE_MAX));
 		box_refused(box, STEPBUS_EINVAL, field->name, try_text(box, field, NULL, 1));

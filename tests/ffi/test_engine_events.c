@@ -173,8 +173,7 @@ static _Atomic(int) early_count;
 static void look_up(test_box *box, const test_note *note, const void *payload, size_t len)
 {
 	const sb_step_filter filter = { .states = 1U << SB_STEP_COMPLETED };
-	int64_t id = sb_id_to_row(note->step_id, box->engine->store->tag);
-	int64_t count = 0;
+	int64_t id, count = 0;
 	sqlite3_stmt *statement = NULL;
 	sqlite3 *db = NULL;
 
@@ -182,6 +181,7 @@ static void look_up(test_box *box, const test_note *note, const void *payload, s
 	(void)len;
 	if (strcmp(note->name, "step.completion.sent") != 0)
 		return;
+	id = sb_id_to_row(note->step_id, box->engine->store->tag);
 	if (box->engine->store->type->step_count(box->engine->store, &filter, &count, NULL) !=
 		    STEPBUS_OK ||
 	    count == 0)
@@ -211,7 +211,7 @@ static void completions_are_told_when_they_are_durable(void **state)
 	for (int i = 0; i < COUNT; i++)
 		test_box_add(box, engine, "work", "x");
 	test_box_await_notes(box, "step.completion.sent", COUNT);
-	box->on_note = NULL;
+	test_box_close(box, engine);
 	assert_int_equal(atomic_load(&early_count), 0);
 }
 

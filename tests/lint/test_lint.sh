@@ -228,6 +228,8 @@ test_sizes() {
 	write_function 70 | allowed sizes 'a function of 70 lines' src/base/x.c
 	echo "int wide(int a, int b, int c, int d, int (*e)(int, int), int f, int g) { }" |
 		violation sizes 'wide takes 7 parameters' src/base/x.c
+	echo "int stepbus_wide(int a, int b, int c, int d, int e, int f, int g) { return 0; }" |
+		allowed sizes 'an exported function with 7 parameters' src/base/x.c
 	allowed sizes '6 parameters, and a pointer type with 7' src/base/x.c <<'END'
 int wide(int a, int b, int c, int d, int e, int (*f)(int, int)) { return 0; }
 typedef int (*wide_fn)(int a, int b, int c, int d, int e, int f, int g);

@@ -88,7 +88,9 @@ int test_box_teardown(void **state)
 {
 	test_box *box = *state;
 
+	pthread_mutex_lock(&box->memory.lock);
 	box->memory.fail_at = 0;
+	pthread_mutex_unlock(&box->memory.lock);
 	atomic_store(&box->famine_percent, 0);
 	test_box_open_gate(box);
 	while (box->engine_count > 0)
@@ -160,7 +162,8 @@ stepbus *test_box_open(test_box *box, const char *keys)
 	box->engines[box->engine_count++] = engine;
 	if (box->engine == NULL)
 		box->engine = engine;
-	listen_to(box, engine);
+	if (!box->is_deaf)
+		listen_to(box, engine);
 	return engine;
 }
 

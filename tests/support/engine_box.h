@@ -20,7 +20,7 @@ enum {
 	TEST_BOX_ENGINE_MAX = 4,
 	TEST_BOX_HANDLER_MAX = 32,
 	TEST_BOX_TEXT_LEN = 128,
-	TEST_BOX_LIMIT_S = 5, /* for anything that is waited for */
+	TEST_BOX_LIMIT_S = 60, /* for anything that is waited for */
 };
 
 /* One run of a handler: what it got. Texts are copies. */
@@ -70,6 +70,7 @@ struct test_box {
 	test_tempdir dir;
 	char path[TEST_PATH_LEN];
 	bool is_on_disk;
+	bool is_deaf; /* engines that are opened from now on are not listened to */
 	stepbus_error err;
 	_Atomic(int64_t) now_us;
 	_Atomic(int64_t) elapsed_ns;

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Checks the size budget: functions to 70 lines and, in src/, 6 parameters; files to 600 lines; the
-# Makefile to 200. include/stepbus.h is exempt: it is the whole ABI on one page. Ends with a summary
-# of src/.
+# Makefile to 200. include/stepbus.h is exempt: it is the whole ABI on one page, and the parameters
+# of its functions are what it says. Ends with a summary of src/.
 set -u
 lint=$(cd "$(dirname "$0")" && pwd)
 [ $# -eq 1 ] || { echo "usage: sizes.sh ROOT" >&2; exit 2; }
@@ -63,7 +63,8 @@ check_functions() {
 	$4 > 70 {
 		print $1 ":" $2 ": " $3 " has " $4 " lines, 70 are allowed: name a part of it"
 	}
-	$1 ~ /^src\// && $5 > 6 {
+	# What is exported has the parameters that the header promises.
+	$1 ~ /^src\// && $3 !~ /^stepbus_/ && $5 > 6 {
 		print $1 ":" $2 ": " $3 " takes " $5 " parameters, 6 are allowed: pass a struct"
 	}'
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The threads of a worker: each takes a few steps off the worker's line at a time and runs them one
+ * after the other, with nothing locked. They block all signals.
+ */
+#ifndef SB_HANDLERS_WORKER_POOL_H
+#define SB_HANDLERS_WORKER_POOL_H
+
+#include "handlers/worker.h"
+
+/* Where it fails, sb_worker_pool_end ends those that were started. */
+stepbus_status sb_worker_pool_start(stepbus_worker *worker, stepbus_error *err);
+/* Waits for the handlers that they run. */
+void sb_worker_pool_end(stepbus_worker *worker);
+
+#endif
