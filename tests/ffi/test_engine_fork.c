@@ -167,7 +167,11 @@ static void children_of_a_busy_process_leave_the_store_alone(void **state)
 		assert_true(child >= 0);
 		if (child == 0) {
 			stepbus_close(world.engine);
+#if defined(__SANITIZE_ADDRESS__)
+			_exit(0); /* what is the parent's would count as leaked */
+#else
 			exit(0); /* with all that runs at an exit */
+#endif
 		}
 		enqueue("y");
 		assert_int_equal(waitpid(child, &status, 0), child);
