@@ -11,7 +11,7 @@
 
 enum { CONFIG_LEN = 5000 };
 
-static const char WORKER[] = "{\"id\":\"bench\",\"pool_size\":2,\"block_size\":256}";
+enum { WORKER_LEN = 100, BLOCK_SIZE = 256 };
 
 void engine_check(stepbus_status status, const char *what, const stepbus_error *err)
 {
@@ -80,11 +80,15 @@ void engine_close(engine_run *run)
 
 void engine_work(engine_run *run, size_t wanted)
 {
+	size_t block_size = run->claim_block > 0 ? run->claim_block : BLOCK_SIZE;
 	stepbus_error err = STEPBUS_ERROR_INIT;
+	char worker[WORKER_LEN];
 
+	snprintf(worker, sizeof(worker), "{\"id\":\"bench\",\"pool_size\":2,\"block_size\":%zu}",
+		 block_size);
 	run->wanted = wanted;
 	atomic_store(&run->handled, 0);
-	engine_check(stepbus_worker_start(run->engine, WORKER, strlen(WORKER), &run->worker, &err),
+	engine_check(stepbus_worker_start(run->engine, worker, strlen(worker), &run->worker, &err),
 		     "start a worker", &err);
 }
 

@@ -17,6 +17,7 @@ enum { ENGINE_BLOCK_MAX = 1000 };
 
 /**
  * handled, started_ns  how many steps ran, and when the newest one began.
+ * claim_block          how many steps the worker claims at once; 0: 256.
  * wanted, finished     finished is posted when so many have run.
  * block, room          room is posted for each block that has run.
  * mark, mark_ns        when so many had run.
@@ -30,6 +31,7 @@ typedef struct engine_run {
 	_Atomic uint64_t started_ns;
 	_Atomic uint64_t mark_ns;
 	_Atomic uint64_t final_ns;
+	size_t claim_block;
 	size_t wanted;
 	size_t block;
 	size_t mark;
