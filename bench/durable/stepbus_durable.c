@@ -16,7 +16,7 @@
  * outstanding, so that most steps are claimed in the transaction that enqueues them; in memory, one
  * that fits the cache.
  */
-enum { LOOK_MS = 20, CLAIM_BLOCK_DISK = 8192, CLAIM_BLOCK_MEMORY = 1024 };
+enum { LOOK_MS = 20, CLAIM_BLOCK_DISK = 8192, CLAIM_BLOCK_MEMORY = 256 };
 
 static double wal_peak_mib;
 
