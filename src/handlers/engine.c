@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -278,6 +279,14 @@ static stepbus_status find_events(stepbus *engine, stepbus_error *err)
 	return STEPBUS_OK;
 }
 
+/* Workers that claimed nothing because of them may claim again. */
+static void notices_eased(void *context)
+{
+	stepbus *engine = context;
+
+	sb_writer_nudge(&engine->writer);
+}
+
 static stepbus_status make_bridge(stepbus *engine, stepbus_error *err)
 {
 	const sb_completion_door door = sb_submit_door(engine);
@@ -297,7 +306,9 @@ static stepbus_status make_bridge(stepbus *engine, stepbus_error *err)
 	if (status == STEPBUS_OK)
 		status = sb_execution_start(engine->subscriber, err);
 	if (status == STEPBUS_OK)
-		status = sb_notices_init(&engine->notices, engine->bridge, &engine->host, err);
+		status = sb_notices_init(&engine->notices,
+					 &(sb_notices_eased){ notices_eased, engine },
+					 engine->bridge, &engine->host, err);
 	return status;
 }
 
@@ -337,23 +348,35 @@ static stepbus_status make_writer(stepbus *engine, stepbus_error *err)
 	return sb_writer_start(&engine->writer, err);
 }
 
-static stepbus_status copy_path(stepbus *engine, stepbus_error *err)
+/*
+ * What lies beside the database is found by its path for as long as the engine lives, wherever the
+ * process goes, and by all processes, whatever links they open it through. The file is there by now.
+ */
+static stepbus_status keep_path(stepbus *engine, stepbus_error *err)
 {
+	char absolute[PATH_MAX];
 	const char *path = engine->options.path;
 
 	if (path == NULL)
 		return STEPBUS_OK;
-	engine->options.path = sb_alloc_copy(&engine->host, path, strlen(path));
-	return engine->options.path != NULL ? STEPBUS_OK : sb_fail_memory(err, "open an engine");
+	if (!engine->options.is_in_memory) {
+		if (realpath(path, absolute) == NULL)
+			return sb_fail(err, STEPBUS_ESYSTEM,
+				       "cannot find out the full path of '%s' (errno %d)", path,
+				       errno);
+		path = absolute;
+	}
+	engine->path = sb_alloc_copy(&engine->host, path, strlen(path));
+	engine->options.path = engine->path;
+	return engine->path != NULL ? STEPBUS_OK : sb_fail_memory(err, "open an engine");
 }
 
 /* From the ground up; what was made when it fails is undone by dispose. */
 static stepbus_status set_up(stepbus *engine, stepbus_registry *registry, stepbus_error *err)
 {
-	stepbus_status status = copy_path(engine, err);
+	stepbus_status status =
+		sb_random_fill(&engine->host, &engine->random, sizeof engine->random, err);
 
-	if (status == STEPBUS_OK)
-		status = sb_random_fill(&engine->host, &engine->random, sizeof engine->random, err);
 	engine->random |= 1;
 	read_boot_id(engine->boot_id);
 	if (status == STEPBUS_OK)
@@ -368,6 +391,8 @@ static stepbus_status set_up(stepbus *engine, stepbus_registry *registry, stepbu
 		status = make_registry(engine, registry, err);
 	if (status == STEPBUS_OK)
 		status = open_store(engine, err);
+	if (status == STEPBUS_OK)
+		status = keep_path(engine, err);
 	if (status == STEPBUS_OK)
 		status = make_bridge(engine, err);
 	if (status == STEPBUS_OK)
@@ -393,7 +418,6 @@ static void stop_clockwork(stepbus *engine)
 static void dispose(stepbus *engine)
 {
 	const stepbus_host host = engine->host;
-	char *path;
 
 	stop_clockwork(engine);
 	if (engine->writer.store != NULL && engine->writer.thread != 0)
@@ -411,8 +435,7 @@ static void dispose(stepbus *engine)
 	sb_names_free(&engine->names);
 	sb_zone_shelf_free(&engine->zones);
 	sb_claimed_table_free(&engine->claimed);
-	memcpy(&path, &engine->options.path, sizeof path);
-	sb_release(&host, path);
+	sb_release(&host, engine->path);
 	sb_forkpage_free(&host, engine->head);
 	sb_release(&host, engine);
 }
@@ -456,23 +479,24 @@ void sb_engine_wake(stepbus *engine)
 	sb_clockwork_ask(engine->clockwork);
 }
 
-/* The worker behind another one, by its row; they only change under the lead. */
+/* To be let go of: whoever made it may free it meanwhile. */
 static stepbus_worker *find_worker(stepbus *engine, bool (*is_it)(const stepbus_worker *worker))
 {
 	stepbus_worker *worker;
 
 	sb_writer_lead(&engine->writer);
-	worker = engine->workers;
+	worker = engine->all_workers;
 	while (worker != NULL && !is_it(worker))
-		worker = worker->next;
+		worker = worker->next_made;
+	if (worker != NULL)
+		sb_worker_hold(worker);
 	sb_writer_yield(&engine->writer);
 	return worker;
 }
 
-static bool is_any(const stepbus_worker *worker)
+static bool is_unended(const stepbus_worker *worker)
 {
-	(void)worker;
-	return true;
+	return atomic_load(&worker->is_ended) == 0;
 }
 
 static bool is_claiming(const stepbus_worker *worker)
@@ -501,12 +525,17 @@ stepbus_status sb_engine_stop(stepbus *engine, int64_t timeout_ms, stepbus_error
 		return sb_fail(err, STEPBUS_EREENTRANT,
 			       "an engine cannot be stopped from inside one of its callbacks: it "
 			       "would wait for itself");
+	/* A worker that starts meanwhile is linked before we have the lead, or not at all. */
 	atomic_store(&engine->head->mode, SB_ENGINE_STOPPING);
 	/* All of them stop claiming, before any is waited for. */
-	while ((worker = find_worker(engine, is_claiming)) != NULL)
+	while ((worker = find_worker(engine, is_claiming)) != NULL) {
 		(void)sb_worker_stop(worker, 0, NULL);
-	while (status == STEPBUS_OK && (worker = find_worker(engine, is_any)) != NULL)
+		sb_worker_let_go(worker);
+	}
+	while (status == STEPBUS_OK && (worker = find_worker(engine, is_unended)) != NULL) {
 		status = sb_worker_stop(worker, rest_of(engine, timeout_ms, started_ns), err);
+		sb_worker_let_go(worker);
+	}
 	sb_notices_flush(&engine->notices);
 	return status;
 }

@@ -94,6 +94,7 @@ struct stepbus {
 	sb_engine_head *head;
 	stepbus_host host;
 	sb_engine_options options;
+	char *path; /* of the options: absolute, and its own */
 	sb_store *store;
 	stepbus_bridge *bridge;
 	stepbus_registry *registry;

@@ -15,12 +15,12 @@
 /* A handler as steps ask for it. Lives as long as the cache. */
 typedef struct sb_known_handler {
 	int64_t id;
-	sb_handler_row row;             /* texts are its own, each with a NUL behind it */
-	uint64_t judged_at;             /* the cache generation that `serving` is of */
-	uint32_t serving;               /* an sb_serving, see serving.h */
-	uint32_t concurrency_max;       /* of the handler that is registered here; 0: no limit */
-	_Atomic(uint32_t) active_count; /* its claimed steps of this process */
-	sb_queue_row rate;              /* only what belongs to its rate */
+	sb_handler_row row;                /* texts are its own, each with a NUL behind it */
+	uint64_t judged_at;                /* the cache generation that `serving` is of */
+	uint32_t serving;                  /* an sb_serving, see serving.h */
+	_Atomic(uint32_t) concurrency_max; /* of the one that is registered here; 0: no limit */
+	_Atomic(uint32_t) active_count;    /* its claimed steps of this process */
+	sb_queue_row rate;                 /* only what belongs to its rate */
 } sb_known_handler;
 
 typedef struct sb_names {

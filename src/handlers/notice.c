@@ -21,6 +21,13 @@ static void count_told(sb_notices *notices, uint64_t count)
 	pthread_mutex_unlock(&notices->lock);
 }
 
+/* One more is told. Only this thread counts down, so that it meets the bound on the way. */
+static void count_down(sb_notices *notices)
+{
+	if (atomic_fetch_sub(&notices->waiting_count, 1) == SB_NOTICE_WAITING_MAX + 1)
+		notices->eased.ease(notices->eased.context);
+}
+
 static void tell_all(void *user_data)
 {
 	sb_notices *notices = user_data;
@@ -33,17 +40,19 @@ static void tell_all(void *user_data)
 			next = notice->next;
 			notice->tell(notice, notices->bridge);
 			notice->dispose(notice);
+			count_down(notices);
 			count++;
 		}
 		count_told(notices, count);
 	}
 }
 
-stepbus_status sb_notices_init(sb_notices *notices, stepbus_bridge *bridge,
-			       const stepbus_host *host, stepbus_error *err)
+stepbus_status sb_notices_init(sb_notices *notices, const sb_notices_eased *eased,
+			       stepbus_bridge *bridge, const stepbus_host *host, stepbus_error *err)
 {
 	stepbus_status status;
 
+	notices->eased = *eased;
 	notices->bridge = bridge;
 	notices->host = host;
 	status = sb_loop_new(host, tell_all, notices, &notices->loop, err);
@@ -59,6 +68,7 @@ void sb_notices_add(sb_notices *notices, sb_notice *first, sb_notice *last, size
 	if (first == NULL)
 		return;
 	last->next = NULL;
+	atomic_fetch_add(&notices->waiting_count, count);
 	pthread_mutex_lock(&notices->lock);
 	if (notices->last != NULL)
 		notices->last->next = first;
@@ -80,6 +90,12 @@ void sb_notices_flush(sb_notices *notices)
 	while (notices->told_count < wanted)
 		pthread_cond_wait(&notices->has_told, &notices->lock);
 	pthread_mutex_unlock(&notices->lock);
+}
+
+bool sb_notices_are_many(const sb_notices *notices)
+{
+	return atomic_load_explicit(&notices->waiting_count, memory_order_relaxed) >
+	       SB_NOTICE_WAITING_MAX;
 }
 
 bool sb_notices_is_here(const sb_notices *notices)

@@ -54,25 +54,31 @@ struct stepbus_worker {
 	_Atomic(uint32_t) running_count;
 	_Atomic(uint32_t) unsettled_count; /* all that is claimed; changes under the lock */
 	_Atomic(uint32_t) is_claiming;     /* 0: stopping */
+	_Atomic(uint32_t) is_ended;        /* stopped; set under the lock */
 	_Atomic(int64_t) completed_count;
 	_Atomic(int64_t) failed_count;
 
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t has_steps;
-	pthread_cond_t is_idle; /* nothing queued, running or settling */
+	pthread_cond_t is_idle; /* nothing queued, running or settling; ended; let go of */
 	sb_claimed *first, *last;
 	bool is_suspended; /* the lease is over: nothing is begun until it is renewed */
 	bool is_ending;
+	bool has_ender; /* one of those that stop it ends it */
+	uint32_t holder_count;
 	uint32_t thread_count;
 	pthread_t threads[];
 };
 
 stepbus_status sb_worker_start(stepbus *engine, const sb_worker_options *options,
 			       stepbus_worker **out, stepbus_error *err);
-/* STEPBUS_ETIMEDOUT: handlers still run. timeout_ms -1: waits for them. */
+/* STEPBUS_ETIMEDOUT: handlers still run. timeout_ms -1: waits for them. Many threads may at once. */
 stepbus_status sb_worker_stop(stepbus_worker *worker, int64_t timeout_ms, stepbus_error *err);
 /* Waits for the handlers. NULL is accepted. */
 void sb_worker_free(stepbus_worker *worker);
+/* By the leader: it is not freed until it is let go of, which anybody may do. */
+void sb_worker_hold(stepbus_worker *worker);
+void sb_worker_let_go(stepbus_worker *worker);
 
 /* Whether it has found nothing more to claim, and nothing has changed since. Any thread. */
 bool sb_worker_is_drained(const stepbus_worker *worker);

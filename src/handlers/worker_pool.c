@@ -7,34 +7,9 @@
 #include "bridge/publish.h"
 #include "handlers/enlist.h"
 #include "handlers/submit.h"
+#include "handlers/worker_line.h"
 
-enum { BATCH_MAX = 16, THREAD_NAME_LEN = 16 };
-
-/* The next steps for one thread: a few, so that the lock is not taken for each. NULL: the end. */
-static sb_claimed *next_steps(stepbus_worker *worker)
-{
-	sb_claimed *first, *last;
-	uint32_t count = 1, share;
-
-	pthread_mutex_lock(&worker->lock);
-	while ((worker->first == NULL || worker->is_suspended) && !worker->is_ending)
-		pthread_cond_wait(&worker->has_steps, &worker->lock);
-	first = worker->first;
-	if (first != NULL) {
-		share = atomic_load(&worker->queued_count) / (2 * worker->options.pool_size);
-		for (last = first; last->next != NULL && count < share && count < BATCH_MAX;
-		     last = last->next)
-			count++;
-		worker->first = last->next;
-		if (worker->first == NULL)
-			worker->last = NULL;
-		last->next = NULL;
-		atomic_fetch_sub(&worker->queued_count, count);
-		atomic_fetch_add(&worker->running_count, count);
-	}
-	pthread_mutex_unlock(&worker->lock);
-	return first;
-}
+enum { THREAD_NAME_LEN = 16 };
 
 static void publish(sb_claimed *claimed)
 {
@@ -50,28 +25,6 @@ static void publish(sb_claimed *claimed)
 			 sizeof claimed->event, NULL);
 	if (!claimed->is_settled)
 		(void)sb_submit_failure_of(claimed, &unheard);
-}
-
-/*
- * What others may have taken over must not be started, but may still be ours: it waits in the line
- * until the lease is renewed, or found lost.
- */
-static void put_back(stepbus_worker *worker, sb_claimed *first)
-{
-	sb_claimed *last = first;
-	uint32_t count = 1;
-
-	for (; last->next != NULL; last = last->next)
-		count++;
-	pthread_mutex_lock(&worker->lock);
-	last->next = worker->first;
-	worker->first = first;
-	if (worker->last == NULL)
-		worker->last = last;
-	worker->is_suspended = true;
-	atomic_fetch_add(&worker->queued_count, count);
-	atomic_fetch_sub(&worker->running_count, count);
-	pthread_mutex_unlock(&worker->lock);
 }
 
 static void run(stepbus_worker *worker, sb_claimed *claimed)
@@ -94,26 +47,20 @@ static void run(stepbus_worker *worker, sb_claimed *claimed)
 	sb_claimed_unref(&engine->host, claimed);
 }
 
-/* A thread has that many less to run; who stops the worker waits for that. */
-static void leave(stepbus_worker *worker, uint32_t count)
+/* The line runs dry while others may be busy for long, or idle: nobody else brings news of that. */
+static void ask_for_more(stepbus_worker *worker)
 {
-	if (atomic_fetch_sub(&worker->running_count, count) > count ||
-	    atomic_load(&worker->is_claiming) != 0)
-		return;
-	pthread_mutex_lock(&worker->lock);
-	pthread_cond_broadcast(&worker->is_idle);
-	pthread_mutex_unlock(&worker->lock);
+	if (atomic_load(&worker->queued_count) <= worker->options.block_size / 2 &&
+	    !sb_worker_is_drained(worker))
+		sb_writer_nudge(&worker->engine->writer);
 }
 
-/* The worker is being stopped: what this thread has not begun is for others. */
-static void give_back(stepbus_worker *worker, sb_claimed *first)
+/* The worker is being stopped: what has not begun is for others. */
+static void give_back(stepbus_worker *worker, sb_claimed *claimed)
 {
-	uint32_t count = 0;
-
-	for (const sb_claimed *c = first; c != NULL; c = c->next)
-		count++;
-	sb_enlist_give_back(worker, first);
-	leave(worker, count);
+	claimed->next = sb_worker_line_empty(worker);
+	sb_enlist_give_back(worker, claimed);
+	sb_worker_line_leave(worker);
 }
 
 static void *thread_main(void *user_data)
@@ -121,26 +68,20 @@ static void *thread_main(void *user_data)
 	stepbus_worker *worker = user_data;
 	sb_claimed *claimed;
 
-	while ((claimed = next_steps(worker)) != NULL) {
-		for (sb_claimed *next; claimed != NULL; claimed = next) {
-			next = claimed->next;
-			if (atomic_load(&worker->is_claiming) == 0) {
-				give_back(worker, claimed);
-				break;
-			}
-			if (sb_worker_is_lease_over(worker)) {
-				put_back(worker, claimed);
-				break;
-			}
-			run(worker, claimed);
-			if (sb_engine_check(worker->engine, false, NULL) != STEPBUS_OK)
-				return NULL; /* a handler forked, and this is the child */
-			leave(worker, 1);
+	while ((claimed = sb_worker_line_take(worker)) != NULL) {
+		if (atomic_load(&worker->is_claiming) == 0) {
+			give_back(worker, claimed);
+			continue;
 		}
-		/* The line may have run dry while nobody else brings news of that. */
-		if (atomic_load(&worker->queued_count) <= worker->options.block_size / 2 &&
-		    !sb_worker_is_drained(worker))
-			sb_writer_nudge(&worker->engine->writer);
+		if (sb_worker_is_lease_over(worker)) {
+			sb_worker_line_put_back(worker, claimed);
+			continue;
+		}
+		ask_for_more(worker);
+		run(worker, claimed);
+		if (sb_engine_check(worker->engine, false, NULL) != STEPBUS_OK)
+			return NULL; /* a handler forked, and this is the child */
+		sb_worker_line_leave(worker);
 	}
 	return NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The threads of a worker: each takes a few steps off the worker's line at a time and runs them one
- * after the other, with nothing locked. They block all signals.
+ * The threads of a worker: each takes one step off the worker's line, runs it with nothing locked, and
+ * takes the next. They block all signals.
  */
 #ifndef SB_HANDLERS_WORKER_POOL_H
 #define SB_HANDLERS_WORKER_POOL_H
