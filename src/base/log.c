@@ -38,7 +38,8 @@ void sb_log(const stepbus_host *host, const sb_log_record *record)
 		      add_optional(json, "event_type", record->event_type) &&
 		      add_optional(json, "entity_type", record->entity_type);
 	if (record->entity_id.len > 0)
-		is_complete = sb_json_add_text(json, "entity_id", record->entity_id) && is_complete;
+		is_complete =
+			sb_json_add_foreign(json, "entity_id", record->entity_id) && is_complete;
 	if (sb_json_print_take(json, is_complete, host, &text, NULL) != STEPBUS_OK)
 		return;
 	host->log(host->user_data, record->level, sb_text_data(text), sb_text_len(text));

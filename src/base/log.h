@@ -9,8 +9,8 @@
 #include "base/text.h"
 
 /*
- * What a record says beside the time and the version. Names are literals; entity_id was checked
- * before and is UTF-8. All but component and message may be empty.
+ * What a record says beside the time and the version. Names are literals; entity_id may be anything,
+ * and need not end in NUL. All but component and message may be empty.
  */
 typedef struct sb_log_record {
 	int32_t level;

@@ -34,7 +34,7 @@ static const sb_config_field step_fields[] = {
 	{ NAME_FIELD("queue", queue), .initial_text = "default" },
 	{ .name = "priority",
 	  .kind = SB_CONFIG_INTEGER,
-	  .max = 1000000,
+	  .max = 10000,
 	  .initial = 100,
 	  SB_CONFIG_MEMBER(sb_step_config, priority) },
 	{ .name = "input",

@@ -1,89 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/claim.h"
 
-#include "handlers/rate.h"
+#include "handlers/claim_block.h"
 #include "handlers/serving.h"
 
-enum {
-	LANE_MAX = 128,
-	CHUNK = 128, /* rows that are looked at, at once */
-	/* How many blocked steps one claim moves out of the way at most. */
-	PARK_MAX = 1024,
-};
+/* How many blocked steps one claim moves out of the way at most. */
+enum { PARK_MAX = 1024 };
 
-/* One worker's claim. */
-typedef struct block {
-	stepbus *engine;
-	stepbus_worker *worker;
-	sb_store *store;
-	stepbus_error *err;
-	int64_t now_us;
-	uint32_t wanted;
-	uint32_t parked;
-	size_t lane_count;
-	sb_claim_lane lanes[LANE_MAX];
-	size_t queue_count;
-	sb_queue_row queues[LANE_MAX + 1]; /* of the lanes; their names are not valid */
-} block;
-
-static const sb_queue_row *queue_of(const block *b, int64_t id)
-{
-	for (size_t i = 0; i < b->queue_count; i++)
-		if (b->queues[i].id == id)
-			return &b->queues[i];
-	return NULL;
-}
-
-static stepbus_status load_queue(block *b, int64_t id, const sb_queue_row **out)
-{
-	sb_queue_row *row = &b->queues[b->queue_count];
-	stepbus_status status;
-
-	*out = queue_of(b, id);
-	if (*out != NULL)
-		return STEPBUS_OK;
-	status = b->store->type->queue_read(b->store, id, row, b->err);
-	if (status != STEPBUS_OK)
-		return status;
-	row->name = sb_slice_of(NULL, 0);
-	/* The last place is for looking only: such a queue waits for the next claim. */
-	if (b->queue_count < LANE_MAX)
-		b->queue_count++;
-	else
-		row->paused_at_us = b->now_us;
-	*out = row;
-	return STEPBUS_OK;
-}
-
-/* How many steps of a queue may start now; UINT32_MAX: no limit. */
-static stepbus_status find_room(block *b, const sb_queue_row *queue, uint32_t *room)
-{
-	int64_t rate = sb_rate_room(queue, b->now_us);
-	int64_t running = 0;
-	stepbus_status status = STEPBUS_OK;
-
-	*room = rate >= UINT32_MAX ? UINT32_MAX : (uint32_t)rate;
-	if (rate == 0) {
-		int64_t next_us = sb_rate_next_us(queue, b->now_us);
-
-		/* The clockwork looks again then. */
-		if (b->engine->group.due_at_us == 0 || next_us < b->engine->group.due_at_us)
-			b->engine->group.due_at_us = next_us;
-	}
-	if (queue->paused_at_us != 0)
-		*room = 0;
-	if (*room == 0 || queue->concurrency_max == 0)
-		return STEPBUS_OK;
-	status = b->store->type->running_count(b->store, queue->id, 0, queue->concurrency_max,
-					       &running, b->err);
-	if (running >= queue->concurrency_max)
-		*room = 0;
-	else if (queue->concurrency_max - (uint32_t)running < *room)
-		*room = queue->concurrency_max - (uint32_t)running;
-	return status;
-}
-
-static void add_lane(block *b, const sb_lane *lane, uint32_t room)
+static void add_lane(sb_claim_block *b, const sb_lane *lane, uint32_t room)
 {
 	b->lanes[b->lane_count++] = (sb_claim_lane){ .queue_id = lane->queue_id,
 						     .head_id = lane->head_id,
@@ -92,7 +16,7 @@ static void add_lane(block *b, const sb_lane *lane, uint32_t room)
 }
 
 /* How many steps of a lane's queue this worker may start now. */
-static stepbus_status find_room_of(block *b, int64_t queue_id, uint32_t *room)
+static stepbus_status find_room_of(sb_claim_block *b, int64_t queue_id, uint32_t *room)
 {
 	const sb_queue_row *queue = NULL;
 	size_t known_count = b->queue_count;
@@ -100,42 +24,89 @@ static stepbus_status find_room_of(block *b, int64_t queue_id, uint32_t *room)
 
 	*room = 0;
 	if (sb_worker_takes(b->worker, queue_id))
-		status = load_queue(b, queue_id, &queue);
+		status = sb_claim_block_queue(b, queue_id, &queue);
 	if (status == STEPBUS_OK && queue != NULL)
-		status = find_room(b, queue, room);
+		status = sb_claim_block_room(b, queue, room);
 	/* A queue that gives nothing must not take the place of one that does. */
 	if (*room == 0)
 		b->queue_count = known_count;
 	return status;
 }
 
-static stepbus_status find_lanes(block *b)
+/* Past all of a queue, and past those that the worker does not take. */
+static void skip_queue(const sb_claim_block *b, sb_lane *lane)
+{
+	const stepbus_worker *worker = b->worker;
+	int64_t next_id = INT64_MAX;
+
+	lane->priority = INT32_MAX;
+	if (worker->queue_count == 0)
+		return;
+	for (size_t i = 0; i < worker->queue_count; i++)
+		if (worker->queue_ids[i] > lane->queue_id && worker->queue_ids[i] < next_id)
+			next_id = worker->queue_ids[i];
+	lane->queue_id = next_id - 1;
+}
+
+static bool is_past(const sb_lane *lane, const sb_claim_place *end)
+{
+	return lane->queue_id != end->queue_id ? lane->queue_id > end->queue_id :
+						 lane->priority > end->priority;
+}
+
+/* Adds the lanes behind one place, up to another one (NULL: to the last one). */
+static stepbus_status add_lanes(sb_claim_block *b, const sb_claim_place *from,
+				const sb_claim_place *to, bool *is_over)
 {
 	bool is_descending = b->worker->order.strategy == SB_CLAIM_LIFO;
-	sb_lane lane = { 0 };
+	sb_lane lane = { .queue_id = from->queue_id, .priority = from->priority };
 	int64_t queue_id = 0;
 	bool is_found = false;
 	uint32_t room = 0;
 	stepbus_status status = STEPBUS_OK;
 
-	while (status == STEPBUS_OK && b->lane_count < LANE_MAX) {
+	*is_over = false;
+	while (status == STEPBUS_OK && b->lane_count < SB_CLAIM_LANE_MAX) {
 		status = b->store->type->lane_next(b->store, is_descending, &lane, &is_found,
 						   b->err);
-		if (status != STEPBUS_OK || !is_found)
+		*is_over = !is_found || (to != NULL && is_past(&lane, to));
+		if (status != STEPBUS_OK || *is_over)
 			return status;
 		if (queue_id != lane.queue_id)
 			status = find_room_of(b, lane.queue_id, &room);
 		queue_id = lane.queue_id;
-		/* Nothing of this queue: on to the next one. */
 		if (room == 0)
-			lane.priority = INT32_MAX;
+			skip_queue(b, &lane);
 		else if (status == STEPBUS_OK)
 			add_lane(b, &lane, room);
 	}
+	b->worker->place.queue_id = lane.queue_id;
+	b->worker->place.priority = lane.priority;
 	return status;
 }
 
-static stepbus_status park(block *b, const sb_step_status *status, int64_t park_key)
+/*
+ * Where there are more lanes than one claim looks at, the next one begins behind them, so that the
+ * last ones get their turn however much is in the first.
+ */
+static stepbus_status find_lanes(sb_claim_block *b)
+{
+	static const sb_claim_place front = { 0 };
+	const sb_claim_place from = b->worker->place;
+	bool is_over = false;
+	stepbus_status status = add_lanes(b, &from, NULL, &is_over);
+
+	if (status == STEPBUS_OK && is_over && from.queue_id != 0)
+		status = add_lanes(b, &front, &from, &is_over);
+	if (status != STEPBUS_OK)
+		return status;
+	if (is_over)
+		b->worker->place.queue_id = 0;
+	b->has_more = b->has_more || !is_over;
+	return STEPBUS_OK;
+}
+
+static stepbus_status park(sb_claim_block *b, const sb_step_status *status, int64_t park_key)
 {
 	sb_step_status parked = *status;
 	bool is_done = false;
@@ -146,24 +117,6 @@ static stepbus_status park(block *b, const sb_step_status *status, int64_t park_
 	b->engine->may_have_parked = true;
 	b->parked++;
 	return sb_settle_move(b->store, SB_STEP_PARK, status, &parked, &is_done, b->err);
-}
-
-static stepbus_status is_key_full(block *b, const sb_step_status *status, bool *is_full)
-{
-	const sb_queue_row *queue = NULL;
-	int64_t running = 0;
-	stepbus_status answer;
-
-	*is_full = false;
-	if (status->concurrency_key == 0)
-		return STEPBUS_OK;
-	answer = load_queue(b, status->queue_id, &queue);
-	if (answer != STEPBUS_OK || queue->key_concurrency_max == 0)
-		return answer;
-	answer = b->store->type->running_count(b->store, status->queue_id, status->concurrency_key,
-					       queue->key_concurrency_max, &running, b->err);
-	*is_full = running >= queue->key_concurrency_max;
-	return answer;
 }
 
 /*
@@ -228,35 +181,9 @@ stepbus_status sb_claim_hand_over(stepbus_worker *worker, const sb_step_row *row
 	return STEPBUS_OK;
 }
 
-static stepbus_status claim_step(block *b, const sb_step_status *status, sb_known_handler *handler)
-{
-	sb_step_status to = *status;
-	bool is_done = false;
-	sb_step_row row;
-	sb_slice queue;
-	/* Known from here on: to read it later would take away what the row points at. */
-	stepbus_status answer =
-		sb_names_queue_of(&b->engine->names, b->store, status->queue_id, &queue, b->err);
-
-	if (answer == STEPBUS_OK)
-		answer = b->store->type->step_row_read(b->store, status->id, &row, b->err);
-	if (answer != STEPBUS_OK)
-		return answer;
-	sb_claim_grant(b->worker, &row, &to, b->now_us);
-	row.queue_id = status->queue_id;
-	answer = sb_claim_hand_over(b->worker, &row, &to, handler, b->err);
-	if (answer == STEPBUS_OK)
-		answer = sb_settle_move(b->store, SB_STEP_CLAIM, status, &to, &is_done, b->err);
-	if (answer == STEPBUS_OK && !is_done)
-		return sb_fail(b->err, STEPBUS_ECORRUPT,
-			       "step %lld stands in an index with a state that it has not",
-			       (long long)status->id);
-	b->wanted--;
-	return answer;
-}
-
 /* Claims a step, or parks it where it cannot run here and now. */
-static stepbus_status admit(block *b, const sb_step_status *status, uint32_t *claimed_count)
+static stepbus_status admit(sb_claim_block *b, const sb_step_status *status,
+			    uint32_t *claimed_count)
 {
 	sb_known_handler *handler = NULL;
 	bool is_full = false;
@@ -269,12 +196,12 @@ static stepbus_status admit(block *b, const sb_step_status *status, uint32_t *cl
 	    (handler->serving == SB_SERVING_ELSEWHERE || !sb_serving_has_room(b->engine, handler)))
 		return park(b, status, handler->id);
 	if (answer == STEPBUS_OK)
-		answer = is_key_full(b, status, &is_full);
+		answer = sb_claim_block_is_key_full(b, status, &is_full);
 	if (answer != STEPBUS_OK)
 		return answer;
 	if (is_full)
 		return park(b, status, status->concurrency_key);
-	answer = claim_step(b, status, handler);
+	answer = sb_claim_block_take(b, status, handler);
 	*claimed_count += answer == STEPBUS_OK;
 	return answer;
 }
@@ -287,7 +214,7 @@ static bool is_beyond(const sb_claim_take *take, int64_t id, bool is_descending)
 }
 
 /* Reads what a take says, one row more than it wants: that one is the lane's next head. */
-static stepbus_status take_rows(block *b, const sb_claim_take *take)
+static stepbus_status take_rows(sb_claim_block *b, const sb_claim_take *take)
 {
 	bool is_descending = b->worker->order.strategy == SB_CLAIM_LIFO;
 	const sb_claim_lane *lane = &b->lanes[take->lane];
@@ -296,8 +223,8 @@ static stepbus_status take_rows(block *b, const sb_claim_take *take)
 			       .priority = lane->priority,
 			       .queue_id = lane->queue_id,
 			       .after_id = lane->head_id + (is_descending ? 1 : -1) };
-	size_t max = take->count < CHUNK - 1 ? take->count + 1 : CHUNK;
-	sb_step_status rows[CHUNK];
+	size_t max = take->count < SB_CLAIM_CHUNK - 1 ? take->count + 1 : SB_CLAIM_CHUNK;
+	sb_step_status rows[SB_CLAIM_CHUNK];
 	uint32_t claimed_count = 0;
 	size_t count = 0, i = 0;
 	stepbus_status status =
@@ -311,24 +238,7 @@ static stepbus_status take_rows(block *b, const sb_claim_take *take)
 	return status;
 }
 
-static stepbus_status note_rates(block *b)
-{
-	stepbus_status status = STEPBUS_OK;
-
-	for (size_t i = 0; status == STEPBUS_OK && i < b->queue_count; i++)
-		if (b->queues[i].rate_count > 0)
-			status = b->store->type->queue_write(b->store, &b->queues[i], b->err);
-	return status;
-}
-
-static void charge_rate(block *b, int64_t queue_id, uint32_t count)
-{
-	for (size_t i = 0; i < b->queue_count; i++)
-		if (b->queues[i].id == queue_id && b->queues[i].rate_count > 0)
-			sb_rate_take(&b->queues[i], b->now_us, count);
-}
-
-static stepbus_status claim_lanes(block *b)
+static stepbus_status claim_lanes(sb_claim_block *b)
 {
 	sb_claim_take take;
 	stepbus_status status = find_lanes(b);
@@ -340,63 +250,8 @@ static stepbus_status claim_lanes(block *b)
 		uint32_t before = b->wanted;
 
 		status = take_rows(b, &take);
-		charge_rate(b, queue_id, before - b->wanted);
+		sb_claim_block_charge(b, queue_id, before - b->wanted);
 	}
-	return status == STEPBUS_OK ? note_rates(b) : status;
-}
-
-/* Parked for a handler that is served here by now, or by nobody any more. */
-static stepbus_status claim_parked_of(block *b, int64_t handler_id)
-{
-	sb_scan scan = { .kind = SB_SCAN_PARKED, .park_key = handler_id };
-	sb_known_handler *handler = NULL;
-	sb_step_status rows[CHUNK];
-	size_t count = 0;
-	stepbus_status status =
-		sb_names_handler_of(&b->engine->names, b->store, handler_id, &handler, b->err);
-
-	if (status == STEPBUS_OK)
-		status = sb_serving_judge(b->engine, handler, b->err);
-	if (status != STEPBUS_OK || handler->serving == SB_SERVING_ELSEWHERE)
-		return status;
-	status = b->store->type->step_scan(b->store, &scan, rows,
-					   b->wanted < CHUNK ? b->wanted : CHUNK, &count, b->err);
-	for (size_t i = 0; status == STEPBUS_OK && i < count; i++) {
-		const sb_queue_row *queue = NULL;
-		uint32_t room = 0;
-		bool is_full = false;
-
-		status = load_queue(b, rows[i].queue_id, &queue);
-		if (status == STEPBUS_OK && sb_worker_takes(b->worker, rows[i].queue_id))
-			status = find_room(b, queue, &room);
-		if (status == STEPBUS_OK && room > 0)
-			status = is_key_full(b, &rows[i], &is_full);
-		if (status == STEPBUS_OK && room > 0 && !is_full &&
-		    sb_serving_has_room(b->engine, handler)) {
-			status = claim_step(b, &rows[i], handler);
-			charge_rate(b, rows[i].queue_id, 1);
-		}
-	}
-	return status;
-}
-
-static stepbus_status claim_parked(block *b)
-{
-	int64_t park_key = 0; /* concurrency keys are below; settle.c releases those */
-	bool is_found = true;
-	stepbus_status status = STEPBUS_OK;
-
-	for (int i = 0; i < LANE_MAX && b->wanted > 0; i++) {
-		status = b->store->type->park_next(b->store, &park_key, &is_found, b->err);
-		if (status != STEPBUS_OK || !is_found)
-			break;
-		status = claim_parked_of(b, park_key);
-		if (status != STEPBUS_OK)
-			break;
-	}
-	/* Nothing is parked for handlers: no need to look again until somebody parks or others write. */
-	if (status == STEPBUS_OK && !is_found && park_key == 0)
-		b->engine->may_have_parked = false;
 	return status;
 }
 
@@ -405,7 +260,7 @@ static stepbus_status claim_for(stepbus_worker *worker, uint32_t wanted, bool *h
 				stepbus_error *err)
 {
 	stepbus *engine = worker->engine;
-	block b;
+	sb_claim_block b;
 	stepbus_status status = STEPBUS_OK;
 
 	b.engine = engine;
@@ -415,13 +270,20 @@ static stepbus_status claim_for(stepbus_worker *worker, uint32_t wanted, bool *h
 	b.now_us = sb_engine_now_us(engine);
 	b.wanted = wanted;
 	b.parked = 0;
+	b.looked_at = 0;
+	b.has_released = false;
+	b.has_more = false;
+	b.closed.queue_id = 0;
+	b.closed.is_paused = false;
 	b.lane_count = 0;
 	b.queue_count = 0;
 	if (engine->may_have_parked)
-		status = claim_parked(&b);
+		status = sb_claim_parked(&b);
 	if (status == STEPBUS_OK && b.wanted > 0)
 		status = claim_lanes(&b);
-	*has_more = b.wanted == 0 || b.parked >= PARK_MAX || b.lane_count == LANE_MAX;
+	if (status == STEPBUS_OK)
+		status = sb_claim_block_note_rates(&b);
+	*has_more = b.wanted == 0 || b.parked >= PARK_MAX || b.has_more;
 	return status;
 }
 

@@ -28,6 +28,14 @@ typedef struct sb_worker_options {
 	uint32_t age_percent;
 } sb_worker_options;
 
+/* Behind what the last claim broke off, and the next one begins; all 0: it saw everything. */
+typedef struct sb_claim_place {
+	int64_t queue_id; /* of a lane */
+	int32_t priority;
+	int64_t park_key; /* of the first parked steps to look at */
+	int64_t park_id;
+} sb_claim_place;
+
 struct stepbus_worker {
 	stepbus *engine;
 	stepbus_worker *next;      /* of the engine's workers; under the writer's lead */
@@ -38,6 +46,7 @@ struct stepbus_worker {
 	/* Under the writer's lead. */
 	sb_worker_row row;
 	sb_claim_order order;
+	sb_claim_place place;
 	int64_t queue_ids[SB_WORKER_QUEUE_MAX];
 	size_t queue_count;
 	sb_claimed *fresh, *fresh_last; /* claimed in the transaction that is open */

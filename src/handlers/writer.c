@@ -39,6 +39,15 @@ bool sb_writer_is_refusal(stepbus_status status)
 	}
 }
 
+/*
+ * Whether a transaction may be kept though an operation in it answered this. A limit may be the
+ * database's, which then has written a part of what it was told.
+ */
+static bool is_harmless(stepbus_status status)
+{
+	return status == STEPBUS_OK || (sb_writer_is_refusal(status) && status != STEPBUS_ELIMIT);
+}
+
 /* Moves what came in behind the backlog, in the order of its coming. */
 static void gather(sb_writer *writer)
 {
@@ -86,7 +95,7 @@ static stepbus_status run_operations(sb_writer *writer, sb_operation *first, ste
 	for (sb_operation *o = first; o != NULL; o = o->next) {
 		o->err = (stepbus_error)STEPBUS_ERROR_INIT;
 		o->status = o->run(o, writer->store, &o->err);
-		if (o->status != STEPBUS_OK && !sb_writer_is_refusal(o->status)) {
+		if (!is_harmless(o->status)) {
 			*err = o->err;
 			return o->status;
 		}
@@ -112,6 +121,7 @@ static stepbus_status run_transaction(sb_writer *writer, sb_operation *first, bo
 	}
 	if (is_open)
 		type->rollback(writer->store);
+	writer->is_failing = status != STEPBUS_OK;
 	writer->hooks.ended(writer->hooks.context, status == STEPBUS_OK);
 	return status;
 }
@@ -157,12 +167,14 @@ static void run_each_alone(sb_writer *writer, sb_operation *first)
 			fail_all(o, status, &err);
 		finish(writer, o);
 	}
+	/* It was an operation that failed, not the store; and nothing was claimed yet. */
+	writer->is_failing = false;
 }
 
 /* Whether a single operation may have done what the whole group suffers from. */
 static bool is_worth_separating(stepbus_status status)
 {
-	return status == STEPBUS_ENOMEM || status == STEPBUS_ENOSPACE;
+	return status == STEPBUS_ENOMEM || status == STEPBUS_ENOSPACE || status == STEPBUS_ELIMIT;
 }
 
 /* One group, by who leads. False: there was nothing to do. */
@@ -218,11 +230,13 @@ void sb_writer_lead(sb_writer *writer)
 
 void sb_writer_yield(sb_writer *writer)
 {
-	bool has_backlog = writer->backlog != NULL;
+	/* Where the store fails, what can be claimed waits for the next look that is due anyway. */
+	bool has_work = writer->backlog != NULL ||
+			(!writer->is_failing && writer->hooks.has_claims(writer->hooks.context));
 
 	pthread_mutex_unlock(&writer->lead);
 	/* What came while we led, and whose callers sleep, must not wait for the next caller. */
-	if (has_backlog || atomic_load(&writer->incoming) != NULL)
+	if (has_work || atomic_load(&writer->incoming) != NULL)
 		sb_writer_nudge(writer);
 }
 

@@ -23,7 +23,7 @@ typedef struct sb_operation sb_operation;
  * One wish. run may be called more than once (a group that fails is tried again, each operation by
  * itself), always inside a new transaction; until done it must change nothing in memory but itself.
  * It answers STEPBUS_OK; or a refusal (see sb_writer_is_refusal), having written nothing; or what
- * the store answered, which ends the transaction. done is called once, after the transaction ended,
+ * the store answered, which ends the transaction. So does STEPBUS_ELIMIT, which may be either. done is called once, after the transaction ended,
  * still by the leader: it must not wait, call the host, or touch the store, and may free the
  * operation.
  */
@@ -74,6 +74,7 @@ struct sb_writer {
 
 	pthread_mutex_t lead; /* guards what follows, and the store between begin and commit */
 	sb_operation *backlog, *backlog_last; /* taken from incoming, oldest first */
+	bool is_failing;                      /* the last transaction was not kept */
 };
 
 /* Starts the writer thread. */

@@ -72,6 +72,33 @@ static void what_a_record_does_not_say_is_left_out(void **state)
 	test_host_end(&t);
 }
 
+/* A slice of something longer, at the very end of a block: not a byte behind it may be read. */
+static void an_entity_need_not_end_in_nul(void **state)
+{
+	sb_log_record record = full_record;
+	test_host t;
+	char *entity;
+	cJSON *json;
+
+	(void)state;
+	test_host_init(&t);
+	entity = t.host.allocate(t.host.user_data, NULL, 4);
+	assert_non_null(entity);
+	memcpy(entity, "cron", 4);
+	record.entity_id = sb_slice_of(entity, 3);
+	sb_log(&t.host, &record);
+	json = cJSON_Parse(t.log);
+	assert_text(json, "entity_id", "cro");
+	cJSON_Delete(json);
+	record.entity_id = sb_slice_of(entity, 4);
+	sb_log(&t.host, &record);
+	json = cJSON_Parse(t.log);
+	assert_text(json, "entity_id", "cron");
+	cJSON_Delete(json);
+	t.host.allocate(t.host.user_data, entity, 0);
+	test_host_end(&t);
+}
+
 static void a_record_below_the_level_is_not_even_built(void **state)
 {
 	static const char *const names[] = { "debug", "info", "warn", "error" };
@@ -130,6 +157,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_has_all_it_was_given),
 		cmocka_unit_test(what_a_record_does_not_say_is_left_out),
+		cmocka_unit_test(an_entity_need_not_end_in_nul),
 		cmocka_unit_test(a_record_below_the_level_is_not_even_built),
 		cmocka_unit_test(without_a_log_nothing_is_built),
 		cmocka_unit_test(a_record_that_memory_does_not_suffice_for_is_left_out),

@@ -224,7 +224,7 @@ static const bad_row bad[] = {
 	  "line 1, column 37: the key step.handler is missing: it must be a text of 1 to 128 of " },
 	{ read_cron,
 	  "{\"name\":\"n\",\"expression\":\"x\",\"step\":{\"handler\":\"h\",\"priority\":-1}}",
-	  "line 1, column 63: step.priority is -1: it must be a whole number from 0 to 1000000" },
+	  "line 1, column 63: step.priority is -1: it must be a whole number from 0 to 10000" },
 	{ read_cron,
 	  "{\"name\":\"n\",\"expression\":\"x\",\"step\":{\"handler\":\"h\",\"retry\":{\"base_ms\":"
 	  "2,"

@@ -5,8 +5,12 @@
  */
 #include "handlers/writer.h"
 
+#include <errno.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "support/cmocka.h"
 #include "support/host.h"
@@ -42,6 +46,8 @@ struct world {
 	int claim_count;
 	stepbus_status claim_answer;
 	bool has_claims;
+	int claims_left; /* has_claims for so many */
+	sem_t claimed;
 };
 
 static stepbus_status claim(void *context, stepbus_error *err)
@@ -49,7 +55,8 @@ static stepbus_status claim(void *context, stepbus_error *err)
 	world *w = context;
 
 	w->claim_count++;
-	w->has_claims = false;
+	w->has_claims = w->claims_left > 0 && --w->claims_left > 0;
+	sem_post(&w->claimed);
 	if (w->claim_answer == STEPBUS_OK)
 		return STEPBUS_OK;
 	return sb_fail(err, w->claim_answer, "nothing can be claimed");
@@ -83,6 +90,7 @@ static int set_up(void **state)
 	memset(&w, 0, sizeof w);
 	w.err.size = sizeof w.err;
 	test_host_init(&w.host);
+	assert_int_equal(sem_init(&w.claimed, 0, 0), 0);
 	assert_int_equal(sb_memory_store_open(&options, &w.store, &w.err), STEPBUS_OK);
 	w.writer.group_weight_max = 1000;
 	w.writer.waiting_weight_max = 10;
@@ -102,6 +110,7 @@ static int tear_down(void **state)
 	}
 	w->store->type->close(w->store);
 	test_host_end(&w->host);
+	sem_destroy(&w->claimed);
 	return 0;
 }
 
@@ -208,11 +217,10 @@ static void a_group_is_no_heavier_than_allowed(void **state)
 
 static void one_refusal_among_many_harms_no_other(void **state)
 {
-	static const stepbus_status refusals[] = { STEPBUS_EINVAL,    STEPBUS_ENOTFOUND,
-						   STEPBUS_EEXISTS,   STEPBUS_ELIMIT,
-						   STEPBUS_EALREADY,  STEPBUS_ESTALE,
-						   STEPBUS_ETIMEDOUT, STEPBUS_ECANCELLED,
-						   STEPBUS_ESHUTDOWN };
+	static const stepbus_status refusals[] = { STEPBUS_EINVAL,     STEPBUS_ENOTFOUND,
+						   STEPBUS_EEXISTS,    STEPBUS_EALREADY,
+						   STEPBUS_ESTALE,     STEPBUS_ETIMEDOUT,
+						   STEPBUS_ECANCELLED, STEPBUS_ESHUTDOWN };
 	world *w = *state;
 
 	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
@@ -233,15 +241,16 @@ static void one_refusal_among_many_harms_no_other(void **state)
 
 static void one_that_is_too_much_for_the_store_is_separated(void **state)
 {
-	static const stepbus_status reasons[] = { STEPBUS_ENOMEM, STEPBUS_ENOSPACE };
+	static const stepbus_status reasons[] = { STEPBUS_ENOMEM, STEPBUS_ENOSPACE,
+						  STEPBUS_ELIMIT };
 	world *w = *state;
 
-	for (size_t r = 0; r < 2; r++)
+	for (size_t r = 0; r < 3; r++)
 		for (int i = 0; i < 5; i++)
 			(void)make(w, i == 2 ? reasons[r] : STEPBUS_OK);
 	submit_together(w);
 	assert_in_order(w);
-	assert_int_equal(w->commit_count, 8);
+	assert_int_equal(w->commit_count, 12);
 	for (size_t i = 0; i < w->wish_count; i++) {
 		bool is_bad = i % 5 == 2;
 
@@ -296,6 +305,44 @@ static void claims_ride_along_and_their_failure_fails_no_operation(void **state)
 		assert_int_equal(w->wishes[i].operation.status, STEPBUS_OK);
 		assert_true(has_queue(w, i));
 	}
+}
+
+static void await_claim(world *w)
+{
+	struct timespec limit;
+
+	clock_gettime(CLOCK_REALTIME, &limit);
+	limit.tv_sec += 60;
+	while (sem_timedwait(&w->claimed, &limit) != 0)
+		assert_int_not_equal(errno, ETIMEDOUT);
+}
+
+/* By a caller that leads, while the writer thread sleeps: that one has to claim the rest. */
+static void perform_with_claims(world *w, stepbus_status first_answer, int claims_left)
+{
+	wish *my = make(w, STEPBUS_OK);
+
+	while (atomic_load(&w->writer.is_sleeping) == 0)
+		sched_yield();
+	my->first_answer = first_answer;
+	my->operation.done = NULL;
+	sb_writer_lead(&w->writer);
+	w->has_claims = true;
+	w->claims_left = claims_left;
+	pthread_mutex_unlock(&w->writer.lead);
+	assert_int_equal(sb_writer_perform(&w->writer, &my->operation, &w->err), STEPBUS_OK);
+	for (int i = 0; i < claims_left; i++)
+		await_claim(w);
+}
+
+static void what_a_caller_leaves_to_claim_the_thread_claims(void **state)
+{
+	perform_with_claims(*state, STEPBUS_OK, 3);
+}
+
+static void what_is_left_when_operations_ran_alone_the_thread_claims(void **state)
+{
+	perform_with_claims(*state, STEPBUS_ENOMEM, 2);
 }
 
 static void a_caller_gets_its_own_status_and_message(void **state)
@@ -407,6 +454,8 @@ int main(void)
 		WRITER_TEST(what_passes_at_the_second_try_succeeds),
 		WRITER_TEST(a_store_that_fails_fails_all_of_a_group),
 		WRITER_TEST(claims_ride_along_and_their_failure_fails_no_operation),
+		WRITER_TEST(what_a_caller_leaves_to_claim_the_thread_claims),
+		WRITER_TEST(what_is_left_when_operations_ran_alone_the_thread_claims),
 		WRITER_TEST(a_caller_gets_its_own_status_and_message),
 		WRITER_TEST(offers_are_done_at_once_where_nobody_leads),
 		WRITER_TEST(the_bound_on_what_waits_is_by_weight),
