@@ -101,6 +101,7 @@ stepbus_status sb_claimed_table_init(sb_claimed_table *table, const stepbus_host
 				     stepbus_error *err)
 {
 	table->host = host;
+	table->serial = 0;
 	sb_assert(pthread_mutex_init(&table->lock, NULL) == 0);
 	return sb_map_init(&table->by_key, host, err);
 }
@@ -115,6 +116,7 @@ bool sb_claimed_table_add(sb_claimed_table *table, sb_claimed *claimed)
 	bool is_added;
 
 	pthread_mutex_lock(&table->lock);
+	claimed->serial = ++table->serial;
 	is_added = sb_map_add(&table->by_key, &claimed->node, &claimed->key, sizeof claimed->key);
 	pthread_mutex_unlock(&table->lock);
 	return is_added;

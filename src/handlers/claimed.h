@@ -29,6 +29,7 @@ typedef struct sb_claimed_key {
 typedef struct sb_claimed {
 	sb_map_node node; /* in the table of claimed steps */
 	sb_claimed_key key;
+	int64_t serial;          /* of its coming into the table */
 	struct sb_claimed *next; /* in the worker's line */
 	stepbus_worker *worker;
 	sb_known_handler *handler; /* whose limits it counts for */
@@ -61,6 +62,7 @@ typedef struct sb_claimed_table {
 	const stepbus_host *host;
 	pthread_mutex_t lock;
 	sb_map by_key;
+	int64_t serial; /* the last one given */
 } sb_claimed_table;
 
 stepbus_status sb_claimed_table_init(sb_claimed_table *table, const stepbus_host *host,
@@ -72,7 +74,7 @@ void sb_claimed_table_remove(sb_claimed_table *table, sb_claimed *claimed);
 /* Asks the handler of an attempt to stop, where it is here and was not asked before. */
 void sb_claimed_table_interrupt(sb_claimed_table *table, int64_t id, int64_t token,
 				stepbus_status why);
-/* Calls visit for each, under the lock: it must not call out. False ends the walk. */
+/* Calls visit for each, by serial, under the lock: it must not call out. False ends the walk. */
 void sb_claimed_table_each(sb_claimed_table *table, bool (*visit)(void *context, sb_claimed *c),
 			   void *context);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "bridge/loop.h"
+#include "handlers/heartbeat.h"
 #include "handlers/submit.h"
 #include "handlers/sweep.h"
 #include "handlers/worker.h"
@@ -23,6 +24,7 @@ static const int64_t idle_max_us = 1000000;
 struct sb_clockwork {
 	stepbus *engine;
 	sb_loop *loop;
+	sb_heartbeat heartbeat;
 	sb_sweep sweep;
 	int wake_file;  /* written by whoever has news for the other processes; -1: none */
 	int wake_watch; /* inotify on it; -1: none */
@@ -31,6 +33,7 @@ struct sb_clockwork {
 	_Atomic(uint32_t) is_asked;   /* somebody wants it to look at everything */
 	_Atomic(int64_t) expected_us; /* when an attempt's time is over; INT64_MAX: never */
 	int64_t heartbeat_at_us;
+	int64_t heartbeat_again_at_us; /* where the last one failed */
 	int64_t reap_at_us;
 	int64_t poll_at_us;
 	int64_t retain_at_us;
@@ -124,6 +127,26 @@ static bool is_time(int64_t *at_us, int64_t now_us, int64_t every_us)
 	return true;
 }
 
+static bool is_writing(const sb_clockwork *clockwork)
+{
+	return atomic_load(&clockwork->heartbeat.is_waiting) != 0 ||
+	       atomic_load(&clockwork->sweep.is_waiting) != 0;
+}
+
+static bool is_heartbeat_time(sb_clockwork *clockwork)
+{
+	const sb_engine_options *options = &clockwork->engine->options;
+	int64_t now_us = elapsed_us(clockwork);
+	bool is_again = atomic_load(&clockwork->heartbeat.has_failed) != 0 &&
+			now_us >= clockwork->heartbeat_again_at_us;
+	bool is_due =
+		is_time(&clockwork->heartbeat_at_us, now_us, options->heartbeat_ms * US_PER_MS);
+
+	if (is_due || is_again)
+		clockwork->heartbeat_again_at_us = now_us + options->poll_ms * US_PER_MS;
+	return is_due || is_again;
+}
+
 static uint32_t find_work(sb_clockwork *clockwork)
 {
 	bool has_news = clockwork->has_news;
@@ -133,8 +156,6 @@ static uint32_t find_work(sb_clockwork *clockwork)
 	bool is_resting = atomic_load(&clockwork->sweep.has_failed) != 0;
 	uint32_t work = 0;
 
-	if (is_time(&clockwork->heartbeat_at_us, now_us, options->heartbeat_ms * US_PER_MS))
-		work |= SB_SWEEP_HEARTBEAT;
 	if (is_time(&clockwork->reap_at_us, now_us, options->heartbeat_ms * US_PER_MS))
 		work |= SB_SWEEP_REAP | SB_SWEEP_PARKED;
 	if (is_time(&clockwork->retain_at_us, now_us, retain_every_us) &&
@@ -161,6 +182,8 @@ static int64_t find_wait(const sb_clockwork *clockwork)
 	int64_t at_us = sooner(clockwork->heartbeat_at_us, clockwork->poll_at_us);
 	int64_t wait_us;
 
+	if (atomic_load(&clockwork->heartbeat.has_failed) != 0)
+		at_us = sooner(at_us, clockwork->heartbeat_again_at_us);
 	at_us = sooner(at_us, atomic_load(&clockwork->expected_us));
 	wait_us = at_us > now_us ? at_us - now_us : 0;
 	/* What has just failed is not tried again before the next poll, though it is due. */
@@ -171,11 +194,24 @@ static int64_t find_wait(const sb_clockwork *clockwork)
 		wait_us =
 			sooner(wait_us, wall_wait_us(clockwork, atomic_load(&engine->cron_at_us)));
 	}
-	/* While a sweep waits for the writer, looking again at once would lead nowhere. */
-	if (clockwork->has_news ||
-	    (atomic_load(&clockwork->sweep.is_waiting) != 0 && wait_us < US_PER_MS))
+	/* While something waits for the writer, looking again at once would lead nowhere. */
+	if (clockwork->has_news || (is_writing(clockwork) && wait_us < US_PER_MS))
 		wait_us = US_PER_MS;
 	return sooner(wait_us, idle_max_us);
+}
+
+/*
+ * One at a time: heartbeats share no transaction with sweeps. What falls due while something waits
+ * for the writer is found when that is done.
+ */
+static void submit(sb_clockwork *clockwork)
+{
+	if (is_writing(clockwork))
+		return;
+	if (is_heartbeat_time(clockwork))
+		sb_heartbeat_submit(&clockwork->heartbeat);
+	else
+		(void)sb_sweep_submit(&clockwork->sweep, find_work(clockwork));
 }
 
 static void run(void *user_data)
@@ -196,9 +232,7 @@ static void run(void *user_data)
 	}
 	clockwork->has_news = clockwork->has_news || has_news;
 	end_overtime(clockwork);
-	/* What falls due while a sweep waits for the writer is found when that one is done. */
-	if (atomic_load(&clockwork->sweep.is_waiting) == 0)
-		(void)sb_sweep_submit(&clockwork->sweep, find_work(clockwork));
+	submit(clockwork);
 	sb_loop_run_after(clockwork->loop, find_wait(clockwork));
 }
 
@@ -247,6 +281,7 @@ stepbus_status sb_clockwork_start(stepbus *engine, sb_clockwork **out, stepbus_e
 	if (clockwork == NULL)
 		return sb_fail_memory(err, "start the clockwork");
 	clockwork->engine = engine;
+	sb_heartbeat_init(&clockwork->heartbeat, engine);
 	sb_sweep_init(&clockwork->sweep, engine);
 	atomic_store(&clockwork->expected_us, INT64_MAX);
 	now_us = elapsed_us(clockwork);
@@ -301,8 +336,8 @@ void sb_clockwork_tell_others(sb_clockwork *clockwork)
 void sb_clockwork_stop(sb_clockwork *clockwork)
 {
 	sb_loop_free(clockwork->loop);
-	/* The writer may still have the sweep: whoever leads next has done it. */
-	while (atomic_load(&clockwork->sweep.is_waiting) != 0) {
+	/* The writer may still have one of them: whoever leads next has done it. */
+	while (is_writing(clockwork)) {
 		sb_writer_nudge(&clockwork->engine->writer);
 		sb_writer_lead(&clockwork->engine->writer);
 		sb_writer_yield(&clockwork->engine->writer);

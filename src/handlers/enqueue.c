@@ -22,6 +22,7 @@ typedef struct newcomer {
 	const sb_enqueue *enqueue;
 	sb_store *store;
 	const stepbus_step_spec *spec;
+	bool is_checked; /* it may be refused */
 	sb_slice queue;
 	sb_handler_row handler;
 	int64_t existing_id; /* 0: it is new */
@@ -106,7 +107,8 @@ static void take_advice(void *context, const stepbus_handler_spec *handler)
 	consultation *c = context;
 	sb_step_row *row = &c->newcomer->row;
 
-	c->status = check_permissions(c->newcomer, handler, c->err);
+	if (c->newcomer->is_checked)
+		c->status = check_permissions(c->newcomer, handler, c->err);
 	if (row->wait_timeout_us == 0 && handler->wait_timeout_ms <= SB_STEP_SPEC_TIME_MS_MAX)
 		row->wait_timeout_us = handler->wait_timeout_ms * 1000;
 	if (row->total_timeout_us == 0 && handler->total_timeout_ms <= SB_STEP_SPEC_TIME_MS_MAX)
@@ -124,37 +126,6 @@ static stepbus_status consult_handler(newcomer *n, stepbus_error *err)
 	n->row.total_timeout_us = n->spec->total_timeout_ms * 1000;
 	(void)sb_registry_peek(n->enqueue->engine->registry, &handler_name, take_advice, &c);
 	return c.status;
-}
-
-/* What may refuse a spec, before anything of any spec is written. */
-static stepbus_status examine(newcomer *n, stepbus_error *err)
-{
-	stepbus_status status = STEPBUS_OK;
-
-	name(n);
-	if (n->enqueue->engine->options.is_strict)
-		status = check_known(n, err);
-	return status == STEPBUS_OK ? consult_handler(n, err) : status;
-}
-
-/* The step that has a key, where it is in one of these states. */
-static stepbus_status find_holder(newcomer *n, sb_slice key, unsigned states, stepbus_error *err)
-{
-	sb_step_status holder;
-	int64_t id = 0;
-	stepbus_status status;
-
-	if (key.len == 0 || n->existing_id != 0)
-		return STEPBUS_OK;
-	status = n->store->type->unique_find(n->store, key, &id, err);
-	if (status != STEPBUS_OK || id == 0)
-		return status;
-	status = n->store->type->step_status_read(n->store, id, &holder, NULL);
-	if (status == STEPBUS_ENOTFOUND)
-		return STEPBUS_OK;
-	if (status == STEPBUS_OK && (states >> holder.state & 1) != 0)
-		n->existing_id = id;
-	return status;
 }
 
 static stepbus_status compose_keys(newcomer *n, int64_t now_us, stepbus_error *err)
@@ -180,6 +151,43 @@ static stepbus_status compose_keys(newcomer *n, int64_t now_us, stepbus_error *e
 		n->row.unique_key = sb_unique_slice(&n->unique_key);
 	}
 	return is_composed ? STEPBUS_OK : sb_fail(err, STEPBUS_EINVAL, "a key is too long");
+}
+
+/*
+ * What may refuse a spec, before anything of any spec is written. Of several, this is done for all
+ * first; what a handler permits may be another thing by the time they are placed, and is not asked
+ * again.
+ */
+static stepbus_status examine(newcomer *n, stepbus_error *err)
+{
+	stepbus_status status = STEPBUS_OK;
+
+	name(n);
+	if (n->is_checked && n->enqueue->engine->options.is_strict)
+		status = check_known(n, err);
+	if (status == STEPBUS_OK)
+		status = consult_handler(n, err);
+	return status == STEPBUS_OK ? compose_keys(n, now_us_of(n->enqueue), err) : status;
+}
+
+/* The step that has a key, where it is in one of these states. */
+static stepbus_status find_holder(newcomer *n, sb_slice key, unsigned states, stepbus_error *err)
+{
+	sb_step_status holder;
+	int64_t id = 0;
+	stepbus_status status;
+
+	if (key.len == 0 || n->existing_id != 0)
+		return STEPBUS_OK;
+	status = n->store->type->unique_find(n->store, key, &id, err);
+	if (status != STEPBUS_OK || id == 0)
+		return status;
+	status = n->store->type->step_status_read(n->store, id, &holder, NULL);
+	if (status == STEPBUS_ENOTFOUND)
+		return STEPBUS_OK;
+	if (status == STEPBUS_OK && (states >> holder.state & 1) != 0)
+		n->existing_id = id;
+	return status;
 }
 
 /* A concurrency key as a number below 0. That two keys share one is harmless: they share a limit. */
@@ -300,12 +308,9 @@ static stepbus_status insert(newcomer *n, stepbus_error *err)
 
 static stepbus_status place(newcomer *n, stepbus_error *err)
 {
-	int64_t now_us = now_us_of(n->enqueue);
 	unsigned states = n->spec->unique_states != 0 ? n->spec->unique_states : open_states;
-	stepbus_status status = compose_keys(n, now_us, err);
+	stepbus_status status = find_holder(n, n->row.idempotency_key, UINT32_MAX, err);
 
-	if (status == STEPBUS_OK)
-		status = find_holder(n, n->row.idempotency_key, UINT32_MAX, err);
 	if (status == STEPBUS_OK)
 		status = find_holder(n, n->row.unique_key, states, err);
 	if (status != STEPBUS_OK || n->existing_id != 0)
@@ -331,8 +336,10 @@ static void answer(const newcomer *n, stepbus_enqueued *out)
 }
 
 /* Clears what the last spec left, but not the room for keys: that is only read as far as written. */
-static void begin(newcomer *n, const sb_enqueue *enqueue, sb_store *store, size_t i)
+static void begin(newcomer *n, const sb_enqueue *enqueue, sb_store *store, size_t i,
+		  bool is_checked)
 {
+	n->is_checked = is_checked;
 	n->enqueue = enqueue;
 	n->store = store;
 	n->spec = &enqueue->specs[i];
@@ -340,25 +347,38 @@ static void begin(newcomer *n, const sb_enqueue *enqueue, sb_store *store, size_
 	n->row = (sb_step_row){ 0 };
 }
 
+static stepbus_status enqueue_one(newcomer *n, stepbus_enqueued *out, stepbus_error *err)
+{
+	stepbus_status status = examine(n, err);
+
+	if (status == STEPBUS_OK)
+		status = place(n, err);
+	if (status == STEPBUS_OK && out != NULL)
+		answer(n, out);
+	return status;
+}
+
 stepbus_status sb_enqueue_run(sb_operation *operation, sb_store *store, stepbus_error *err)
 {
 	sb_enqueue *enqueue = (sb_enqueue *)(void *)operation;
+	bool is_one = enqueue->count == 1;
 	stepbus_status status = STEPBUS_OK;
 	newcomer n;
 
-	for (size_t i = 0; status == STEPBUS_OK && enqueue->count > 1 && i < enqueue->count; i++) {
-		begin(&n, enqueue, store, i);
+	for (size_t i = 0; status == STEPBUS_OK && !is_one && i < enqueue->count; i++) {
+		begin(&n, enqueue, store, i, true);
 		status = examine(&n, err);
 		if (status != STEPBUS_OK)
 			sb_fail_where(err, "step %zu: ", i);
 	}
+	if (status != STEPBUS_OK)
+		return status;
 	for (size_t i = 0; status == STEPBUS_OK && i < enqueue->count; i++) {
-		begin(&n, enqueue, store, i);
-		status = examine(&n, err);
-		if (status == STEPBUS_OK)
-			status = place(&n, err);
-		if (status == STEPBUS_OK && enqueue->out != NULL)
-			answer(&n, &enqueue->out[i]);
+		begin(&n, enqueue, store, i, is_one);
+		status = enqueue_one(&n, enqueue->out != NULL ? &enqueue->out[i] : NULL, err);
+		/* A refusal would keep the steps before it. */
+		if (i > 0 && sb_writer_is_refusal(status))
+			status = STEPBUS_ECORRUPT;
 	}
 	return status;
 }

@@ -256,6 +256,11 @@ static sb_json *step_document(stepbus *engine, const sb_step_news *news, bool *i
 		*is_complete = *is_complete && sb_json_add_foreign(json, "queue", news->queue);
 	if (news->reason.len > 0)
 		*is_complete = *is_complete && sb_json_add_foreign(json, "reason", news->reason);
+	if (news->error_type.len > 0)
+		*is_complete = *is_complete &&
+			       sb_json_add_foreign(json, "error_type", news->error_type) &&
+			       sb_json_add_foreign(json, "error_message", news->error_message) &&
+			       sb_json_add_bool(json, "is_retryable", news->is_retryable);
 	if (news->run_at_us != 0)
 		*is_complete = *is_complete && sb_json_add_time(json, "run_at", news->run_at_us) &&
 			       sb_json_add_int(json, "delay_ms", news->delay_us / 1000);

@@ -28,6 +28,9 @@ typedef struct sb_step_news {
 	sb_slice step_name;
 	sb_slice correlation_id;
 	sb_slice reason;
+	sb_slice error_type; /* of a failure: told with what follows */
+	sb_slice error_message;
+	bool is_retryable;
 	int64_t run_at_us;
 	int64_t delay_us;
 	uint32_t retry_count;

@@ -9,20 +9,31 @@
 
 #include "handlers/engine.h"
 #include "handlers/parked.h"
-#include "handlers/start_log.h"
+#include "handlers/reap.h"
 
 typedef enum sb_sweep_work {
-	SB_SWEEP_DUE = 1,       /* scheduled steps */
-	SB_SWEEP_OVERDUE = 2,   /* deadlines */
-	SB_SWEEP_HEARTBEAT = 4, /* the leases of our own workers */
-	SB_SWEEP_REAP = 8,      /* the leases of others */
-	SB_SWEEP_RETAIN = 16,   /* finished steps */
-	SB_SWEEP_CRON = 32,
-	SB_SWEEP_VERIFY = 64,  /* whether what runs here is still ours */
-	SB_SWEEP_PARKED = 128, /* whether parked steps have room by now */
+	SB_SWEEP_DUE = 1,     /* scheduled steps */
+	SB_SWEEP_OVERDUE = 2, /* deadlines */
+	SB_SWEEP_REAP = 4,    /* the leases of others */
+	SB_SWEEP_RETAIN = 8,  /* finished steps */
+	SB_SWEEP_CRON = 16,
+	SB_SWEEP_VERIFY = 32, /* whether what runs here is still ours */
+	SB_SWEEP_PARKED = 64, /* whether parked steps have room by now */
 } sb_sweep_work;
 
-enum { SB_SWEEP_DEAD_MAX = 16 };
+enum { SB_SWEEP_WARNING_MAX = 1024 };
+
+/* An attempt whose handler is told to stop when the transaction is kept. */
+typedef struct sb_sweep_warning {
+	sb_claimed_key key;
+	stepbus_status why;
+} sb_sweep_warning;
+
+/* How far a round has come, and how far the last run came with it, if that is kept. */
+typedef struct sb_sweep_round {
+	int64_t after;
+	int64_t next;
+} sb_sweep_round;
 
 /* One sweep at a time, kept by the clockwork. */
 typedef struct sb_sweep {
@@ -30,14 +41,20 @@ typedef struct sb_sweep {
 	stepbus *engine;
 	uint32_t work;       /* sb_sweep_work bits */
 	uint32_t unfinished; /* of them, by the last run */
+	uint32_t failed;     /* what the last runs stumbled over; goes behind the rest */
+	uint32_t postponed;  /* what this one leaves out for that */
 	_Atomic(uint32_t) is_waiting;
 	_Atomic(uint32_t) has_failed; /* the last one */
-	int64_t retain_after_id;
-	size_t buried_count; /* workers whose start logs can go */
-	sb_start_name buried[SB_SWEEP_DEAD_MAX];
+	sb_sweep_round retain;        /* by id */
+	size_t looked_count;          /* at steps that may be past their keep, in this turn */
+	sb_sweep_round verify;        /* by the serial of a claim */
+	sb_reap reap;
 	sb_parked_walk parked;
+	size_t warning_count;
+	sb_sweep_warning warnings[SB_SWEEP_WARNING_MAX];
 } sb_sweep;
 
+/* sweep is zeroed. */
 void sb_sweep_init(sb_sweep *sweep, stepbus *engine);
 /* Leaves a sweep to the writer; false: the last one is not done yet. */
 bool sb_sweep_submit(sb_sweep *sweep, uint32_t work);

@@ -33,7 +33,9 @@ static void run(stepbus_worker *worker, sb_claimed *claimed)
 	int64_t now_ns = sb_clock_elapsed_ns(&engine->host);
 
 	if (atomic_load(&claimed->interruption) != STEPBUS_OK) {
-		sb_worker_drop(claimed);
+		/* Not just forgotten: where the store has it as ours yet, nobody else would run it. */
+		claimed->next = NULL;
+		sb_enlist_give_back(worker, claimed);
 		return;
 	}
 	sb_claimed_ref(claimed);

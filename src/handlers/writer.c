@@ -174,7 +174,8 @@ static void run_each_alone(sb_writer *writer, sb_operation *first)
 /* Whether a single operation may have done what the whole group suffers from. */
 static bool is_worth_separating(stepbus_status status)
 {
-	return status == STEPBUS_ENOMEM || status == STEPBUS_ENOSPACE || status == STEPBUS_ELIMIT;
+	return status == STEPBUS_ENOMEM || status == STEPBUS_ENOSPACE || status == STEPBUS_ELIMIT ||
+	       status == STEPBUS_ECORRUPT;
 }
 
 /* One group, by who leads. False: there was nothing to do. */
