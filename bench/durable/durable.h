@@ -33,6 +33,7 @@ typedef struct durable_plan {
 	size_t window;       /* steps that may be between enqueueing and running; 0: any */
 	bool is_pipelined;   /* the caller goes on before what it enqueued is durable */
 	bool is_deleting;    /* a finished step is removed, not kept */
+	bool is_awaited;     /* the caller waits for each completion before it goes on */
 	const char *script;  /* of a peer in Node */
 } durable_plan;
 

@@ -126,9 +126,15 @@ static const lifecycle LIFECYCLES[] = {
 static const lifecycle ONES[] = {
 	{ "sqlite_raw", sqlite_raw_one, "", 500, { DURABLE_DISK, 1 }, false },
 #ifdef BENCH_HAS_STEPBUS
-	{ "stepbus", stepbus_one, "", 500, { DURABLE_DISK, 1 }, false },
+	{ "stepbus", stepbus_lifecycle, "", 2000, { DURABLE_DISK, 1, 1 }, false },
+	{ "stepbus_awaited", stepbus_one, "", 500, { DURABLE_DISK, 1 }, false },
 #endif
-	{ "beanstalkd_fsync", BEANSTALKD, 500, { DURABLE_DISK, 1 }, true },
+	{ "beanstalkd_fsync", BEANSTALKD, 1000, { DURABLE_DISK, 1 }, true },
+	{ "beanstalkd_fsync_awaited",
+	  BEANSTALKD,
+	  500,
+	  { DURABLE_DISK, 1, .is_awaited = true },
+	  true },
 };
 
 const char *durable_path(const char *name)

@@ -220,7 +220,7 @@ static double one_by_one(const durable_plan *plan, size_t count)
 
 double peer_beanstalkd(const durable_plan *plan, size_t count)
 {
-	if (plan->block == 1)
+	if (plan->is_awaited)
 		return one_by_one(plan, count);
 	return server_pair_run(&PAIR, plan, count);
 }

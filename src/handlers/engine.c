@@ -21,6 +21,9 @@
 #include "handlers/submit.h"
 #include "handlers/worker.h"
 
+/* Groups between two looks at how long the log is. */
+enum { WATCH_EVERY = 64 };
+
 static const char *const event_names[SB_EVENT_COUNT] = {
 	[SB_EVENT_RECEIVED] = STEPBUS_EVENT_STEP_EXECUTION_RECEIVED,
 	[SB_EVENT_COMPLETION] = STEPBUS_EVENT_STEP_COMPLETION_SENT,
@@ -249,7 +252,9 @@ static void group_settled(void *context)
 
 	engine->certain = (struct sb_notice_list){ 0 };
 	sb_notices_add(&engine->notices, list.first, list.last, list.count);
-	watch_log(engine);
+	/* To look costs two calls of the system, and a log needs many groups to grow. */
+	if (engine->settled_count++ % WATCH_EVERY == 0)
+		watch_log(engine);
 }
 
 /* All zero where the system does not say: then leases of before a restart end by their time. */

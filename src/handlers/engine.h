@@ -112,6 +112,7 @@ struct stepbus {
 	sb_names names;
 	stepbus_worker *workers;     /* those that claim, or still run something */
 	stepbus_worker *all_workers; /* those that are not freed */
+	uint64_t settled_count;      /* groups */
 	uint64_t random;
 	sb_zone_shelf zones;
 	int64_t cron_complained_ns;
