@@ -16,6 +16,21 @@ static void add_many(test_box *box, stepbus *engine, const char *handler, size_t
 		test_box_add(box, engine, handler, "x");
 }
 
+static int32_t act_stubborn(test_handler *h, const stepbus_context *context, stepbus_result *result)
+{
+	test_box *box = h->box;
+
+	(void)context;
+	pthread_mutex_lock(&box->lock);
+	box->waiting_count++;
+	pthread_cond_broadcast(&box->changed);
+	while (!box->is_open)
+		pthread_cond_wait(&box->changed, &box->lock);
+	box->waiting_count--;
+	pthread_mutex_unlock(&box->lock);
+	return stepbus_result_success(result, "done", 4, NULL);
+}
+
 static void a_stop_gives_back_what_was_not_started(void **state)
 {
 	enum { COUNT = 100 };
@@ -23,21 +38,19 @@ static void a_stop_gives_back_what_was_not_started(void **state)
 	stepbus *engine = test_box_open(box, NULL);
 	stepbus_worker *worker;
 
-	(void)test_box_handle(box, engine, "work", test_act_wait, NULL);
+	(void)test_box_handle(box, engine, "work", act_stubborn, NULL);
 	add_many(box, engine, "work", COUNT);
 	worker = test_box_work(box, engine, "\"pool_size\":2");
 	test_box_await_waiting(box, 2);
 	assert_int_equal(test_box_count_state(box, engine, SB_STEP_RUNNING), COUNT);
-	/* The gate ends by itself when its handler is told to stop. */
 	box_refused(box, STEPBUS_ETIMEDOUT, "handlers still run",
 		    stepbus_worker_stop(worker, 0, NULL, &box->err));
-	test_box_stir(box);
+	test_box_open_gate(box);
 	box_ok(box, stepbus_worker_stop(worker, -1, NULL, &box->err));
 	assert_int_equal(test_box_count_state(box, engine, SB_STEP_COMPLETED), 2);
 	assert_int_equal(test_box_count_state(box, engine, SB_STEP_READY), COUNT - 2);
 	assert_int_equal(test_box_run_count(box), 2);
 	/* Given back uncharged: another worker begins with the first attempt. */
-	test_box_open_gate(box);
 	(void)test_box_work(box, engine, NULL);
 	test_box_await_notes(box, "step.completed", COUNT);
 	for (size_t i = 0; i < COUNT; i++)
@@ -55,21 +68,6 @@ static void stop_worker(void *context)
 	stopper *s = context;
 
 	s->status = stepbus_worker_stop(s->worker, -1, NULL, NULL);
-}
-
-static int32_t act_stubborn(test_handler *h, const stepbus_context *context, stepbus_result *result)
-{
-	test_box *box = h->box;
-
-	(void)context;
-	pthread_mutex_lock(&box->lock);
-	box->waiting_count++;
-	pthread_cond_broadcast(&box->changed);
-	while (!box->is_open)
-		pthread_cond_wait(&box->changed, &box->lock);
-	box->waiting_count--;
-	pthread_mutex_unlock(&box->lock);
-	return stepbus_result_success(result, "done", 4, NULL);
 }
 
 static void a_stop_waits_for_handlers_and_keeps_their_results(void **state)
