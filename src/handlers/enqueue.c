@@ -6,7 +6,6 @@
 #include "base/ids.h"
 #include "base/utf8.h"
 #include "base/words.h"
-#include "handlers/express.h"
 #include "handlers/news.h"
 #include "handlers/step_spec.h"
 #include "handlers/unique.h"
@@ -294,7 +293,8 @@ static stepbus_status insert(newcomer *n, stepbus_error *err)
 	fill_row(n, now_us);
 	fill_status(n, now_us);
 	if (is_own(n->enqueue))
-		status = sb_express_offer(n->enqueue->engine, &n->row, &n->status, &worker, err);
+		status = sb_express_offer(n->enqueue->engine, n->enqueue->batch, &n->row,
+					  &n->status, &worker, err);
 	if (status == STEPBUS_OK)
 		status = type->step_insert(n->store, &n->row, &n->status, err);
 	if (status == STEPBUS_OK && worker != NULL)
@@ -365,6 +365,7 @@ stepbus_status sb_enqueue_run(sb_operation *operation, sb_store *store, stepbus_
 	stepbus_status status = STEPBUS_OK;
 	newcomer n;
 
+	enqueue->batch = sb_express_batch_of(enqueue->specs, enqueue->count);
 	for (size_t i = 0; status == STEPBUS_OK && !is_one && i < enqueue->count; i++) {
 		begin(&n, enqueue, store, i, true);
 		status = examine(&n, err);

@@ -8,6 +8,7 @@
 #define SB_HANDLERS_ENQUEUE_H
 
 #include "handlers/engine.h"
+#include "handlers/express.h"
 #include "handlers/step_spec.h"
 
 enum { SB_ENQUEUE_COUNT_MAX = 100000 };
@@ -20,7 +21,8 @@ typedef struct sb_enqueue {
 	int64_t now_us;  /* of such a transaction; else 0 */
 	const stepbus_step_spec *specs;
 	size_t count;
-	stepbus_enqueued *out; /* count of them, or NULL */
+	sb_express_batch batch; /* found out in each run */
+	stepbus_enqueued *out;  /* count of them, or NULL */
 	/* Of one that nobody waits for: */
 	sb_notice notice;
 	stepbus_enqueued_fn told;

@@ -25,13 +25,40 @@ static stepbus_status is_queue_open(stepbus *engine, int64_t queue_id, bool *is_
 	return status;
 }
 
+sb_express_batch sb_express_batch_of(const stepbus_step_spec *specs, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		if (specs[i].priority != specs[0].priority)
+			return SB_EXPRESS_MIXED;
+	return count > 1 ? SB_EXPRESS_EVEN : SB_EXPRESS_SINGLE;
+}
+
+/* Whether the strategy of a worker takes the first steps of a batch first. */
+static bool is_in_turn(const stepbus_worker *worker, sb_express_batch batch)
+{
+	switch (worker->order.strategy) {
+	case SB_CLAIM_FIFO:
+		return true;
+	case SB_CLAIM_LIFO:
+		return batch == SB_EXPRESS_SINGLE;
+	case SB_CLAIM_PRIORITY:
+	case SB_CLAIM_WEIGHTED_RANDOM:
+	case SB_CLAIM_STRATEGY_COUNT:
+	default:
+		return batch != SB_EXPRESS_MIXED;
+	}
+}
+
 /* One with room, for which nothing is known to wait. */
-static stepbus_worker *find_worker(stepbus *engine, int64_t queue_id)
+static stepbus_worker *find_worker(stepbus *engine, int64_t queue_id, sb_express_batch batch)
 {
 	sb_claim_note_changes(engine);
+	/* What this transaction has left to a claim stands before what comes now. */
+	if (engine->group.is_ready_left)
+		return NULL;
 	for (stepbus_worker *w = engine->workers; w != NULL; w = w->next)
 		if (sb_worker_is_drained(w) && sb_worker_wanted(w) > 0 &&
-		    sb_worker_takes(w, queue_id))
+		    sb_worker_takes(w, queue_id) && is_in_turn(w, batch))
 			return w;
 	return NULL;
 }
@@ -50,8 +77,8 @@ static stepbus_status is_served_here(stepbus *engine, int64_t handler_id, bool *
 	return status;
 }
 
-stepbus_status sb_express_offer(stepbus *engine, const sb_step_row *row, sb_step_status *status,
-				stepbus_worker **worker, stepbus_error *err)
+stepbus_status sb_express_offer(stepbus *engine, sb_express_batch batch, const sb_step_row *row,
+				sb_step_status *status, stepbus_worker **worker, stepbus_error *err)
 {
 	stepbus_worker *found;
 	bool is_open = false, is_served = false;
@@ -60,7 +87,7 @@ stepbus_status sb_express_offer(stepbus *engine, const sb_step_row *row, sb_step
 	*worker = NULL;
 	if (status->state != SB_STEP_READY || status->concurrency_key != 0)
 		return STEPBUS_OK;
-	found = find_worker(engine, row->queue_id);
+	found = find_worker(engine, row->queue_id, batch);
 	if (found == NULL)
 		return STEPBUS_OK;
 	answer = is_queue_open(engine, row->queue_id, &is_open, err);

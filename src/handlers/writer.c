@@ -138,9 +138,13 @@ static void finish(sb_writer *writer, sb_operation *first)
 {
 	size_t count = 0;
 
+	/* Before anyone is told, who may look. */
+	for (const sb_operation *o = first; o != NULL; o = o->next)
+		count++;
+	atomic_fetch_add_explicit(&writer->operation_count, count, memory_order_relaxed);
+	atomic_fetch_add_explicit(&writer->group_count, 1, memory_order_relaxed);
 	for (sb_operation *o = first, *next; o != NULL; o = next) {
 		next = o->next; /* whoever is told may free it */
-		count++;
 		atomic_fetch_sub_explicit(&writer->waiting_weight, o->weight, memory_order_relaxed);
 		if (o->done != NULL) {
 			o->done(o);
@@ -149,8 +153,6 @@ static void finish(sb_writer *writer, sb_operation *first)
 			futex_wake(&o->is_done);
 		}
 	}
-	atomic_fetch_add_explicit(&writer->operation_count, count, memory_order_relaxed);
-	atomic_fetch_add_explicit(&writer->group_count, 1, memory_order_relaxed);
 }
 
 /* What made a group fail may be one operation's fault: each gets a transaction of its own. */
