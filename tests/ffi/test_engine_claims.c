@@ -219,7 +219,7 @@ static void parked_steps_are_charged_to_their_queues_rate(void **state)
 	}
 	assert_int_equal(test_box_run_count(box), 3);
 	assert_true(rate_room_of(box, engine, "r") < 1000000);
-	test_box_advance(box, 20 * SECOND);
+	test_box_advance(box, INT64_C(20) * SECOND);
 	claim_once(engine);
 	test_box_await_runs(box, 4);
 }
@@ -356,7 +356,7 @@ static void what_an_entry_complains_of_is_logged_without_the_lead(void **state)
 	(void)test_box_handle(box, engine, "reserved", test_act_echo, &reserved);
 	(void)test_box_work(box, engine, NULL);
 	box_ok(box, stepbus_cron_set(engine, entry, sizeof entry - 1, &box->err));
-	test_box_advance(box, 2 * SECOND);
+	test_box_advance(box, INT64_C(2) * SECOND);
 	test_box_await_runs(box, 1);
 	assert_string_equal(box->runs[0].handler, "work");
 	test_box_close(box, engine);

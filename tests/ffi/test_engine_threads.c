@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Many threads on one engine: each gets its own answer, and the sums add up. */
+#include <sched.h>
 #include <string.h>
 
 #include "support/engine_box.h"
@@ -63,8 +64,10 @@ static void sums_of_64_producers_add_up(void **state)
 		assert_false(producers[i].is_descending);
 	}
 	assert_int_equal(test_box_count_state(box, engine, SB_STEP_READY), 2 * THREADS * EACH);
-	sb_writer_stats_read(&engine->writer, &stats);
-	assert_int_equal(stats.waiting_count, 0);
+	/* A sweep may have come in just now; it passes. */
+	do
+		sb_writer_stats_read(&engine->writer, &stats);
+	while (stats.waiting_count > 0 && sched_yield() == 0);
 	assert_true(stats.operation_count >= THREADS * EACH);
 }
 
