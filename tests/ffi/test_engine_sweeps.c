@@ -179,7 +179,10 @@ static void a_sweep_that_fails_takes_no_lease_and_no_other_sweep_with_it(void **
 	size_t beats;
 
 	(void)test_box_handle(box, engine, "work", test_act_echo, NULL);
-	(void)test_box_work(box, engine, NULL);
+	(void)test_box_work(box, engine, "\"queues\":[\"default\"]");
+	/* Where nobody works. */
+	spec.queue = "other";
+	spec.queue_len = 5;
 	spec.wait_timeout_ms = 1000;
 	faulty.status = STEPBUS_ECORRUPT;
 	replace(box, engine, without_due_next);
