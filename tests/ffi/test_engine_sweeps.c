@@ -129,8 +129,12 @@ static void a_time_out_that_is_rolled_back_interrupts_nobody(void **state)
 	restore();
 	test_box_advance(box, SECOND);
 	test_box_await_notes(box, "step.failed", 1);
-	assert_int_equal(interruption_of(engine, id, STEPBUS_OK), STEPBUS_ETIMEDOUT);
-	test_box_open_gate(box);
+	/* The handler has heard of it, or will; nothing else opens the gate for it. */
+	while (interruption_of(engine, id, STEPBUS_OK) != -1) {
+		assert_int_equal(interruption_of(engine, id, STEPBUS_OK) == STEPBUS_OK, false);
+		test_box_stir(box);
+		sched_yield();
+	}
 }
 
 static void a_queued_step_that_is_interrupted_and_still_ours_is_run_all_the_same(void **state)
@@ -175,7 +179,10 @@ static void a_sweep_that_fails_takes_no_lease_and_no_other_sweep_with_it(void **
 	size_t beats;
 
 	(void)test_box_handle(box, engine, "work", test_act_echo, NULL);
-	(void)test_box_work(box, engine, NULL);
+	(void)test_box_work(box, engine, "\"queues\":[\"default\"]");
+	/* Where nobody works. */
+	spec.queue = "other";
+	spec.queue_len = 5;
 	spec.wait_timeout_ms = 1000;
 	faulty.status = STEPBUS_ECORRUPT;
 	replace(box, engine, without_due_next);
@@ -267,7 +274,7 @@ static void retention_goes_on_at_once_where_there_is_much_to_delete(void **state
 
 	(void)test_box_handle(box, engine, "work", test_act_echo, NULL);
 	(void)test_box_work(box, engine, NULL);
-	/* Live ones before, between and behind them: they count for little. */
+	/* Others, that are kept, before, between and behind them: they count for little. */
 	for (int i = 0; i < 3; i++) {
 		for (int j = 0; j < COUNT; j++)
 			specs[j] = test_box_spec("absent", "");
@@ -277,12 +284,11 @@ static void retention_goes_on_at_once_where_there_is_much_to_delete(void **state
 		box_ok(box, stepbus_step_enqueue(engine, specs, COUNT / 2, NULL, &box->err));
 	}
 	test_box_await_notes(box, "step.completed", (size_t)3 * COUNT / 2);
+	test_box_await_notes(box, "step.failed", (size_t)3 * COUNT);
 	/* One turn. */
 	test_box_advance(box, 2 * SECOND);
 	wait_until(box, 0, is_swept, NULL);
-	assert_int_equal(test_box_count_state(box, engine, SB_STEP_READY) +
-				 test_box_count_state(box, engine, SB_STEP_PARKED),
-			 3 * COUNT);
+	assert_int_equal(test_box_count_state(box, engine, SB_STEP_FAILED), 3 * COUNT);
 }
 
 typedef struct target {
