@@ -251,8 +251,8 @@ static void a_heartbeat_that_failed_is_tried_again_with_the_next_poll(void **sta
 	replace(box, engine, without_two_updates);
 	begun_us = atomic_load(&box->now_us);
 	test_box_advance(box, (int64_t)1000 * SECOND);
-	/* In steps of a tenth of a second: long before another heartbeat would be due. */
-	pass_until(box, has_beaten, NULL);
+	/* In steps of a poll: long before another heartbeat would be due. */
+	wait_until(box, 10000, has_beaten, NULL);
 	assert_int_equal(atomic_load(&faulty.failed_count), 3);
 	assert_true(atomic_load(&box->now_us) - begun_us < (int64_t)2000 * SECOND);
 	restore();
