@@ -36,6 +36,7 @@ missing() {
 	test)
 		missing build
 		has_library cmocka || echo libcmocka-dev
+		test -e /usr/share/zoneinfo/Europe/Berlin || echo tzdata
 		has_command c++ || echo g++
 		;;
 	lint)
