@@ -303,6 +303,7 @@ stepbus_status sb_claim_all(stepbus *engine, stepbus_error *err)
 	stepbus_status status = STEPBUS_OK;
 
 	sb_claim_note_changes(engine);
+	engine->group.is_claimed = true;
 	if (engine->group.is_ready_made)
 		atomic_fetch_add(&engine->change_count, 1);
 	for (stepbus_worker *w = engine->workers; w != NULL && status == STEPBUS_OK; w = w->next) {

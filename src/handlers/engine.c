@@ -216,6 +216,9 @@ static void ended(void *context, bool is_committed)
 		sb_worker_take_fresh(w, is_committed);
 	if (is_committed) {
 		sb_names_keep(&engine->names);
+		/* Where a transaction ends without a claim, the next one has to look. */
+		if (engine->group.is_ready_made && !engine->group.is_claimed)
+			atomic_fetch_add(&engine->change_count, 1);
 		keep_due(engine);
 		keep_cron(engine);
 		if (engine->group.is_final_made)

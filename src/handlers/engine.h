@@ -123,6 +123,7 @@ struct stepbus {
 		bool is_ready_left;    /* a step became ready */
 		bool is_final_made;    /* a step became final */
 		bool is_served_read;   /* elsewhere is of this transaction */
+		bool is_claimed;       /* it was looked what can be claimed */
 		bool is_change_noted;  /* it was asked whether others have written */
 		int64_t open_queue_id; /* a queue found without limits, and one with some */
 		int64_t closed_queue_id;
