@@ -206,7 +206,9 @@ static void completions_are_told_when_they_are_durable(void **state)
 	stepbus *engine = open_with_worker(box);
 
 	atomic_store(&early_count, 0);
+	pthread_mutex_lock(&box->lock);
 	box->on_note = look_up;
+	pthread_mutex_unlock(&box->lock);
 	(void)test_box_handle(box, engine, "work", test_act_echo, NULL);
 	for (int i = 0; i < COUNT; i++)
 		test_box_add(box, engine, "work", "x");
