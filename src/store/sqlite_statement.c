@@ -336,3 +336,15 @@ uint32_t sb_query_uint32(const sb_query *query, int column)
 		return 0;
 	return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
 }
+
+stepbus_status sb_query_run_id(sb_connection *connection, sb_sql sql, int64_t id,
+			       stepbus_error *err)
+{
+	sb_query query;
+	stepbus_status status = sb_query_open(connection, sql, &query, err);
+
+	if (status != STEPBUS_OK)
+		return status;
+	sb_query_bind(&query, 1, id);
+	return sb_query_run(&query, err);
+}

@@ -73,4 +73,8 @@ sb_slice sb_query_slice(const sb_query *query, int column);
 int32_t sb_query_int32(const sb_query *query, int column);
 uint32_t sb_query_uint32(const sb_query *query, int column);
 
+/* Opens and runs a statement whose one parameter is an id. */
+stepbus_status sb_query_run_id(sb_connection *connection, sb_sql sql, int64_t id,
+			       stepbus_error *err);
+
 #endif

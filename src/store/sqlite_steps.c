@@ -294,17 +294,6 @@ stepbus_status sb_sqlite_steps_move(sb_store *store, sb_step_move *moves, size_t
 	return status;
 }
 
-static stepbus_status change(sb_connection *writer, sb_sql sql, int64_t id, stepbus_error *err)
-{
-	sb_query query;
-	stepbus_status status = sb_query_open(writer, sql, &query, err);
-
-	if (status != STEPBUS_OK)
-		return status;
-	sb_query_bind(&query, 1, id);
-	return sb_query_run(&query, err);
-}
-
 static stepbus_status remove_key(sb_connection *writer, sb_slice key, int64_t id,
 				 stepbus_error *err)
 {
@@ -353,9 +342,10 @@ static stepbus_status remove_step(sb_connection *writer, int64_t id, bool is_las
 	stepbus_status status = remove_entries(writer, id, err);
 
 	for (size_t i = 0; i < sizeof parts / sizeof *parts && status == STEPBUS_OK; i++)
-		status = change(writer, parts[i], id, err);
+		status = sb_query_run_id(writer, parts[i], id, err);
 	if (status == STEPBUS_OK)
-		status = change(writer, is_last ? SB_SQL_STEP_BURY : SB_SQL_STEP_DELETE, id, err);
+		status = sb_query_run_id(writer, is_last ? SB_SQL_STEP_BURY : SB_SQL_STEP_DELETE,
+					 id, err);
 	return status;
 }
 

@@ -63,23 +63,13 @@ stepbus_status sb_sqlite_workers_update(sb_store *store, const sb_worker_row *ro
 	return status;
 }
 
-static stepbus_status change(sb_connection *writer, sb_sql sql, int64_t id, stepbus_error *err)
-{
-	sb_query query;
-	stepbus_status status = sb_query_open(writer, sql, &query, err);
-
-	if (status != STEPBUS_OK)
-		return status;
-	sb_query_bind(&query, 1, id);
-	return sb_query_run(&query, err);
-}
-
 stepbus_status sb_sqlite_workers_delete(sb_store *store, int64_t id, stepbus_error *err)
 {
-	stepbus_status status = change(writer_of(store), SB_SQL_SERVED_DELETE, id, err);
+	stepbus_status status = sb_query_run_id(writer_of(store), SB_SQL_SERVED_DELETE, id, err);
 
-	return status == STEPBUS_OK ? change(writer_of(store), SB_SQL_WORKER_DELETE, id, err) :
-				      status;
+	return status == STEPBUS_OK ?
+		       sb_query_run_id(writer_of(store), SB_SQL_WORKER_DELETE, id, err) :
+		       status;
 }
 
 static void get_worker(const sb_query *query, sb_worker_row *out)
@@ -150,7 +140,7 @@ stepbus_status sb_sqlite_workers_served_put(sb_store *store, int64_t worker_id,
 					    stepbus_error *err)
 {
 	sb_connection *writer = writer_of(store);
-	stepbus_status status = change(writer, SB_SQL_SERVED_DELETE, worker_id, err);
+	stepbus_status status = sb_query_run_id(writer, SB_SQL_SERVED_DELETE, worker_id, err);
 
 	for (size_t i = 0; i < count && status == STEPBUS_OK; i++)
 		status = insert_served(writer, worker_id, &rows[i], err);
