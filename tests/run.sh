@@ -6,7 +6,8 @@ set -u
 passed=0
 failed=0
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+failures=$(mktemp)
+trap 'rm -f "$log" "$failures"' EXIT
 
 # Takes the counts out of cmocka's closing lines; a program that died counts as one failure.
 count() {
@@ -17,6 +18,14 @@ count() {
 	if [ "$1" -ne 0 ] && [ "${bad:-0}" -eq 0 ]; then
 		failed=$((failed + 1))
 	fi
+}
+
+# At once, and once more at the end, where it is not lost among what passed.
+show_failure() {
+	{
+		echo "$1"
+		sed 's/^/    /' "$log"
+	} | tee -a "$failures"
 }
 
 for program in "$@"; do
@@ -30,8 +39,7 @@ for program in "$@"; do
 		printf '%-28s ran no test\n' "$name"
 		failed=$((failed + 1))
 	else
-		printf '%-28s FAILED with status %s%s\n' "$name" "$status" "$([ "$status" -eq 124 ] && echo ' (time is up)')"
-		sed 's/^/    /' "$log"
+		show_failure "$name FAILED with status $status$([ "$status" -eq 124 ] && echo ' (time is up)')"
 	fi
 done
 
@@ -44,11 +52,14 @@ for script in tests/scripts/*.sh; do
 		printf '%-28s passed\n' "${script##*/}"
 		passed=$((passed + 1))
 	else
-		printf '%-28s FAILED\n' "${script##*/}"
-		sed 's/^/    /' "$log"
+		show_failure "${script##*/} FAILED"
 		failed=$((failed + 1))
 	fi
 done
 
+if [ "$failed" -gt 0 ]; then
+	echo "What failed, once more:"
+	tail -200 "$failures"
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
