@@ -264,8 +264,8 @@ typedef struct stepbus_host {
 
 /**
  * The events around one step that every host meets. The catalog has the others, also those of parts
- * that are still to come: this version publishes all of these but step.checkpoint_yield.sent, and a
- * host publishes step.execution.received.
+ * that are still to come: this version publishes all of these; without an engine, a host publishes
+ * step.execution.received.
  */
 #define STEPBUS_EVENT_STEP_EXECUTION_RECEIVED "step.execution.received"
 #define STEPBUS_EVENT_STEP_COMPLETION_SENT "step.completion.sent"
@@ -765,6 +765,10 @@ typedef struct stepbus_dependency {
  * input           opaque bytes, handed on as they are.
  * step_config     JSON from the step's template.
  * retry_count     attempts before this one; max_retries: how many there may be after the first.
+ * flags           STEPBUS_STEP_PULLED.
+ * queue, traceparent  what was said of the step when it was enqueued.
+ * cursor, partial_result, items_processed  what the last stepbus_checkpoint said; else empty.
+ * attempt_timeout_ms  how long this attempt may take; 0: as long as it likes.
  */
 typedef struct stepbus_step_event {
 	uint32_t size;
@@ -792,7 +796,22 @@ typedef struct stepbus_step_event {
 	size_t step_config_len;
 	const stepbus_dependency *dependencies;
 	size_t dependency_count;
+	const char *queue;
+	size_t queue_len;
+	const char *traceparent;
+	size_t traceparent_len;
+	const void *cursor;
+	size_t cursor_len;
+	const void *partial_result;
+	size_t partial_result_len;
+	uint64_t items_processed;
+	int64_t attempt_timeout_ms;
 } stepbus_step_event;
+
+enum {
+	/* handed out by stepbus_poll: the host runs it, and no execution subscriber does */
+	STEPBUS_STEP_PULLED = 1,
+};
 
 enum {
 	STEPBUS_OUTCOME_SUCCESS = 1,
@@ -800,6 +819,8 @@ enum {
 	STEPBUS_OUTCOME_SNOOZE = 3,      /* not now: again after retry_after_ms, uncharged */
 	STEPBUS_OUTCOME_CANCELLED = 4,   /* only read, of a step that was cancelled */
 	STEPBUS_OUTCOME_QUARANTINED = 5, /* only read, of a step that ended too many processes */
+	STEPBUS_OUTCOME_CHECKPOINT = 6,  /* so far: again at once, with the cursor, uncharged */
+	STEPBUS_OUTCOME_RELEASE = 7,     /* not begun: for whoever claims it next, uncharged */
 };
 
 /**
@@ -811,6 +832,7 @@ enum {
  * is_retryable     1 or 0: whether another attempt may succeed.
  * retry_after_ms   how long the handler asks to wait before it; -1: it does not say.
  * metadata         a JSON object, or empty.
+ * cursor           with items_processed and, as the partial result, result: what a CHECKPOINT keeps.
  */
 typedef struct stepbus_completion {
 	uint32_t size;
@@ -842,6 +864,9 @@ typedef struct stepbus_completion {
 	size_t error_code_len;
 	const char *metadata;
 	size_t metadata_len;
+	const void *cursor;
+	size_t cursor_len;
+	uint64_t items_processed;
 } stepbus_completion;
 
 /**
@@ -1021,6 +1046,7 @@ enum {
 	STEPBUS_HANDLER_OVERRIDE = 1, /* replaces the one of the same name and version */
 	STEPBUS_HANDLER_DEFAULT = 2,  /* the version to run when none, or none left, fits */
 	STEPBUS_HANDLER_VERSION_FROM_INPUT = 4, /* the input may name one: {"version":"…"} */
+	STEPBUS_HANDLER_PULLED = 8, /* the host runs it, after stepbus_poll: without call */
 };
 
 enum {
@@ -1038,7 +1064,8 @@ enum {
 };
 
 /**
- * The definition of a handler. Zero and (NULL, 0) mean "not said" everywhere but for name and call.
+ * The definition of a handler. Zero and (NULL, 0) mean "not said" everywhere but for name and call;
+ * and for STEPBUS_HANDLER_PULLED there is no call, no factory and no instance_scope.
  *
  * name                1 to 128 bytes of [A-Za-z0-9_.:/-], as all names here; compared byte by byte.
  * handler_namespace   "default" when not said.
@@ -1779,21 +1806,26 @@ STEPBUS_API stepbus_status stepbus_step_enqueue_in(stepbus *engine, struct sqlit
 STEPBUS_API stepbus_status stepbus_engine_wake(stepbus *engine, stepbus_error *err);
 
 /**
- * Submits the result of an attempt: the one completion function. A worker calls it for the handlers
- * that it runs; hosts that run steps in another way call it themselves. Returns when the completion
- * is durable.
+ * Submits the results of attempts: the one completion function. A worker calls it for the handlers
+ * that it runs; hosts that run steps in another way call it themselves. Returns when all of them are
+ * durable or refused; those of one call share a transaction where they can.
  *
- * completion  step_id, token, outcome (SUCCESS, FAILURE or SNOOZE) and what belongs to it.
- * threads     any.
- * errors      STEPBUS_EALREADY (it was completed with other content; with the same content the answer
- *             is STEPBUS_OK again), STEPBUS_ESTALE (a newer attempt exists, or the lease was lost),
- *             STEPBUS_ETIMEDOUT (its time was over), STEPBUS_ECANCELLED, STEPBUS_ENOTFOUND,
- *             STEPBUS_EINVAL, STEPBUS_EBUSY, STEPBUS_ESHUTDOWN, STEPBUS_ENOMEM, STEPBUS_EFORKED, those
- *             of the store.
- * since       0.1
+ * completions  count of them, each of the size that the first one states; 1 to 100,000: step_id, token,
+ *              outcome (SUCCESS, FAILURE, SNOOZE, CHECKPOINT or RELEASE) and what belongs to it.
+ * each         NULL, or room for count: what became of each one.
+ * threads      any.
+ * errors       the first of these that one of them got, with its message; the others are submitted all
+ *              the same. STEPBUS_EALREADY (it was completed with other content; with the same content
+ *              the answer is STEPBUS_OK again), STEPBUS_ESTALE (a newer attempt exists, or the lease
+ *              was lost), STEPBUS_ETIMEDOUT (its time was over), STEPBUS_ECANCELLED, STEPBUS_ENOTFOUND
+ *              (no such step, or nobody runs it): it is settled. STEPBUS_EBUSY (too much waits to be
+ *              written, or the store failed often and is left alone for a moment), STEPBUS_ENOMEM,
+ *              those of the store: the step is still the host's, the same call may succeed later.
+ *              STEPBUS_EINVAL (the message says which one), STEPBUS_ESHUTDOWN, STEPBUS_EFORKED.
+ * since        0.1
  */
-STEPBUS_API stepbus_status stepbus_complete(stepbus *engine, const stepbus_completion *completion,
-					    stepbus_error *err);
+STEPBUS_API stepbus_status stepbus_complete(stepbus *engine, const stepbus_completion *completions,
+					    size_t count, stepbus_status *each, stepbus_error *err);
 
 /** What a step ended with, as stepbus_step_await gives it. */
 typedef struct stepbus_outcome stepbus_outcome;
@@ -2058,6 +2090,209 @@ STEPBUS_API void stepbus_worker_free(stepbus_worker *worker);
  */
 STEPBUS_API stepbus_status stepbus_worker_list(stepbus *engine, stepbus_text **out,
 					       stepbus_error *err);
+
+/*
+ * Pulling steps: the host runs them, on threads of its own
+ * --------------------------------------------------------
+ *
+ * A worker whose configuration says {"pull":true} has no pool. It claims steps of the handlers that
+ * were registered with STEPBUS_HANDLER_PULLED, and hands them out to whoever polls it. Each step that
+ * was polled is answered once: stepbus_complete, stepbus_checkpoint or stepbus_release. Until then its
+ * lease is renewed by the library, whatever the host is doing.
+ */
+
+/**
+ * Hands out the next steps to run, waiting for the first one at most timeout_ms (0: not at all, -1:
+ * until the worker is stopped). step.execution.received is published for each of them, on this thread.
+ *
+ * events   filled from the front; the size is set in the first of them. What they point at is valid
+ *          until the step is answered, with whatever status but STEPBUS_EBUSY, STEPBUS_ENOMEM and
+ *          those of the store, or the worker is freed.
+ * count    how many were filled, also on failure.
+ * threads  any, many at once; not from inside a callback of the engine.
+ * errors   STEPBUS_ETIMEDOUT (none came), STEPBUS_EBUSY (so many steps were polled and never answered
+ *          that no more are handed out), STEPBUS_ESHUTDOWN (the worker is being stopped),
+ *          STEPBUS_EINVAL (also: it is no pull worker), STEPBUS_EREENTRANT, STEPBUS_EFORKED.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_poll(stepbus_worker *worker, stepbus_step_event *events,
+					size_t count_max, int64_t timeout_ms, size_t *count,
+					stepbus_error *err);
+
+enum {
+	STEPBUS_WAKE_EVENTFD = 1,
+	STEPBUS_WAKE_SOCKET = 2, /* one end of a socket pair, for runtimes that refuse eventfds */
+};
+
+/**
+ * Gives a descriptor that is readable while stepbus_poll has something to say, for event loops: steps
+ * to hand out, that a polled step is to stop (ask stepbus_step_is_cancelled of those that run), or
+ * that the worker is being stopped. Only stepbus_poll reads it. The first call decides on the kind.
+ *
+ * fd       borrowed: never read, write or close it; it is closed when the worker is freed.
+ * threads  any.
+ * errors   STEPBUS_EINVAL (also: no pull worker, or of the other kind before), STEPBUS_ESYSTEM,
+ *          STEPBUS_EFORKED.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_wake_fd(stepbus_worker *worker, int32_t kind, int32_t *fd,
+					   stepbus_error *err);
+
+/**
+ * What a step has got done so far.
+ *
+ * cursor           where to go on, opaque bytes; up to the engine's payload_len_max.
+ * partial_result   what there is so far; likewise.
+ * items_processed  for people to see.
+ */
+typedef struct stepbus_checkpoint_spec {
+	uint32_t size;
+	uint32_t reserved;
+	uint8_t step_id[16];
+	uint64_t token;
+	uint64_t items_processed;
+	const void *cursor;
+	size_t cursor_len;
+	const void *partial_result;
+	size_t partial_result_len;
+} stepbus_checkpoint_spec;
+
+/**
+ * Keeps what a polled step has got done, ends this attempt without charging it, and makes the step
+ * ready again: whoever claims it next gets the cursor and the partial result, with a new token. What was
+ * kept lasts until the next checkpoint or until the step is final, so that an attempt that fails goes on
+ * from it too. step.checkpoint_yield.sent is published when that is durable.
+ *
+ * threads  any.
+ * errors   those of stepbus_complete.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_checkpoint(stepbus *engine,
+					      const stepbus_checkpoint_spec *checkpoint,
+					      stepbus_error *err);
+
+/**
+ * Gives a polled step back, as if it had not been handed out: no attempt is charged.
+ *
+ * step_id  16 bytes.
+ * threads  any.
+ * errors   those of stepbus_complete.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_release(stepbus *engine, const uint8_t *step_id, uint64_t token,
+					   stepbus_error *err);
+
+/**
+ * Shows that a polled step is still being worked on, which puts off silence_timeout_ms, and hears
+ * whether to go on. Writes nothing: the lease is renewed by the library.
+ *
+ * step_id  16 bytes.
+ * threads  any.
+ * errors   STEPBUS_ECANCELLED, STEPBUS_ETIMEDOUT, STEPBUS_ESTALE: stop, the result will be refused.
+ *          STEPBUS_ESHUTDOWN: the worker is being stopped, finish soon. STEPBUS_ENOTFOUND (no such step
+ *          was polled here, or it was answered), STEPBUS_EINVAL, STEPBUS_EFORKED.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_heartbeat(stepbus *engine, const uint8_t *step_id,
+					     uint64_t token, stepbus_error *err);
+
+/**
+ * Tells whether the result of a polled step would be refused, because it was cancelled, its time is
+ * over or its lease was lost: 1 or 0 (also of a step that was never polled, or was answered).
+ *
+ * step_id  16 bytes.
+ * threads  any.
+ * errors   none.
+ * since    0.1
+ */
+STEPBUS_API int32_t stepbus_step_is_cancelled(stepbus *engine, const uint8_t *step_id,
+					      uint64_t token);
+
+/**
+ * How well a pull worker's host keeps up.
+ *
+ * waiting_count   steps claimed for it that nobody has polled.
+ * polled_count    steps polled and not answered.
+ * pending_count   both together. Their age counts from when the host last took notice of them: since
+ *                 the claim, the poll or the last heartbeat.
+ * oldest_step_id  all zero where nothing is pending.
+ * is_starving     1: starving_count of those that wait are older than starvation_ms.
+ */
+typedef struct stepbus_dispatch_metrics {
+	uint32_t size;
+	uint32_t is_starving;
+	uint64_t pending_count;
+	uint64_t waiting_count;
+	uint64_t polled_count;
+	uint64_t starving_count;
+	int64_t oldest_age_ms;
+	int64_t newest_age_ms;
+	uint8_t oldest_step_id[16];
+} stepbus_dispatch_metrics;
+
+/**
+ * Measures that. The engine does so too, every metrics_period_ms, and publishes poller.metrics, and
+ * poller.error when steps begin to starve.
+ *
+ * out      the caller's, with its size set.
+ * threads  any.
+ * errors   STEPBUS_EINVAL (also: it is no pull worker), STEPBUS_EFORKED.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_worker_metrics(stepbus_worker *worker,
+						  stepbus_dispatch_metrics *out,
+						  stepbus_error *err);
+
+/*
+ * Time for tests
+ * --------------
+ */
+
+/** A clock that stands still until it is told to go on, for tests of what takes long. */
+typedef struct stepbus_clock stepbus_clock;
+
+/**
+ * Makes a clock that shows now_us (microseconds since 1970, UTC).
+ *
+ * out      the caller frees it with stepbus_clock_free, after every object that was lent it.
+ * threads  any.
+ * errors   STEPBUS_EINVAL, STEPBUS_ENOMEM.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_clock_new(int64_t now_us, stepbus_clock **out,
+					     stepbus_error *err);
+
+/**
+ * Frees a clock. NULL is accepted.
+ *
+ * threads  any.
+ * errors   none.
+ * since    0.1
+ */
+STEPBUS_API void stepbus_clock_free(stepbus_clock *clock);
+
+/**
+ * Lets a host's objects go by a clock: sets now_us, elapsed_ns and, which the two need, user_data. The
+ * host may set allocate, log and random only where they need no user_data of their own.
+ *
+ * host     its size is set; what else it says stays.
+ * threads  any.
+ * errors   STEPBUS_EINVAL.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_clock_lend(stepbus_clock *clock, stepbus_host *host,
+					      stepbus_error *err);
+
+/**
+ * Lets a clock go on. Call stepbus_engine_wake afterwards, for engines to see at once what is due.
+ *
+ * ms       1 to 100 years.
+ * threads  any.
+ * errors   STEPBUS_EINVAL.
+ * since    0.1
+ */
+STEPBUS_API stepbus_status stepbus_clock_advance(stepbus_clock *clock, int64_t ms,
+						 stepbus_error *err);
 
 #ifdef __cplusplus
 }
