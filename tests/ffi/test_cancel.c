@@ -103,7 +103,8 @@ static void a_completion_of_a_cancelled_attempt_is_refused(void **state)
 	test_workshop_await_started(w, 1);
 	completion.token = w->runs[0].token;
 	assert_int_equal(stepbus_step_cancel(w->engine, completion.step_id, &w->err), STEPBUS_OK);
-	assert_int_equal(stepbus_complete(w->engine, &completion, &w->err), STEPBUS_ECANCELLED);
+	assert_int_equal(stepbus_complete(w->engine, &completion, 1, NULL, &w->err),
+			 STEPBUS_ECANCELLED);
 }
 
 static void a_final_step_cannot_be_cancelled(void **state)

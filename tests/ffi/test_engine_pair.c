@@ -40,7 +40,8 @@ static void engines_in_memory_never_meet(void **state)
 	assert_true(are_all_completed_by(box, there));
 	/* Nor is the id of the one any of the other's. */
 	memcpy(done.step_id, id, 16);
-	box_refused(box, STEPBUS_ENOTFOUND, "step id", stepbus_complete(there, &done, &box->err));
+	box_refused(box, STEPBUS_ENOTFOUND, "step id",
+		    stepbus_complete(there, &done, 1, NULL, &box->err));
 }
 
 static void each_step_is_completed_once_by_one_of_two(void **state)

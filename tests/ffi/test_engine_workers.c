@@ -340,7 +340,7 @@ static int use_in_child(void *context)
 		return 1;
 	if (stepbus_step_enqueue_async(engine, &spec, 1, NULL, NULL, &err) != STEPBUS_EFORKED)
 		return 2;
-	if (stepbus_complete(engine, &done, &err) != STEPBUS_EFORKED)
+	if (stepbus_complete(engine, &done, 1, NULL, &err) != STEPBUS_EFORKED)
 		return 3;
 	if (stepbus_engine_wake(engine, &err) != STEPBUS_EFORKED)
 		return 4;

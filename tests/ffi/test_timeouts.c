@@ -77,7 +77,7 @@ static void a_time_out_between_attempts_keeps_the_record_of_the_last_one(void **
 	assert_int_equal(h.outcomes[1], SB_ATTEMPT_TIMED_OUT);
 	memcpy(c.step_id, id, sizeof c.step_id);
 	c.token = w->runs[0].token;
-	assert_int_equal(stepbus_complete(w->engine, &c, &w->err), STEPBUS_ESTALE);
+	assert_int_equal(stepbus_complete(w->engine, &c, 1, NULL, &w->err), STEPBUS_ESTALE);
 }
 
 static void a_running_step_whose_whole_time_is_over_fails(void **state)
@@ -98,7 +98,7 @@ static void a_running_step_whose_whole_time_is_over_fails(void **state)
 	test_workshop_await_ended(w, 1);
 	assert_int_equal(w->runs[0].checked, STEPBUS_ETIMEDOUT);
 	c.token = w->runs[0].token;
-	assert_int_equal(stepbus_complete(w->engine, &c, &w->err), STEPBUS_ETIMEDOUT);
+	assert_int_equal(stepbus_complete(w->engine, &c, 1, NULL, &w->err), STEPBUS_ETIMEDOUT);
 	assert_int_equal(history_of(w, c.step_id).count, 1);
 }
 

@@ -275,11 +275,11 @@ static void try_outcomes(test_bad *b, const stepbus_completion *good)
 
 	for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
 		c.outcome = outcomes[i];
-		BAD(STEPBUS_EINVAL, stepbus_complete(b->engine, &c, err));
+		BAD(STEPBUS_EINVAL, stepbus_complete(b->engine, &c, 1, NULL, err));
 	}
 	/* A failure without a type. */
 	c.outcome = STEPBUS_OUTCOME_FAILURE;
-	BAD(STEPBUS_EINVAL, stepbus_complete(b->engine, &c, err));
+	BAD(STEPBUS_EINVAL, stepbus_complete(b->engine, &c, 1, NULL, err));
 }
 
 static void try_completion_texts(test_bad *b, const stepbus_completion *good)
@@ -299,7 +299,7 @@ static void try_completion_texts(test_bad *b, const stepbus_completion *good)
 	spoiled[8].error_code_len = 1;
 	spoiled[9].metadata_len = 1;
 	for (size_t i = 0; i < sizeof spoiled / sizeof *spoiled; i++)
-		BAD(STEPBUS_EINVAL, stepbus_complete(b->engine, &spoiled[i], err));
+		BAD(STEPBUS_EINVAL, stepbus_complete(b->engine, &spoiled[i], 1, NULL, err));
 }
 
 static void complete(test_bad *b)
@@ -311,8 +311,8 @@ static void complete(test_bad *b)
 
 	test_bad_enqueue(b->engine, id);
 	c = good_completion(id);
-	BAD(STEPBUS_EINVAL, stepbus_complete(NULL, &c, err));
-	BAD(STEPBUS_EINVAL, stepbus_complete(b->engine, NULL, err));
+	BAD(STEPBUS_EINVAL, stepbus_complete(NULL, &c, 1, NULL, err));
+	BAD(STEPBUS_EINVAL, stepbus_complete(b->engine, NULL, 1, NULL, err));
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		static union {
 			stepbus_completion c;
@@ -322,18 +322,18 @@ static void complete(test_bad *b)
 		given.c = c;
 		given.c.size = wrong[i];
 		if (wrong[i] != UINT32_MAX && wrong[i] != 65536)
-			BAD(STEPBUS_EINVAL, stepbus_complete(b->engine, &given.c, err));
+			BAD(STEPBUS_EINVAL, stepbus_complete(b->engine, &given.c, 1, NULL, err));
 	}
 	try_outcomes(b, &c);
 	try_completion_texts(b, &c);
 	/* Nobody has claimed it. */
-	BAD(STEPBUS_ESTALE, stepbus_complete(b->engine, &c, err));
+	BAD(STEPBUS_ESTALE, stepbus_complete(b->engine, &c, 1, NULL, err));
 	for (size_t i = 0; i < BAD_ID_COUNT; i++) {
 		c = good_completion(ids[i]);
-		BAD(STEPBUS_ENOTFOUND, stepbus_complete(b->engine, &c, err));
+		BAD(STEPBUS_ENOTFOUND, stepbus_complete(b->engine, &c, 1, NULL, err));
 	}
 	assert_int_equal(stepbus_stop(b->engine, -1, NULL, NULL), STEPBUS_OK);
-	BAD(STEPBUS_ESHUTDOWN, stepbus_complete(b->engine, &c, err));
+	BAD(STEPBUS_ESHUTDOWN, stepbus_complete(b->engine, &c, 1, NULL, err));
 }
 
 static const test_bad_row rows[] = {
