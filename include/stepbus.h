@@ -832,6 +832,7 @@ enum {
  * is_retryable     1 or 0: whether another attempt may succeed.
  * retry_after_ms   how long the handler asks to wait before it; -1: it does not say.
  * metadata         a JSON object, or empty.
+ * backtrace        where in the host's code it failed; kept with the attempt, cut at 64 KiB.
  * cursor           with items_processed and, as the partial result, result: what a CHECKPOINT keeps.
  */
 typedef struct stepbus_completion {
@@ -864,6 +865,8 @@ typedef struct stepbus_completion {
 	size_t error_code_len;
 	const char *metadata;
 	size_t metadata_len;
+	const char *backtrace;
+	size_t backtrace_len;
 	const void *cursor;
 	size_t cursor_len;
 	uint64_t items_processed;
@@ -959,7 +962,7 @@ STEPBUS_API stepbus_status stepbus_result_success(stepbus_result *result, const 
  * is_retryable    1 or 0.
  * retry_after_ms  how long to wait before the next attempt; -1: the retry policy decides.
  * error_type      (NULL, 0) means "handler_error".
- * error_code      may be left out.
+ * error_code      may be left out, as may backtrace.
  */
 typedef struct stepbus_failure {
 	uint32_t size;
@@ -971,6 +974,8 @@ typedef struct stepbus_failure {
 	size_t error_type_len;
 	const char *error_code;
 	size_t error_code_len;
+	const char *backtrace;
+	size_t backtrace_len;
 } stepbus_failure;
 
 /**
