@@ -43,7 +43,7 @@ static int32_t run_nothing(void *count, const stepbus_context *context, stepbus_
 
 static stepbus *open_engine(void)
 {
-	static const char config[] = "{\"store\":\"memory\"}";
+	static const char config[] = "{\"store\":\"memory:\"}";
 	const stepbus_options options = { .size = sizeof options,
 					  .config = config,
 					  .config_len = sizeof config - 1 };
