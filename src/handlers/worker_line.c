@@ -357,6 +357,14 @@ stepbus_status sb_worker_line_poll(stepbus_worker *worker, size_t count_max,
 	return status;
 }
 
+/* The line runs dry while others may be busy for long, or idle: nobody else brings news of that. */
+void sb_worker_line_ask(stepbus_worker *worker)
+{
+	if (atomic_load(&worker->queued_count) <= worker->options.block_size / 2 &&
+	    !sb_worker_is_drained(worker))
+		sb_writer_nudge(&worker->engine->writer);
+}
+
 /* Under the lock it is counted, that a full house is told when it is none any more. */
 static void leave_polled(stepbus_worker *worker)
 {
