@@ -26,7 +26,7 @@ bool sb_submit_failure_of(sb_claimed *claimed, const sb_submit_failure *failure)
 stepbus_status sb_submit_completion(stepbus *engine, const stepbus_completion *completion,
 				    stepbus_error *err);
 
-/* Submits again what failed for reasons that pass. By the clockwork. */
+/* Submits again what failed for reasons that pass. By the clockwork, and by who stops a worker. */
 void sb_submit_again(stepbus *engine);
 
 #endif
