@@ -89,6 +89,28 @@ sb_claimed *sb_claimed_new(const stepbus_host *host, const sb_step_row *row,
 	return c;
 }
 
+bool sb_claimed_set_progress(const stepbus_host *host, sb_claimed *claimed,
+			     const sb_checkpoint_row *checkpoint)
+{
+	size_t len = checkpoint->cursor.len + checkpoint->partial_result.len;
+	stepbus_step_event *event = &claimed->event;
+	char *at = NULL;
+
+	if (len > 0) {
+		claimed->progress = sb_alloc(host, len);
+		at = claimed->progress;
+		if (at == NULL)
+			return false;
+	}
+	event->cursor = put(&at, checkpoint->cursor);
+	event->cursor_len = checkpoint->cursor.len;
+	event->partial_result = put(&at, checkpoint->partial_result);
+	event->partial_result_len = checkpoint->partial_result.len;
+	event->items_processed =
+		checkpoint->items_processed > 0 ? (uint64_t)checkpoint->items_processed : 0;
+	return true;
+}
+
 void sb_claimed_ref(sb_claimed *claimed)
 {
 	atomic_fetch_add_explicit(&claimed->ref_count, 1, memory_order_relaxed);
@@ -99,6 +121,7 @@ void sb_claimed_unref(const stepbus_host *host, sb_claimed *claimed)
 	if (atomic_fetch_sub_explicit(&claimed->ref_count, 1, memory_order_acq_rel) != 1)
 		return;
 	sb_settlement_clear(&claimed->settlement, host);
+	sb_release(host, claimed->progress);
 	sb_release(host, claimed);
 }
 

@@ -64,10 +64,16 @@ static bool keep_clean(stepbus_result *result, sb_result_part part, sb_slice tex
 	return true;
 }
 
+static void drop_output(stepbus_result *result)
+{
+	drop(result, SB_RESULT_BYTES);
+	drop(result, SB_RESULT_CURSOR);
+}
+
 void sb_result_fail_plainly(stepbus_result *result, const char *error_type, const char *message,
 			    bool is_retryable)
 {
-	drop(result, SB_RESULT_BYTES);
+	drop_output(result);
 	drop(result, SB_RESULT_ERROR_TYPE);
 	drop(result, SB_RESULT_ERROR_CODE);
 	drop(result, SB_RESULT_BACKTRACE);
@@ -94,6 +100,7 @@ stepbus_status sb_result_succeed(stepbus_result *result, sb_slice bytes, stepbus
 {
 	if (!keep(result, SB_RESULT_BYTES, bytes))
 		return fail_memory(result, err);
+	drop(result, SB_RESULT_CURSOR);
 	drop_error(result);
 	result->outcome = STEPBUS_OUTCOME_SUCCESS;
 	result->is_retryable = false;
@@ -118,7 +125,7 @@ stepbus_status sb_result_fail(stepbus_result *result, const stepbus_failure *fai
 			sb_slice_of(failure->backtrace, failure->backtrace_len),
 			SB_BACKTRACE_LEN_MAX))
 		return fail_memory(result, err);
-	drop(result, SB_RESULT_BYTES);
+	drop_output(result);
 	result->outcome = STEPBUS_OUTCOME_FAILURE;
 	result->is_retryable = failure->is_retryable != 0;
 	result->retry_after_ms = failure->retry_after_ms;
@@ -127,11 +134,27 @@ stepbus_status sb_result_fail(stepbus_result *result, const stepbus_failure *fai
 
 void sb_result_snooze(stepbus_result *result, int64_t delay_ms)
 {
-	drop(result, SB_RESULT_BYTES);
+	drop_output(result);
 	drop_error(result);
 	result->outcome = STEPBUS_OUTCOME_SNOOZE;
 	result->is_retryable = true;
 	result->retry_after_ms = delay_ms;
+}
+
+stepbus_status sb_result_checkpoint(stepbus_result *result,
+				    const stepbus_checkpoint_spec *checkpoint, stepbus_error *err)
+{
+	if (!keep(result, SB_RESULT_CURSOR,
+		  sb_slice_of(checkpoint->cursor, checkpoint->cursor_len)) ||
+	    !keep(result, SB_RESULT_BYTES,
+		  sb_slice_of(checkpoint->partial_result, checkpoint->partial_result_len)))
+		return fail_memory(result, err);
+	drop_error(result);
+	result->outcome = STEPBUS_OUTCOME_CHECKPOINT;
+	result->is_retryable = true;
+	result->retry_after_ms = -1;
+	result->items_processed = checkpoint->items_processed;
+	return STEPBUS_OK;
 }
 
 stepbus_status sb_result_set(stepbus_result *result, sb_result_part part, sb_slice text,

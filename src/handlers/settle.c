@@ -16,7 +16,7 @@ static size_t copied_len(const stepbus_completion *c)
 {
 	return c->result_len + c->content_type_len + c->error_type_len + c->error_message_len +
 	       c->error_code_len + c->metadata_len + c->backtrace_len + c->correlation_id_len +
-	       c->handler_name_len + c->worker_id_len;
+	       c->handler_name_len + c->worker_id_len + c->cursor_len;
 }
 
 static const void *copy_part(char **at, const void *data, size_t len)
@@ -86,6 +86,7 @@ static void copy_texts(sb_settlement *s, const stepbus_completion *c)
 	to->backtrace = copy_text(&at, c->backtrace, c->backtrace_len);
 	to->backtrace_len = c->backtrace_len;
 	to->metadata = copy_part(&at, c->metadata, c->metadata_len);
+	to->cursor = copy_part(&at, c->cursor, c->cursor_len);
 	if (to->content_type == NULL) {
 		to->content_type = content_type_default;
 		to->content_type_len = sizeof content_type_default - 1;
@@ -283,6 +284,15 @@ static sb_step_event decide_failure(sb_settlement *s, const sb_retry_policy *own
 	return SB_STEP_RETRY;
 }
 
+/* No attempt was made of it, and there is nothing to wait for. */
+static sb_step_event decide_checkpoint(sb_settlement *s, int64_t now_us)
+{
+	s->after.attempt_count -= s->after.attempt_count > 0;
+	s->after.checkpoint_count += s->after.checkpoint_count < UINT32_MAX;
+	schedule(&s->after, now_us, 0);
+	return SB_STEP_GIVE_BACK;
+}
+
 /* What the outcome means for the step. */
 static sb_step_event decide(sb_settlement *s, const sb_retry_policy *own, int64_t now_us)
 {
@@ -294,8 +304,12 @@ static sb_step_event decide(sb_settlement *s, const sb_retry_policy *own, int64_
 	s->decision = (sb_retry_decision){ 0 };
 	if (c->outcome == STEPBUS_OUTCOME_SUCCESS) {
 		end(&s->after, SB_STEP_COMPLETED);
+		/* What is done does not go on from anywhere. */
+		s->after.checkpoint_count = 0;
 		return SB_STEP_SUCCEED;
 	}
+	if (c->outcome == STEPBUS_OUTCOME_CHECKPOINT)
+		return decide_checkpoint(s, now_us);
 	if (c->outcome != STEPBUS_OUTCOME_SNOOZE)
 		return decide_failure(s, own, now_us);
 	/* A snooze is no attempt. */
@@ -346,6 +360,38 @@ static stepbus_status put_result(const sb_settlement *s, sb_store *store, stepbu
 	return store->type->result_put(store, &row, err);
 }
 
+/* The last one is enough: a step that makes one each second must not leave a row each second. */
+static stepbus_status put_checkpoint(const sb_settlement *s, sb_store *store, int64_t now_us,
+				     stepbus_error *err)
+{
+	const stepbus_completion *c = &s->completion;
+	const sb_checkpoint_row row = {
+		.step_id = s->id,
+		.token = s->before.token,
+		.at_us = now_us,
+		.items_processed = (int64_t)c->items_processed,
+		.cursor = sb_slice_of(c->cursor, c->cursor_len),
+		.partial_result = sb_slice_of(c->result, c->result_len),
+	};
+
+	return store->type->checkpoint_put(store, &row, err);
+}
+
+/* What is kept beside the step's new state. */
+static stepbus_status put_rows(const sb_settlement *s, sb_store *store, int64_t now_us,
+			       stepbus_error *err)
+{
+	stepbus_status status = STEPBUS_OK;
+
+	if (s->completion.outcome == STEPBUS_OUTCOME_CHECKPOINT)
+		return put_checkpoint(s, store, now_us, err);
+	if (s->completion.outcome != STEPBUS_OUTCOME_SUCCESS)
+		return put_attempt(s, store, now_us, err);
+	if (s->before.checkpoint_count > 0)
+		status = store->type->checkpoint_delete(store, s->id, err);
+	return status == STEPBUS_OK ? put_result(s, store, err) : status;
+}
+
 stepbus_status sb_settle_run(sb_operation *operation, sb_store *store, stepbus_error *err)
 {
 	sb_settlement *s =
@@ -363,8 +409,7 @@ stepbus_status sb_settle_run(sb_operation *operation, sb_store *store, stepbus_e
 	if (status == STEPBUS_OK && !is_done)
 		return sb_settle_explain(store, s->id, (int64_t)s->completion.token, err);
 	if (status == STEPBUS_OK)
-		status = event == SB_STEP_SUCCEED ? put_result(s, store, err) :
-						    put_attempt(s, store, now_us, err);
+		status = put_rows(s, store, now_us, err);
 	if (status == STEPBUS_OK)
 		status = sb_settle_unpark(s->engine, store, s->before.concurrency_key, err);
 	if (status == STEPBUS_OK)

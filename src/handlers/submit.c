@@ -214,7 +214,7 @@ static stepbus_status take(void *context, const stepbus_step_event *step,
 	};
 	static const sb_submit_failure too_large = {
 		.error_type = "result_too_large",
-		.message = "the result has more bytes than payload_len_max allows",
+		.message = "the result, or the cursor, has more bytes than payload_len_max allows",
 		.attempt_outcome = SB_ATTEMPT_FAILURE,
 	};
 	stepbus *engine = context;
@@ -230,7 +230,8 @@ static stepbus_status take(void *context, const stepbus_step_event *step,
 	sb_start_log_mark(claimed->worker->start_log, claimed->start_slot, SB_START_ENDED);
 	prepare(claimed);
 	s = &claimed->settlement;
-	if (completion->result_len > engine->options.payload_len_max)
+	if (completion->result_len > engine->options.payload_len_max ||
+	    completion->cursor_len > engine->options.payload_len_max)
 		fill_plainly(claimed, &too_large);
 	else if (sb_settlement_fill(s, &engine->host, completion, NULL) != STEPBUS_OK)
 		fill_plainly(claimed, &no_memory);
@@ -295,8 +296,8 @@ stepbus_status sb_submit_completion(stepbus *engine, const stepbus_completion *c
 	status = sb_settlement_fill(&s, &engine->host, completion, err);
 	if (status == STEPBUS_OK)
 		status = sb_writer_perform(&engine->writer, &s.operation, err);
-	if (status == STEPBUS_EALREADY) {
-		status = sb_late_judge(engine, &s, err);
+	if (status == STEPBUS_EALREADY || status == STEPBUS_ESTALE) {
+		status = sb_late_judge(engine, &s, status, err);
 	} else if (status == STEPBUS_OK) {
 		sb_claimed_table_interrupt(&engine->claimed, s.id, (int64_t)completion->token,
 					   STEPBUS_ESTALE);
