@@ -137,7 +137,10 @@ stepbus_status sb_settlement_fill(sb_settlement *s, const stepbus_host *host,
 		s->attempt_outcome = SB_ATTEMPT_SUCCESS;
 	else if (c.outcome == STEPBUS_OUTCOME_SNOOZE)
 		s->attempt_outcome = SB_ATTEMPT_SNOOZED;
+	else if (c.outcome == STEPBUS_OUTCOME_RELEASE)
+		s->attempt_outcome = SB_ATTEMPT_GIVEN_BACK;
 	s->operation.run = sb_settle_run;
+	s->operation.batch = NULL;
 	s->operation.weight = 1;
 	return STEPBUS_OK;
 }
@@ -284,19 +287,11 @@ static sb_step_event decide_failure(sb_settlement *s, const sb_retry_policy *own
 	return SB_STEP_RETRY;
 }
 
-/* No attempt was made of it, and there is nothing to wait for. */
-static sb_step_event decide_checkpoint(sb_settlement *s, int64_t now_us)
-{
-	s->after.attempt_count -= s->after.attempt_count > 0;
-	s->after.checkpoint_count += s->after.checkpoint_count < UINT32_MAX;
-	schedule(&s->after, now_us, 0);
-	return SB_STEP_GIVE_BACK;
-}
-
 /* What the outcome means for the step. */
 static sb_step_event decide(sb_settlement *s, const sb_retry_policy *own, int64_t now_us)
 {
 	const stepbus_completion *c = &s->completion;
+	int64_t delay_us = 0;
 
 	s->after = s->before;
 	s->after.changed_at_us = now_us;
@@ -308,13 +303,15 @@ static sb_step_event decide(sb_settlement *s, const sb_retry_policy *own, int64_
 		s->after.checkpoint_count = 0;
 		return SB_STEP_SUCCEED;
 	}
-	if (c->outcome == STEPBUS_OUTCOME_CHECKPOINT)
-		return decide_checkpoint(s, now_us);
-	if (c->outcome != STEPBUS_OUTCOME_SNOOZE)
+	if (c->outcome == STEPBUS_OUTCOME_FAILURE)
 		return decide_failure(s, own, now_us);
-	/* A snooze is no attempt. */
+	/* What is put off is no attempt. */
 	s->after.attempt_count -= s->after.attempt_count > 0;
-	schedule(&s->after, now_us, us_of_ms(c->retry_after_ms < 0 ? 0 : c->retry_after_ms));
+	if (c->outcome == STEPBUS_OUTCOME_CHECKPOINT)
+		s->after.checkpoint_count += s->after.checkpoint_count < UINT32_MAX;
+	if (c->outcome == STEPBUS_OUTCOME_SNOOZE && c->retry_after_ms > 0)
+		delay_us = us_of_ms(c->retry_after_ms);
+	schedule(&s->after, now_us, delay_us);
 	return SB_STEP_GIVE_BACK;
 }
 
@@ -377,19 +374,24 @@ static stepbus_status put_checkpoint(const sb_settlement *s, sb_store *store, in
 	return store->type->checkpoint_put(store, &row, err);
 }
 
-/* What is kept beside the step's new state. */
-static stepbus_status put_rows(const sb_settlement *s, sb_store *store, int64_t now_us,
-			       stepbus_error *err)
+/* What is kept of an attempt beside the step itself; of one that was not begun, nothing. */
+static stepbus_status put_record(const sb_settlement *s, sb_store *store, stepbus_error *err)
 {
+	int64_t now_us = s->after.changed_at_us;
 	stepbus_status status = STEPBUS_OK;
 
-	if (s->completion.outcome == STEPBUS_OUTCOME_CHECKPOINT)
+	switch (s->completion.outcome) {
+	case STEPBUS_OUTCOME_SUCCESS:
+		if (s->before.checkpoint_count > 0)
+			status = store->type->checkpoint_delete(store, s->id, err);
+		return status == STEPBUS_OK ? put_result(s, store, err) : status;
+	case STEPBUS_OUTCOME_CHECKPOINT:
 		return put_checkpoint(s, store, now_us, err);
-	if (s->completion.outcome != STEPBUS_OUTCOME_SUCCESS)
+	case STEPBUS_OUTCOME_RELEASE:
+		return STEPBUS_OK;
+	default:
 		return put_attempt(s, store, now_us, err);
-	if (s->before.checkpoint_count > 0)
-		status = store->type->checkpoint_delete(store, s->id, err);
-	return status == STEPBUS_OK ? put_result(s, store, err) : status;
+	}
 }
 
 stepbus_status sb_settle_run(sb_operation *operation, sb_store *store, stepbus_error *err)
@@ -409,7 +411,7 @@ stepbus_status sb_settle_run(sb_operation *operation, sb_store *store, stepbus_e
 	if (status == STEPBUS_OK && !is_done)
 		return sb_settle_explain(store, s->id, (int64_t)s->completion.token, err);
 	if (status == STEPBUS_OK)
-		status = put_rows(s, store, now_us, err);
+		status = put_record(s, store, err);
 	if (status == STEPBUS_OK)
 		status = sb_settle_unpark(s->engine, store, s->before.concurrency_key, err);
 	if (status == STEPBUS_OK)
