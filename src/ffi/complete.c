@@ -17,10 +17,9 @@ static stepbus_status check_one(const stepbus *engine, const stepbus_completion 
 		return sb_fail(err, STEPBUS_EINVAL, "it has size %u, and the first one has %u",
 			       completion->size, size);
 	status = sb_completion_check(completion, err);
-	return status == STEPBUS_OK ?
-		       sb_completion_check_limits(completion, engine->options.payload_len_max,
-						  err) :
-		       status;
+	return status == STEPBUS_OK ? sb_completion_check_limits(
+					      completion, engine->options.payload_len_max, err) :
+				      status;
 }
 
 /* What was refused before the call came to the store, and what was refused then. */

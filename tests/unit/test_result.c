@@ -247,6 +247,51 @@ static void nothing_but_bad_bytes_is_still_a_message(void **state)
 	assert_true(sb_utf8_is_valid(kept.data, kept.len));
 }
 
+static stepbus_status checkpoint(fixture *f, const char *cursor, const char *partial_result)
+{
+	const stepbus_checkpoint_spec spec = { .size = sizeof spec,
+					       .items_processed = 7,
+					       .cursor = cursor,
+					       .cursor_len = strlen(cursor),
+					       .partial_result = partial_result,
+					       .partial_result_len = strlen(partial_result) };
+
+	return sb_result_checkpoint(&f->result, &spec, &f->err);
+}
+
+static void a_checkpoint_takes_what_was_said_before_away(void **state)
+{
+	fixture *f = *state;
+	const stepbus_failure failure = failure_of("not yet");
+
+	sb_result_fail(&f->result, &failure, NULL);
+	assert_int_equal(checkpoint(f, "here", "half"), STEPBUS_OK);
+	assert_int_equal(f->result.outcome, STEPBUS_OUTCOME_CHECKPOINT);
+	assert_int_equal(f->result.items_processed, 7);
+	expect_part(f, SB_RESULT_CURSOR, "here");
+	expect_part(f, SB_RESULT_BYTES, "half");
+	expect_part(f, SB_RESULT_ERROR_MESSAGE, "");
+	assert_int_equal(succeed(f, "done"), STEPBUS_OK);
+	expect_part(f, SB_RESULT_CURSOR, "");
+	expect_part(f, SB_RESULT_BYTES, "done");
+}
+
+static void a_checkpoint_without_memory_is_a_failure_that_may_be_retried(void **state)
+{
+	fixture *f = *state;
+
+	for (size_t n = 1; n <= 2; n++) {
+		f->host.fail_at = f->host.allocation_count + n;
+		assert_int_equal(checkpoint(f, "here", "half"), STEPBUS_ENOMEM);
+		assert_int_equal(f->result.outcome, STEPBUS_OUTCOME_FAILURE);
+		assert_true(f->result.is_retryable);
+		expect_part(f, SB_RESULT_CURSOR, "");
+		expect_part(f, SB_RESULT_BYTES, "");
+	}
+	f->host.fail_at = 0;
+	assert_int_equal(checkpoint(f, "here", "half"), STEPBUS_OK);
+}
+
 static void failing_plainly_needs_no_memory(void **state)
 {
 	fixture *f = *state;
@@ -328,6 +373,8 @@ int main(void)
 		TEST(bad_bytes_in_a_failure_are_mended),
 		TEST(a_failure_that_is_too_long_is_cut_on_a_character),
 		TEST(nothing_but_bad_bytes_is_still_a_message),
+		TEST(a_checkpoint_takes_what_was_said_before_away),
+		TEST(a_checkpoint_without_memory_is_a_failure_that_may_be_retried),
 		TEST(failing_plainly_needs_no_memory),
 		TEST(a_success_without_memory_is_a_failure_that_may_be_retried),
 		TEST(a_failure_without_memory_is_one_that_may_be_retried),
