@@ -388,6 +388,61 @@ static void a_checkpoint_gives_its_place_to_the_next(void **state)
 	assert_int_equal(test_box_run_count(box), (size_t)4 * ROUNDS);
 }
 
+static stepbus_step_event poll_one(test_box *box, stepbus_worker *worker)
+{
+	stepbus_step_event event = { .size = sizeof event };
+	size_t count = 0;
+
+	box_ok(box, stepbus_poll(worker, &event, 1, -1, &count, &box->err));
+	assert_int_equal(count, 1);
+	return event;
+}
+
+static void a_host_that_polls_goes_on_from_its_checkpoint(void **state)
+{
+	test_box *box = *state;
+	stepbus *engine = test_box_open(box, NULL);
+	const stepbus_handler_spec pulled = { .size = sizeof pulled,
+					      .flags = STEPBUS_HANDLER_PULLED,
+					      .name = "work",
+					      .name_len = 4 };
+	stepbus_checkpoint_spec c = { .size = sizeof c, .cursor = "1", .cursor_len = 1 };
+	stepbus_completion done = { .size = sizeof done,
+				    .outcome = STEPBUS_OUTCOME_SUCCESS,
+				    .retry_after_ms = -1 };
+	stepbus_step_event event;
+	stepbus_worker *worker;
+
+	box_ok(box, stepbus_registry_register(stepbus_engine_registry(engine), &pulled, &box->err));
+	worker = test_box_work(box, engine, "\"pull\":true");
+	test_box_add(box, engine, "work", "");
+	event = poll_one(box, worker);
+	assert_int_equal(event.cursor_len, 0);
+	for (uint64_t i = 1; i <= 3; i++) {
+		memcpy(c.step_id, event.step_id, sizeof c.step_id);
+		c.token = event.token;
+		c.items_processed = i;
+		box_ok(box, stepbus_checkpoint(engine, &c, &box->err));
+		event = poll_one(box, worker);
+		assert_true(event.token > c.token);
+		assert_int_equal(event.cursor_len, 1);
+		assert_memory_equal(event.cursor, "1", 1);
+		assert_int_equal(event.items_processed, i);
+		assert_int_equal(event.retry_count, 0);
+		/* The answer was lost on its way, perhaps. */
+		box_ok(box, stepbus_checkpoint(engine, &c, &box->err));
+		c.cursor_len = 0;
+		assert_int_equal(stepbus_checkpoint(engine, &c, &box->err), STEPBUS_ESTALE);
+		c.cursor_len = 1;
+	}
+	memcpy(done.step_id, event.step_id, sizeof done.step_id);
+	done.token = event.token;
+	box_ok(box, stepbus_complete(engine, &done, 1, NULL, &box->err));
+	assert_int_equal(stepbus_checkpoint(engine, &c, &box->err), STEPBUS_ESTALE);
+	assert_false(has_checkpoint(box, engine, done.step_id));
+	test_box_await_notes(box, STEPBUS_EVENT_STEP_CHECKPOINT_YIELD_SENT, 3);
+}
+
 static int32_t act_walk(test_handler *h, const stepbus_context *context, stepbus_result *result)
 {
 	const stepbus_step_event *step = stepbus_context_step(context);
@@ -441,6 +496,7 @@ int main(void)
 		BOX_TEST(a_checkpoint_that_comes_too_late_is_told_so),
 		BOX_TEST(a_checkpoint_is_told_and_shown),
 		BOX_TEST(a_checkpoint_gives_its_place_to_the_next),
+		BOX_TEST(a_host_that_polls_goes_on_from_its_checkpoint),
 		BOX_TEST(checkpoints_survive_a_lack_of_memory),
 	};
 
