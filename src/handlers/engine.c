@@ -34,6 +34,7 @@ static const char *const event_names[SB_EVENT_COUNT] = {
 	[SB_EVENT_FAILED] = "step.failed",
 	[SB_EVENT_RETRY] = "step.retry_requested",
 	[SB_EVENT_SNOOZED] = "step.snoozed",
+	[SB_EVENT_CHECKPOINT] = STEPBUS_EVENT_STEP_CHECKPOINT_YIELD_SENT,
 	[SB_EVENT_CANCELLED] = "step.cancelled",
 	[SB_EVENT_QUARANTINED] = "step.quarantined",
 	[SB_EVENT_REDRIVEN] = "step.redriven",
