@@ -26,7 +26,8 @@ static stepbus_status read_one(const row *r, size_t i, const stepbus_completion 
 	*out = given;
 	if (given->size != r->size)
 		return sb_fail(err, STEPBUS_EINVAL,
-			       "stepbus_completion has size %u: set it to that of the first one, %u",
+			       "it has size %u, and the first one has %u: each stepbus_completion of a call "
+			       "has the same",
 			       given->size, r->size);
 	if (r->copies == NULL)
 		return STEPBUS_OK;

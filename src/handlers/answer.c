@@ -251,8 +251,8 @@ static void conclude(stepbus *engine, sb_answer *answer, stepbus_error *err)
 	answer->status = s->operation.status;
 	if (answer->status != STEPBUS_OK)
 		(void)sb_fail(err, answer->status, "%s", s->operation.err.message);
-	if (answer->status == STEPBUS_EALREADY)
-		answer->status = sb_late_judge(engine, s, err);
+	if (answer->status == STEPBUS_EALREADY || answer->status == STEPBUS_ESTALE)
+		answer->status = sb_late_judge(engine, s, answer->status, err);
 	if (answer->own == NULL) {
 		conclude_polled(engine, answer->claimed, s->operation.status);
 		return;
