@@ -75,7 +75,7 @@ static void steps_come_in_batches_in_their_order(void **state)
 	stepbus_worker *worker = test_pull_begin(box, &engine, NULL);
 	stepbus_step_event events[COUNT];
 	stepbus_completion answers[COUNT];
-	char input[8];
+	char input[32];
 	size_t seen = 0;
 
 	for (int i = 0; i < COUNT; i++) {
