@@ -2,9 +2,10 @@
 #include "handlers/poll.h"
 
 #include "bridge/publish.h"
-#include "handlers/answer.h"
 #include "handlers/clockwork.h"
 #include "handlers/enlist.h"
+#include "handlers/host_line.h"
+#include "handlers/polled.h"
 #include "handlers/resolve.h"
 #include "handlers/submit.h"
 #include "handlers/worker_line.h"
@@ -182,7 +183,7 @@ static void hand_out_all(poll *p, sb_claimed *first)
 				    p->now_ns + p->worker->options.silence_timeout_ms * 1000000);
 	/* Who frees the worker has not seen them. */
 	if (atomic_load(&p->worker->is_abandoned) != 0)
-		sb_answer_abandon(p->worker);
+		sb_polled_abandon(p->worker);
 }
 
 static stepbus_status explain(stepbus_status status, stepbus_error *err)
@@ -209,7 +210,7 @@ static stepbus_status run(poll *p, const struct timespec *until, stepbus_error *
 	stepbus_status status = STEPBUS_OK;
 
 	while (p->count == 0) {
-		status = sb_worker_line_poll(worker, p->room->count_max, until, &first);
+		status = sb_host_line_take(worker, p->room->count_max, until, &first);
 		if (status != STEPBUS_OK)
 			return explain(status, err);
 		if (atomic_load(&worker->is_claiming) == 0) {
@@ -217,7 +218,7 @@ static stepbus_status run(poll *p, const struct timespec *until, stepbus_error *
 			continue;
 		}
 		if (sb_worker_is_lease_over(worker)) {
-			sb_worker_line_return(worker, first);
+			sb_host_line_return(worker, first);
 			continue;
 		}
 		sb_worker_line_ask(worker);

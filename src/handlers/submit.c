@@ -267,8 +267,7 @@ void sb_submit_refuse(sb_claimed *claimed, const sb_submit_failure *failure)
 	sb_submit_prepare(claimed);
 	fill_plainly(claimed, failure);
 	completion = s->completion;
-	if (sb_settlement_fill(s, &claimed->worker->engine->host, &completion, NULL) !=
-	    STEPBUS_OK)
+	if (sb_settlement_fill(s, &claimed->worker->engine->host, &completion, NULL) != STEPBUS_OK)
 		fill_plainly(claimed, &no_memory);
 	s->completion.worker_id = completion.worker_id;
 	s->completion.worker_id_len = completion.worker_id_len;

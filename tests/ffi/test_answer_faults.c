@@ -74,9 +74,9 @@ static void a_failed_write_leaves_the_step_with_the_host(void **state)
 			    stepbus_complete(engine, completions, 2, each, &box->err));
 		assert_int_equal(each[0], answers[i]);
 		assert_int_equal(each[1], answers[i]);
-		assert_int_equal(stepbus_heartbeat(engine, events[0].step_id, events[0].token,
-						   &box->err),
-				 STEPBUS_OK);
+		assert_int_equal(
+			stepbus_heartbeat(engine, events[0].step_id, events[0].token, &box->err),
+			STEPBUS_OK);
 		assert_memory_equal(events[0].handler_name, "work", 4);
 	}
 	fail_with(STEPBUS_OK);
@@ -106,8 +106,8 @@ static void a_store_that_fails_again_and_again_is_left_alone(void **state)
 	enum { COUNT = 3 };
 	test_box *box = *state;
 	stepbus *engine;
-	stepbus_worker *worker = begin(
-		box, &engine, "\"breaker\":{\"failure_count\":3,\"open_ms\":1000}", NULL);
+	stepbus_worker *worker =
+		begin(box, &engine, "\"breaker\":{\"failure_count\":3,\"open_ms\":1000}", NULL);
 	stepbus_step_event event;
 
 	test_box_add(box, engine, "work", "x");
@@ -139,8 +139,8 @@ static void refusals_do_not_open_the_breaker(void **state)
 {
 	test_box *box = *state;
 	stepbus *engine;
-	stepbus_worker *worker = begin(
-		box, &engine, "\"breaker\":{\"failure_count\":2,\"open_ms\":60000}", NULL);
+	stepbus_worker *worker =
+		begin(box, &engine, "\"breaker\":{\"failure_count\":2,\"open_ms\":60000}", NULL);
 	stepbus_step_event event;
 
 	test_box_add(box, engine, "work", "x");
@@ -150,8 +150,7 @@ static void refusals_do_not_open_the_breaker(void **state)
 	fail_with(STEPBUS_OK);
 	assert_int_equal(test_pull_succeed(box, engine, &event, ""), STEPBUS_OK);
 	for (int i = 0; i < 5; i++)
-		assert_int_equal(test_pull_succeed(box, engine, &event, "other"),
-				 STEPBUS_EALREADY);
+		assert_int_equal(test_pull_succeed(box, engine, &event, "other"), STEPBUS_EALREADY);
 	test_box_add(box, engine, "work", "x");
 	event = test_pull_one(box, worker);
 	fail_with(STEPBUS_ENOSPACE);
@@ -174,8 +173,8 @@ static void a_full_writer_takes_no_foreign_answers(void **state)
 	event = test_pull_one(box, worker);
 	assert_int_equal(test_pull_succeed(box, engine, &event, ""), STEPBUS_OK);
 	sb_writer_lead(&engine->writer);
-	box_ok(box, stepbus_step_enqueue_async(engine, &spec, 1, test_box_enqueued, box,
-					       &box->err));
+	box_ok(box,
+	       stepbus_step_enqueue_async(engine, &spec, 1, test_box_enqueued, box, &box->err));
 	box_refused(box, STEPBUS_EBUSY, "waits to be written",
 		    test_pull_succeed(box, engine, &event, ""));
 	sb_writer_yield(&engine->writer);
