@@ -12,6 +12,7 @@
 #include "base/forkpage.h"
 #include "base/host.h"
 #include "base/ids.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "bridge/publish.h"
 #include "handlers/claim.h"
@@ -44,6 +45,9 @@ static const char *const event_names[SB_EVENT_COUNT] = {
 	[SB_EVENT_WORKER_HEARTBEAT] = "worker.heartbeat",
 	[SB_EVENT_WORKER_ERROR] = "worker.error",
 	[SB_EVENT_WORKER_LOST] = "worker.lost",
+	[SB_EVENT_POLLER_METRICS] = "poller.metrics",
+	[SB_EVENT_POLLER_ERROR] = "poller.error",
+	[SB_EVENT_POLLER_STARVING] = "poller.starvation.detected",
 	[SB_EVENT_STORE_ALARM] = "store.alarm",
 	[SB_EVENT_STORE_ERROR] = "store.error",
 };
@@ -444,6 +448,7 @@ static void dispose(stepbus *engine)
 	sb_names_free(&engine->names);
 	sb_zone_shelf_free(&engine->zones);
 	sb_claimed_table_free(&engine->claimed);
+	pthread_mutex_destroy(&engine->breaker_lock);
 	sb_release(&host, engine->path);
 	sb_forkpage_free(&host, engine->head);
 	sb_release(&host, engine);
@@ -467,6 +472,9 @@ stepbus_status sb_engine_open(const sb_engine_options *options, const stepbus_ho
 	}
 	engine->head = head;
 	engine->options = *options;
+	engine->breaker.failure_count_max = options->breaker_failure_count;
+	engine->breaker.open_ns = options->breaker_open_ms * 1000000;
+	sb_assert(pthread_mutex_init(&engine->breaker_lock, NULL) == 0);
 	atomic_store(&engine->head->mode, SB_ENGINE_OPEN);
 	atomic_store(&engine->change_count, 1);
 	engine->may_have_parked = true;
@@ -549,12 +557,31 @@ stepbus_status sb_engine_stop(stepbus *engine, int64_t timeout_ms, stepbus_error
 	return status;
 }
 
+/* There is nobody to tell but the log; to free what runs us, or to wait for ourselves, is worse. */
+static void complain_of_close(const stepbus *engine)
+{
+	static const sb_log_record record = {
+		.level = STEPBUS_LOG_ERROR,
+		.component = "engine",
+		.message =
+			"cannot close the engine from inside one of its callbacks: it would wait "
+			"for itself; close it from another thread",
+		.event_type = "close_refused",
+	};
+
+	sb_log(&engine->host, &record);
+}
+
 void sb_engine_close(stepbus *engine)
 {
 	stepbus_worker *worker;
 
 	if (engine == NULL || sb_engine_check(engine, false, NULL) != STEPBUS_OK)
 		return;
+	if (sb_engine_is_inside(engine)) {
+		complain_of_close(engine);
+		return;
+	}
 	atomic_store(&engine->head->mode, SB_ENGINE_STOPPING);
 	while ((worker = engine->all_workers) != NULL)
 		sb_worker_free(worker);

@@ -13,6 +13,7 @@
 #include "handlers/enlist.h"
 #include "handlers/news.h"
 #include "handlers/serving.h"
+#include "handlers/submit.h"
 #include "handlers/worker_line.h"
 #include "handlers/worker_pool.h"
 
@@ -107,6 +108,8 @@ static stepbus_status link_worker(stepbus_worker *worker, stepbus_error *err)
 	engine->workers = worker;
 	worker->next_made = engine->all_workers;
 	engine->all_workers = worker;
+	worker->metrics_at_ns = sb_clock_elapsed_ns(&engine->host) +
+				worker->options.metrics_period_ms * 1000000;
 	atomic_store(&worker->is_claiming, 1);
 	atomic_fetch_add(&engine->change_count, 1);
 	engine->may_have_parked = true;
@@ -114,6 +117,8 @@ static stepbus_status link_worker(stepbus_worker *worker, stepbus_error *err)
 	sb_writer_yield(&engine->writer);
 	sb_writer_nudge(&engine->writer);
 	sb_clockwork_wake(engine->clockwork);
+	if (worker->options.is_pull && worker->options.metrics_period_ms > 0)
+		sb_clockwork_measure(engine->clockwork, worker->metrics_at_ns);
 	return STEPBUS_OK;
 }
 
@@ -253,6 +258,8 @@ stepbus_status sb_worker_stop(stepbus_worker *worker, int64_t timeout_ms, stepbu
 	sb_enlist_give_back(worker, sb_worker_line_empty(worker));
 	sb_claimed_table_each(&engine->claimed, interrupt_if_of, worker);
 	sb_worker_line_wake_all(worker);
+	/* Results that could not be kept would be waited for until the next poll. */
+	sb_submit_again(engine);
 	if (!wait_until_idle(worker, timeout_ms))
 		return sb_fail(err, STEPBUS_ETIMEDOUT,
 			       "handlers still run: their steps keep their lease until they return "
