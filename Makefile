@@ -62,7 +62,7 @@ SHARED := $(OUT)/libstepbus.so.$(SOVERSION)
 STATIC := $(OUT)/libstepbus.a
 
 .DEFAULT_GOAL := help
-.PHONY: help all check lint states bench bench-bridge bench-registry bench-durable bench-durable-quick demo install uninstall clean asan tsan deps format
+.PHONY: help all check lint cdef states bench bench-bridge bench-registry bench-durable bench-durable-quick demo install uninstall clean asan tsan deps format
 .SECONDARY:
 
 help: ## print this list
@@ -96,6 +96,8 @@ run-tests: $(TESTS)
 lint: all ## check layers, sizes, symbols, the header, format, clang-tidy and cppcheck
 	@OUT=$(OUT) tools/lint.sh
 
+cdef: ## write include/stepbus.cdef.h from the header
+	@mkdir -p $(OUT) && tools/cdef.sh include/stepbus.h > $(OUT)/stepbus.cdef.h && mv $(OUT)/stepbus.cdef.h include/
 states: $(OUT)/tools/states ## write docs/STATES.md from the table of states
 	@$< > $(OUT)/STATES.md && mv $(OUT)/STATES.md docs/STATES.md
 
@@ -118,7 +120,7 @@ tell_loader = @if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" -eq 0 ]; then ldconfig; f
 
 install: all ## install under PREFIX (/usr/local), below DESTDIR
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
-	install -m 644 include/stepbus.h $(DESTDIR)$(INCLUDEDIR)/stepbus.h
+	install -m 644 include/stepbus.h include/stepbus.cdef.h $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/libstepbus.a
 	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/libstepbus.so.$(SOVERSION)
 	ln -sf libstepbus.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libstepbus.so
@@ -127,8 +129,8 @@ install: all ## install under PREFIX (/usr/local), below DESTDIR
 	$(call tell_loader)
 
 uninstall: ## take away what install put there
-	rm -f $(DESTDIR)$(INCLUDEDIR)/stepbus.h $(DESTDIR)$(LIBDIR)/libstepbus.a \
-		$(DESTDIR)$(LIBDIR)/libstepbus.so $(DESTDIR)$(LIBDIR)/libstepbus.so.$(SOVERSION) \
+	rm -f $(DESTDIR)$(INCLUDEDIR)/stepbus.h $(DESTDIR)$(INCLUDEDIR)/stepbus.cdef.h \
+		$(DESTDIR)$(LIBDIR)/libstepbus.a $(DESTDIR)$(LIBDIR)/libstepbus.so $(DESTDIR)$(LIBDIR)/libstepbus.so.$(SOVERSION) \
 		$(DESTDIR)$(LIBDIR)/pkgconfig/stepbus.pc
 	$(call tell_loader)
 

@@ -25,6 +25,7 @@ check layers .
 check sizes .
 check banned .
 check header include/stepbus.h
+check cdef include/stepbus.h include/stepbus.cdef.h
 check symbols include/stepbus.h "$out/libstepbus.so.0" "$out/libstepbus.a"
 check spdx .
 check format .

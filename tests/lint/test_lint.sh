@@ -12,6 +12,7 @@ trap 'exit 2' HUP INT TERM
 clean=$work/clean
 tree=$work/tree
 header=$clean/include/stepbus.h
+cdef=$clean/include/stepbus.cdef.h
 output=$work/output
 
 # ---- how a check is tested -----------------------------------------------------------------------
@@ -103,6 +104,7 @@ STEPBUS_API int32_t stepbus_one(const stepbus_spec *spec);
 
 #endif
 END
+	sh "$lint/../cdef.sh" "$header" | put "$cdef"
 	put "$clean/src/base/number.h" <<'END'
 /* SPDX-License-Identifier: MIT */
 #ifndef SB_BASE_NUMBER_H
@@ -145,6 +147,7 @@ test_clean_tree() {
 		expect "$check without a tree could not run" 2 usage sh "$lint/$check.sh"
 	done
 	expect 'header passes a clean header' 0 '' sh "$lint/header.sh" "$header"
+	expect 'cdef passes a clean header' 0 '' sh "$lint/cdef.sh" "$header" "$cdef"
 }
 
 # ---- layers --------------------------------------------------------------------------------------
@@ -343,6 +346,83 @@ test_header_types() {
 	echo 'typedef void (*print)(int32_t count, ...);' | header_violation 'varargs'
 }
 
+# cdef_violation TEXT: the clean header with standard input in it has no cdef, and the check says TEXT.
+cdef_violation() {
+	fresh_tree
+	cat >"$work/more"
+	sed "/^enum/r $work/more" "$header" >"$tree/include/stepbus.h"
+	expect "cdef finds: $1" 2 "$1" \
+		sh "$lint/cdef.sh" "$tree/include/stepbus.h" "$tree/include/stepbus.cdef.h"
+}
+
+test_cdef() {
+	stale=$work/stale.h
+	sed '/^int32_t stepbus_one/d' "$cdef" >"$stale"
+	expect 'cdef finds a function that is missing' 1 'run "make cdef"' \
+		sh "$lint/cdef.sh" "$header" "$stale"
+	sed 's/uint32_t flags;/uint64_t flags;/' "$cdef" >"$stale"
+	expect 'cdef finds a field of another type' 1 '+	uint32_t flags;' \
+		sh "$lint/cdef.sh" "$header" "$stale"
+	expect 'cdef without its file fails' 1 'run "make cdef"' \
+		sh "$lint/cdef.sh" "$header" "$work/none.h"
+	expect 'cdef without a header could not run' 2 'cdef: no' \
+		sh "$lint/cdef.sh" "$work/none.h" "$cdef"
+	echo 'enum { STEPBUS_ONE };' | cdef_violation 'STEPBUS_ONE needs a number'
+	echo 'enum { STEPBUS_ONE = 1 << 2 };' | cdef_violation 'STEPBUS_ONE needs a number'
+	echo 'typedef struct box { uint32_t size; char text[STEPBUS_LEN]; } box;' |
+		cdef_violation 'the length of an array'
+	echo 'typedef struct box { uint32_t size; struct { int32_t x; } in; } box;' |
+		cdef_violation 'what is in braces'
+	echo 'int32_t stepbus_two(void) __attribute__((pure));' |
+		cdef_violation '"__attribute__" is not what'
+	echo 'extern int32_t stepbus_two;' | cdef_violation '"extern" is not what'
+}
+
+test_cdef_text() {
+	put "$tree/all.h" <<'END'
+/* A comment; with { braces }. */
+#define STEPBUS_ABI_VERSION 3
+#define STEPBUS_VERSION "1.0"
+#define STEPBUS_TEXT(a) (a), \
+	(sizeof(a) - 1)
+#ifdef __cplusplus
+extern "C" {
+#endif
+#if defined(__GNUC__)
+#define STEPBUS_API __attribute__((visibility("default")))
+#endif
+enum { STEPBUS_LOW = -1, /* low */ STEPBUS_HIGH = 2, };
+typedef struct stepbus_box {
+	uint32_t size; const char *const *names; uint8_t id[16];
+	void *(*make)(void *self,
+		      int32_t (*visit)(void *));
+} stepbus_box;
+STEPBUS_API const char *
+stepbus_name(const stepbus_box *box, size_t *len);
+#ifdef __cplusplus
+}
+#endif
+END
+	put "$work/expected" <<'END'
+enum {
+	STEPBUS_ABI_VERSION = 3
+};
+enum {
+	STEPBUS_LOW = - 1,
+	STEPBUS_HIGH = 2
+};
+typedef struct stepbus_box {
+	uint32_t size;
+	const char *const *names;
+	uint8_t id[16];
+	void *(*make)(void *self, int32_t (*visit)(void *));
+} stepbus_box;
+const char *stepbus_name(const stepbus_box *box, size_t *len);
+END
+	sh "$lint/../cdef.sh" "$tree/all.h" | sed 1,3d >"$work/actual"
+	expect 'a cdef is declarations, one a line' 0 '' diff "$work/expected" "$work/actual"
+}
+
 test_header_languages() {
 	echo 'enum { STEPBUS_ALIGNMENT = _Alignof(int32_t) };' | header_violation 'ISO C99'
 	echo 'typedef struct { uint32_t size; int32_t class; } box;' |
@@ -477,7 +557,8 @@ test_writable() {
 
 test_spdx() {
 	for path in src/base/x.c src/base/x.h tools/x.sh tools/x.awk rules.mk bench/x.cpp \
-		bindings/node/x.js bindings/python/x.py src/ffi/x.map Makefile .clang-format \
+		bindings/node/x.js bindings/node/x.mjs bindings/python/x.py examples/x.cc examples/x.rs \
+		examples/x.go examples/x.rb examples/x.lua tests/bindings/x.php src/ffi/x.map Makefile .clang-format \
 		.clang-tidy .ci/run; do
 		printf '\n\n\nSPDX-License-Identifier: MIT\n' |
 			violation spdx 'names no licence' $path
@@ -528,7 +609,7 @@ test_lint() {
 	expect 'lint fails with one of its checks' 1 'FAIL layers' \
 		env OUT="$work/none" sh "$lint.sh" "$tree"
 	cp "$output" "$work/lint"
-	for line in 'ok   sizes' 'ok   banned' 'ok   header' 'FAIL symbols' 'FAIL spdx' \
+	for line in 'ok   sizes' 'ok   banned' 'ok   header' 'ok   cdef' 'FAIL symbols' 'FAIL spdx' \
 		'ok   format' 'ok   tidy' 'ok   cppcheck' 'ok   shell'; do
 		expect "lint goes on after a failure: $line" 0 "$line" cat "$work/lint"
 	done
@@ -544,6 +625,8 @@ test_banned_among_other_text
 test_header_comments
 test_header_types
 test_header_languages
+test_cdef
+test_cdef_text
 test_exports
 test_prefix
 test_imports
