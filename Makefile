@@ -62,7 +62,7 @@ SHARED := $(OUT)/libstepbus.so.$(SOVERSION)
 STATIC := $(OUT)/libstepbus.a
 
 .DEFAULT_GOAL := help
-.PHONY: help all check lint cdef states bench bench-bridge bench-registry bench-durable bench-durable-quick demo install uninstall clean asan tsan deps format
+.PHONY: help all check lint cdef abi states bench bench-bridge bench-registry bench-durable bench-durable-quick demo install uninstall clean asan tsan deps format
 .SECONDARY:
 
 help: ## print this list
@@ -98,6 +98,8 @@ lint: all ## check layers, sizes, symbols, the header, format, clang-tidy and cp
 
 cdef: ## write include/stepbus.cdef.h from the header
 	@mkdir -p $(OUT) && tools/cdef.sh include/stepbus.h > $(OUT)/stepbus.cdef.h && mv $(OUT)/stepbus.cdef.h include/
+abi: all ## write down in abi/stepbus.abi what the library offers, for lint to hold later ones against
+	@tools/abi.sh include $(SHARED) > $(OUT)/stepbus.abi && mv $(OUT)/stepbus.abi abi/
 states: $(OUT)/tools/states ## write docs/STATES.md from the table of states
 	@$< > $(OUT)/STATES.md && mv $(OUT)/STATES.md docs/STATES.md
 
@@ -138,7 +140,7 @@ clean: ## remove all that was built
 	rm -rf build
 
 # What the goals need on this machine, asked for in one go; the stamp spares asking again.
-NEEDS := $(if $(filter lint format,$(MAKECMDGOALS)),lint,$(if \
+NEEDS := $(if $(filter lint format abi,$(MAKECMDGOALS)),lint,$(if \
 	$(filter check asan tsan run-tests $(OUT)/tests/%,$(MAKECMDGOALS)),test,build))
 deps:
 	@test -e build/.deps-$(NEEDS) || CC='$(CC)' tools/deps.sh $(NEEDS)

@@ -46,6 +46,7 @@ missing() {
 		has_command cppcheck || echo cppcheck
 		has_command ctags || echo universal-ctags
 		has_command shellcheck || echo shellcheck
+		has_command abidiff || echo abigail-tools
 		;;
 	bench)
 		missing build

@@ -444,7 +444,7 @@ now=-Wl,-z,now
 build() {
 	source=$1
 	shift
-	gcc -w -O1 -fPIC -fno-builtin -c "$source" -o "$work/lib.o"
+	gcc -w -g -O1 -fPIC -fno-builtin "-ffile-prefix-map=$work=." -c "$source" -o "$work/lib.o"
 	gcc -shared "$work/lib.o" -o "$work/libstepbus.so.0" "$@"
 	rm -f "$work/libstepbus.a"
 	ar rcs "$work/libstepbus.a" "$work/lib.o"
@@ -542,6 +542,63 @@ test_linking() {
 	fi
 }
 
+# ---- abi -----------------------------------------------------------------------------------------
+
+# The clean library as its header declares it, with what FILTER makes of that.
+build_filtered() {
+	sed -e "$1" "$header" >"$work/filtered.h"
+	printf '#include "%s"\n' "$work/filtered.h" >"$work/abi.c"
+	sed -e "$1" >>"$work/abi.c" <<'END'
+int32_t stepbus_one(const stepbus_spec *spec) { return spec != 0; }
+int32_t stepbus_two(stepbus_thing *thing) { return thing != 0; }
+END
+	build_versioned "$work/abi.c" $soname $relro $now
+}
+
+check_abi() {
+	sh "$lint/abi.sh" "$work" "$work/stepbus.abi" "$work/libstepbus.so.0"
+}
+
+# changed FILTER TEXT...: the library with what FILTER makes of it is no longer the one written down.
+changed() {
+	build_filtered "$1"
+	shift
+	check_abi >"$output" 2>&1
+	code=$?
+	for text; do
+		[ "$code" -eq 1 ] && grep -qF -e "$text" "$output"
+		report $? "abi finds: $text"
+	done
+}
+
+test_abi() {
+	build_filtered ''
+	sh "$lint/../abi.sh" "$work" "$work/libstepbus.so.0" >"$work/stepbus.abi"
+	expect 'abi passes the library that was written down' 0 '' check_abi
+	mkdir -p "$work/elsewhere"
+	(cd "$work/elsewhere" && sh "$lint/../abi.sh" .. ../libstepbus.so.0) >"$work/again.abi"
+	expect 'an abi is the same wherever it is made' 0 '' cmp "$work/stepbus.abi" "$work/again.abi"
+	expect 'an abi names no folder' 1 '' grep -F "$work" "$work/stepbus.abi"
+	build_filtered 's/\([ *]\)spec\([ )]\)/\1given\2/g'
+	expect 'abi passes over the name of a parameter' 0 '' check_abi
+
+	changed 's/uint32_t flags;/uint64_t flags;/' "'uint32_t flags'" 'run "make abi"'
+	changed 's/uint32_t flags;//' 'data member deletion' 'run "make abi"'
+	changed 's/uint32_t flags;/uint32_t kind;&/' "'uint32_t kind'" 'run "make abi"'
+	changed 's/void (\*destroy.*/&uint64_t more;/' "'uint64_t more'" 'run "make abi"'
+	changed 's/(void \*user_data)/(int64_t user_data)/' "parameter 1 of type 'void*'" 'run "make abi"'
+	changed 's/const stepbus_spec \*spec/int32_t spec/' 'int32_t stepbus_one' 'run "make abi"'
+	changed '/stepbus_two/s/.*/&int32_t stepbus_three(void) { return 3; }/' \
+		'Added function' 'run "make abi"'
+	changed '/stepbus_two/d' 'Removed function' 'breaks hosts that were built against'
+
+	gcc -w -shared -fPIC "$work/lib.c" -o "$work/plain.so"
+	expect 'abi without debug information could not run' 2 'built without -g' \
+		sh "$lint/abi.sh" "$work" "$work/stepbus.abi" "$work/plain.so"
+	expect 'abi without a library could not run' 2 'make it first' \
+		sh "$lint/abi.sh" "$work" "$work/stepbus.abi" "$work/none.so"
+}
+
 test_writable() {
 	for kind in 'static int counter' 'static int counter = 7' 'int counter' \
 		'static _Thread_local int counter' 'static _Thread_local int counter = 7'; do
@@ -603,13 +660,15 @@ test_tools() {
 
 test_lint() {
 	build_versioned "$work/lib.c" $soname $relro $now
+	mkdir -p "$clean/abi"
+	sh "$lint/../abi.sh" "$clean/include" "$work/libstepbus.so.0" >"$clean/abi/stepbus.abi"
 	expect 'lint passes a clean tree' 0 'ok   shell' env OUT="$work" sh "$lint.sh" "$clean"
 	fresh_tree
 	echo '#include "bridge/bus.h"' >"$tree/src/base/x.h"
 	expect 'lint fails with one of its checks' 1 'FAIL layers' \
 		env OUT="$work/none" sh "$lint.sh" "$tree"
 	cp "$output" "$work/lint"
-	for line in 'ok   sizes' 'ok   banned' 'ok   header' 'ok   cdef' 'FAIL symbols' 'FAIL spdx' \
+	for line in 'ok   sizes' 'ok   banned' 'ok   header' 'ok   cdef' 'FAIL symbols' 'FAIL abi' 'FAIL spdx' \
 		'ok   format' 'ok   tidy' 'ok   cppcheck' 'ok   shell'; do
 		expect "lint goes on after a failure: $line" 0 "$line" cat "$work/lint"
 	done
@@ -632,6 +691,7 @@ test_prefix
 test_imports
 test_linking
 test_writable
+test_abi
 test_spdx
 test_listing
 test_tools
