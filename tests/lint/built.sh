@@ -2,14 +2,10 @@
 # SPDX-License-Identifier: MIT
 #
 # The tests of the checks that look at built libraries. A part of test_lint.sh, which says what is what.
-# shellcheck disable=SC2154 # work, clean, tree, lint, header and output are its
+# shellcheck disable=SC2154 # what is not set here is its
 set -u
 
 # ---- symbols -------------------------------------------------------------------------------------
-
-soname=-Wl,-soname,libstepbus.so.0
-relro=-Wl,-z,relro
-now=-Wl,-z,now
 
 # build SOURCE FLAG...: makes both libraries out of SOURCE, the shared one with FLAGs.
 build() {
@@ -42,7 +38,7 @@ linked() {
 # with_source TEXT: the clean library with standard input in it fails and says TEXT.
 with_source() {
 	cat "$work/lib.c" - >"$work/bad.c"
-	build_versioned "$work/bad.c" $soname $relro $now
+	build_versioned "$work/bad.c" "$soname" "$relro" "$now"
 	expect "symbols finds: $1" 1 "$1" check_symbols
 }
 
@@ -52,19 +48,19 @@ static const int low, high;
 static const int *const table[] = { &low, &high };
 int stepbus_one(void) { static int turn; return *table[turn++ & 1]; }
 END
-	build_versioned "$work/lib.c" $soname $relro $now
+	build_versioned "$work/lib.c" "$soname" "$relro" "$now"
 	expect 'symbols passes a clean library' 0 '' check_symbols
 	echo 'int stepbus_two(void) { return 2; }' | with_source 'so.0: exports stepbus_two'
 	echo 'int stepbus_two(void) { return 2; }' | with_source 'stepbus.a: exports stepbus_two'
 	echo 'int sb_two(void) { return 2; }' | with_source 'stepbus.a: exports sb_two'
 
 	echo 'int sb_one(void) { return 1; }' >"$work/bad.c"
-	build_versioned "$work/bad.c" $soname $relro $now
+	build_versioned "$work/bad.c" "$soname" "$relro" "$now"
 	for file in so.0 a; do
 		text="libstepbus.$file: does not export stepbus_one"
 		expect "symbols finds: $text" 1 "$text" check_symbols
 	done
-	build "$work/lib.c" $soname $relro $now
+	build "$work/lib.c" "$soname" "$relro" "$now"
 	expect 'symbols finds: no version' 1 'stepbus_one has no version' check_symbols
 	expect 'symbols without a library could not run' 2 'build it first' \
 		sh "$lint/symbols.sh" "$header" "$work/none.so" "$work/libstepbus.a"
@@ -89,7 +85,7 @@ test_imports() {
 		sum="$sum + $name"
 	done >"$work/imports.c"
 	echo "int stepbus_one(void) { return $sum; }" >>"$work/imports.c"
-	build_versioned "$work/imports.c" $soname $relro $now 2>/dev/null
+	build_versioned "$work/imports.c" "$soname" "$relro" "$now" 2>/dev/null
 	check_symbols >"$work/findings"
 	for symbol in $names; do
 		for file in so.0 a; do
@@ -100,16 +96,16 @@ test_imports() {
 }
 
 test_linking() {
-	linked 'SONAME is' $relro $now
-	linked 'has no RELRO' $soname -Wl,-z,norelro $now
-	linked 'not bound at load time' $soname $relro -Wl,-z,lazy
-	linked 'has an RPATH' $soname $relro $now -Wl,-rpath,/usr/lib/none
-	linked 'executable stack' $soname $relro $now -Wl,-z,execstack
+	linked 'SONAME is' "$relro" "$now"
+	linked 'has no RELRO' "$soname" -Wl,-z,norelro "$now"
+	linked 'not bound at load time' "$soname" "$relro" -Wl,-z,lazy
+	linked 'has an RPATH' "$soname" "$relro" "$now" -Wl,-rpath,/usr/lib/none
+	linked 'executable stack' "$soname" "$relro" "$now" -Wl,-z,execstack
 	# Only this machine's assembler lets a shared library hold addresses of its own.
 	if [ "$(uname -m)" = x86_64 ]; then
 		echo '.text; .quad stepbus_one; .section .note.GNU-stack,"",@progbits' |
 			gcc -x assembler -c - -o "$work/absolute.o"
-		linked 'text relocations' $soname $relro $now -Wl,-z,notext "$work/absolute.o"
+		linked 'text relocations' "$soname" "$relro" "$now" -Wl,-z,notext "$work/absolute.o"
 	fi
 }
 
@@ -123,7 +119,7 @@ build_filtered() {
 int32_t stepbus_one(const stepbus_spec *spec) { return spec != 0; }
 int32_t stepbus_two(stepbus_thing *thing) { return thing != 0; }
 END
-	build_versioned "$work/abi.c" $soname $relro $now
+	build_versioned "$work/abi.c" "$soname" "$relro" "$now"
 }
 
 check_abi() {

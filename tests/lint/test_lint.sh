@@ -15,6 +15,9 @@ tree=$work/tree
 header=$clean/include/stepbus.h
 cdef=$clean/include/stepbus.cdef.h
 output=$work/output
+soname=-Wl,-soname,libstepbus.so.0
+relro=-Wl,-z,relro
+now=-Wl,-z,now
 
 # ---- how a check is tested -----------------------------------------------------------------------
 
@@ -437,7 +440,7 @@ test_header_languages() {
 
 # ---- symbols and abi -----------------------------------------------------------------------------
 
-# shellcheck source=built.sh
+# shellcheck source=/dev/null # a check sees one file at a time
 . "$parts/built.sh"
 
 # ---- spdx, and which files are looked at ---------------------------------------------------------
