@@ -89,7 +89,10 @@ torture-quick: $(OUT)/tests/torture/torture ## kill workers 200 times, and check
 torture: $(OUT)/tests/torture/torture ## the same with 10,000 kills
 	@$< 10000
 
-.PHONY: run-tests
+.PHONY: run-tests check-bindings
+check-bindings: all ## run the tests of the bindings and the examples in other languages
+	@OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' tests/bindings/run.sh
+
 run-tests: $(TESTS)
 	@SCRIPTS=0 TEST_TIMEOUT_S=$(TEST_TIMEOUT_S) OUT=$(OUT) tests/run.sh $(TESTS)
 
@@ -141,7 +144,8 @@ clean: ## remove all that was built
 
 # What the goals need on this machine, asked for in one go; the stamp spares asking again.
 NEEDS := $(if $(filter lint format abi,$(MAKECMDGOALS)),lint,$(if \
-	$(filter check asan tsan run-tests $(OUT)/tests/%,$(MAKECMDGOALS)),test,build))
+	$(filter check-bindings,$(MAKECMDGOALS)),bindings,$(if \
+	$(filter check asan tsan run-tests $(OUT)/tests/%,$(MAKECMDGOALS)),test,build)))
 deps:
 	@test -e build/.deps-$(NEEDS) || CC='$(CC)' tools/deps.sh $(NEEDS)
 	@mkdir -p build && touch build/.deps-$(NEEDS)
