@@ -218,16 +218,19 @@ class HandlerRegistry:
 
     def find_class(self, name: str, version: Optional[str] = None) -> HandlerClass:
         """The class for a step. With a version: that one, else the highest below it. NotFound says what there is."""
+        while True:
+            handler_class = self._classes.get(self._find_number(name, version))
+            # Where another thread has replaced it meanwhile, there is a new one to be found.
+            if handler_class is not None:
+                return handler_class
+
+    def _find_number(self, name: str, version: Optional[str]) -> int:
         key = _key(name, version or self._last_version(name))
         handler = native.make("stepbus_registry_resolve", self._handle, ctypes.byref(key))
         try:
-            number = native.lib.stepbus_handler_definition(handler).contents.user_data
+            return int(native.lib.stepbus_handler_definition(handler).contents.user_data or 0)
         finally:
             native.lib.stepbus_handler_unref(handler)
-        handler_class = self._classes.get(number or 0)
-        if handler_class is None:
-            raise NotFound("handler %r was unregistered just now" % name)
-        return handler_class
 
     def create(self, spec: Union[str, HandlerDefinition, Any], version: Optional[str] = None) -> Any:
         """Makes the handler for a step, or raises why not: NotFound, or HandlerFailed where its constructor failed."""
