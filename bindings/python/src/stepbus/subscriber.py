@@ -197,6 +197,8 @@ class StepExecutionSubscriber:
         return self._worker_id
 
     def _handle_execution_event(self, event: Any) -> None:
+        if not hasattr(event, "step_uuid"):
+            raise InvalidArgument("%r is no step event: it has no step_uuid" % (event,))
         started_ns = time.monotonic_ns()
         result = self._run(event)
         self._submit_result(event, result, (time.monotonic_ns() - started_ns) // 1_000_000)
