@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: MIT
-import gc
 import pathlib
 import subprocess
 import sys
@@ -20,7 +19,6 @@ def fresh_instances():
     yield
     EventBridge.reset_instance()
     HandlerRegistry.reset_instance()
-    gc.collect()
 
 
 @pytest.fixture
