@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Sees that the packages of a group are there: tools/deps.sh build|test|lint|bench|bench-durable
+# Sees that the packages of a group are there: tools/deps.sh build|test|lint|python|bench|bench-durable
 # Installs what is missing with apt where that is possible, otherwise prints exactly what to install. bench-durable
 # also puts packages from npm into build/bench.
 set -eu
@@ -11,6 +11,11 @@ cc=${CC:-cc}
 has_command() { command -v "$1" >/dev/null 2>&1; }
 has_library() { has_command pkg-config && pkg-config --exists "$1"; }
 has_header() { echo "#include <$1>" | "$cc" -E -x c - >/dev/null 2>&1; }
+
+# Prints a package, where the Python that packages install for lacks a module.
+python_module() {
+	/usr/bin/python3 -c "import $1" 2>/dev/null || echo "$2"
+}
 
 # The package of the compiler that was asked for.
 compiler() {
@@ -47,6 +52,13 @@ missing() {
 		has_command ctags || echo universal-ctags
 		has_command shellcheck || echo shellcheck
 		;;
+	python)
+		missing build
+		python_module venv python3
+		python_module ensurepip python3-venv
+		python_module pytest python3-pytest
+		python_module mypy python3-mypy
+		;;
 	bench)
 		missing build
 		has_command c++ || echo g++
@@ -73,7 +85,7 @@ missing() {
 		has_command python3 || echo python3
 		;;
 	*)
-		echo "tools/deps.sh: there is no group '$1': use build, test, lint, bench or bench-durable" >&2
+		echo "tools/deps.sh: there is no group '$1': use build, test, lint, python, bench or bench-durable" >&2
 		exit 2
 		;;
 	esac
