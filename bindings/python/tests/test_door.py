@@ -20,7 +20,7 @@ class Engine:
         self.bridge, self.registry = EventBridge(), HandlerRegistry()
         self.bridge.start()
         options = s.Options(registry=self.registry.handle)
-        options.put("config", b'{"store":"memory:"}')
+        options.put("config", b'{"store":"memory:","payload_len_max":1048576}')
         self.handle = native.make("stepbus_open", ctypes.byref(options))
         self.worker = native.make("stepbus_worker_start", self.handle, *native.pair('{"pull":true}'))
         self.door = EngineDoor(self.handle)
@@ -121,7 +121,7 @@ def test_a_failure_is_kept_with_its_backtrace_and_what_the_handler_said(engine):
     assert engine.info(step_id)["state"] == "failed"
     [attempt] = engine.attempts(step_id)
     assert attempt["error_type"] == "Permanent"
-    assert attempt["error_message"] == "the card is stolen"
+    assert attempt["message"] == "the card is stolen"
     assert attempt["error_code"] == "E7"
     assert "test_door.py" in json.dumps(attempt)
 
@@ -163,7 +163,7 @@ def test_refusals_have_classes_of_their_own(engine):
 
 
 def test_a_result_that_is_too_large_becomes_a_safe_failure(engine):
-    engine.register(lambda self, context: StepHandlerResult.success("x" * 200_000_000))
+    engine.register(lambda self, context: StepHandlerResult.success("x" * 2_000_000))
     step_id = engine.enqueue({})
     engine.run_one()
     info = engine.info(step_id)

@@ -83,6 +83,7 @@ FUNCTIONS: Dict[str, Tuple[Any, ...]] = {
     "stepbus_result_success": (c_int32, c_void_p, c_void_p, c_size_t, P(Error)),
     "stepbus_result_failure": (c_int32, c_void_p, P(Failure), P(Error)),
     "stepbus_result_snooze": (c_int32, c_void_p, c_int64, P(Error)),
+    "stepbus_result_checkpoint": (c_int32, c_void_p, P(CheckpointSpec), P(Error)),
     "stepbus_result_set_content_type": (c_int32, c_void_p, c_char_p, c_size_t, P(Error)),
     "stepbus_result_set_metadata": (c_int32, c_void_p, c_char_p, c_size_t, P(Error)),
     "stepbus_registry_new": (c_int32, P(RegistryOptions), P(c_void_p), P(Error)),

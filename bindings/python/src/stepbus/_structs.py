@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The constants and structs of stepbus.h, in its order. Nothing here calls the library.
+"""The constants and structs of stepbus.h. Nothing here calls the library.
 
 A text of the C interface is a pointer and a length. In structs that this package fills the pointer is a c_char_p,
 which keeps the bytes alive as long as the struct (or the array that holds it); in those that it only reads, whose
