@@ -126,9 +126,9 @@ static stepbus_status check_step_event(const stepbus_step_event *event, size_t l
 
 	if (status != STEPBUS_OK)
 		return status;
-	if (event->flags != 0)
+	if ((event->flags & ~(uint32_t)STEPBUS_STEP_PULLED) != 0)
 		return sb_fail(err, STEPBUS_EINVAL, "stepbus_step_event has unknown flags 0x%x",
-			       event->flags);
+			       event->flags & ~(uint32_t)STEPBUS_STEP_PULLED);
 	if (event->dependency_count > DEPENDENCY_COUNT_MAX)
 		return sb_fail(err, STEPBUS_EINVAL,
 			       "stepbus_step_event has %zu dependencies: at most %d are allowed",
