@@ -1001,6 +1001,39 @@ STEPBUS_API stepbus_status stepbus_result_snooze(stepbus_result *result, int64_t
 						 stepbus_error *err);
 
 /**
+ * What a step has got done so far.
+ *
+ * cursor           where to go on, opaque bytes; up to the engine's payload_len_max.
+ * partial_result   what there is so far; likewise.
+ * items_processed  for people to see; at most INT64_MAX.
+ */
+typedef struct stepbus_checkpoint_spec {
+	uint32_t size;
+	uint32_t reserved;
+	uint8_t step_id[16];
+	uint64_t token;
+	uint64_t items_processed;
+	const void *cursor;
+	size_t cursor_len;
+	const void *partial_result;
+	size_t partial_result_len;
+} stepbus_checkpoint_spec;
+
+/**
+ * Says that the step has come this far: it is to run again at once, without an attempt charged to it, and
+ * its next attempt's stepbus_context_step has the cursor and the partial result. As stepbus_checkpoint,
+ * for handlers that the library calls.
+ *
+ * checkpoint  copied; step_id and token stay zero, since they are known.
+ * threads     the one that runs the handler.
+ * errors      STEPBUS_EINVAL, STEPBUS_ENOMEM (the step fails and may be retried, from where it began).
+ * since       0.1
+ */
+STEPBUS_API stepbus_status stepbus_result_checkpoint(stepbus_result *result,
+						     const stepbus_checkpoint_spec *checkpoint,
+						     stepbus_error *err);
+
+/**
  * Says what kind of bytes the result is: "application/json", the default, or anything else.
  *
  * threads  the one that runs the handler.
@@ -2144,30 +2177,13 @@ STEPBUS_API stepbus_status stepbus_wake_fd(stepbus_worker *worker, int32_t kind,
 					   stepbus_error *err);
 
 /**
- * What a step has got done so far.
- *
- * cursor           where to go on, opaque bytes; up to the engine's payload_len_max.
- * partial_result   what there is so far; likewise.
- * items_processed  for people to see.
- */
-typedef struct stepbus_checkpoint_spec {
-	uint32_t size;
-	uint32_t reserved;
-	uint8_t step_id[16];
-	uint64_t token;
-	uint64_t items_processed;
-	const void *cursor;
-	size_t cursor_len;
-	const void *partial_result;
-	size_t partial_result_len;
-} stepbus_checkpoint_spec;
-
-/**
  * Keeps what a polled step has got done, ends this attempt without charging it, and makes the step
  * ready again: whoever claims it next gets the cursor and the partial result, with a new token. What was
- * kept lasts until the next checkpoint or until the step is final, so that an attempt that fails goes on
- * from it too. step.checkpoint_yield.sent is published when that is durable.
+ * kept lasts until the next checkpoint or until the step is completed or removed, so that an attempt that
+ * fails goes on from it too, as does a step that is redriven. step.checkpoint_yield.sent is published when
+ * that is durable. The same as stepbus_complete with STEPBUS_OUTCOME_CHECKPOINT.
  *
+ * checkpoint  its step_id and token are those of the event.
  * threads  any.
  * errors   those of stepbus_complete.
  * since    0.1
@@ -2253,11 +2269,15 @@ STEPBUS_API stepbus_status stepbus_worker_metrics(stepbus_worker *worker,
  * --------------
  */
 
-/** A clock that stands still until it is told to go on, for tests of what takes long. */
+/**
+ * A clock that stands still until it is told to go on, for tests of what takes long. Leases, attempts and
+ * the time-outs of calls go by it too: stepbus_step_await with a time-out waits until the clock has gone
+ * that far, and engines that share a store must share the clock.
+ */
 typedef struct stepbus_clock stepbus_clock;
 
 /**
- * Makes a clock that shows now_us (microseconds since 1970, UTC).
+ * Makes a clock that shows now_us (microseconds since 1970, UTC; up to the year 8999).
  *
  * out      the caller frees it with stepbus_clock_free, after every object that was lent it.
  * threads  any.
@@ -2291,7 +2311,7 @@ STEPBUS_API stepbus_status stepbus_clock_lend(stepbus_clock *clock, stepbus_host
 /**
  * Lets a clock go on. Call stepbus_engine_wake afterwards, for engines to see at once what is due.
  *
- * ms       1 to 100 years.
+ * ms       1 to 100 years; 200 years in all.
  * threads  any.
  * errors   STEPBUS_EINVAL.
  * since    0.1

@@ -37,8 +37,8 @@ static const char *const event_texts[SB_STEP_EVENT_COUNT] = {
 	[SB_STEP_CLAIM] =
 		"A worker takes it, under a new token. The attempt is charged now, so that "
 		"one that ends its process counts too.",
-	[SB_STEP_GIVE_BACK] = "A worker puts it back, because it stops or was asked to snooze; the "
-			      "attempt is not charged.",
+	[SB_STEP_GIVE_BACK] = "A worker puts it back, because it stops, was asked to snooze, or "
+			      "has said how far it came; the attempt is not charged.",
 	[SB_STEP_SUCCEED] = "An attempt succeeded, and its result is stored with this move.",
 	[SB_STEP_RETRY] =
 		"An attempt failed or lost its lease, and the retry policy grants another.",

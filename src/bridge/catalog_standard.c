@@ -20,31 +20,36 @@ static const char step_event_schema[] = SCHEMA_OF_STRUCT(stepbus_step_event,
 	ANY(input) "," TEXT(content_type) "," MAP(step_config) ","
 	JSON("dependencies":{"type":"array","items":{"type":"object",)
 	JSON("required":["step_name","result"],"properties":{)
-	TEXT(step_name) "," ANY(result) "," TEXT(content_type) "}}}");
+	TEXT(step_name) "," ANY(result) "," TEXT(content_type) "}}}" ","
+	TEXT(queue) "," TEXT(traceparent) "," ANY(cursor) "," ANY(partial_result) ","
+	COUNT(items_processed) "," COUNT(attempt_timeout_ms));
 
 static const char step_event_example[] = OBJECT(STEP
 	JSON(,"token":"42","retry_count":0,"max_retries":3,"handler_namespace":"default",)
 	JSON("handler_name":"charge_card","handler_version":"1.0.0","input":{"amount_cents":4200},)
 	JSON("content_type":"application/json","step_config":{"currency":"EUR"},)
 	JSON("dependencies":[{"step_name":"check_stock","result":{"is_in_stock":true},)
-	JSON("content_type":"application/json"}]));
+	JSON("content_type":"application/json"}],"queue":"default","traceparent":"","cursor":"",)
+	JSON("partial_result":"","items_processed":0,"attempt_timeout_ms":60000));
 
 static const char completion_schema[] = SCHEMA_OF_STRUCT(stepbus_completion,
 	JSON("outcome","step_id","task_id","token","execution_time_us","retry_after_ms",)
 	JSON("is_retryable","handler_name","worker_id"),
-	FIELD(outcome, {"type":"integer","enum":[1,2]}) ","
+	FIELD(outcome, {"type":"integer","enum":[1,2,3,6,7]}) ","
 	ID(step_id) "," TASK_FIELDS "," DIGITS(token) "," COUNT(execution_time_us) ","
 	FIELD(retry_after_ms, {"type":"integer","minimum":-1}) ","
 	FIELD(is_retryable, {"type":"integer","enum":[0,1]}) ","
 	TEXT(handler_name) "," TEXT(handler_version) "," TEXT(worker_id) ","
 	ANY(result) "," TEXT(content_type) ","
-	TEXT(error_type) "," TEXT(error_message) "," TEXT(error_code) "," MAP(metadata));
+	TEXT(error_type) "," TEXT(error_message) "," TEXT(error_code) "," MAP(metadata) ","
+	TEXT(backtrace) "," ANY(cursor) "," COUNT(items_processed));
 
 static const char completion_example[] = OBJECT(STEP_ID "," TASK
 	JSON(,"outcome":1,"token":"42","execution_time_us":18250,"retry_after_ms":-1,)
 	JSON("is_retryable":0,"handler_name":"charge_card","handler_version":"1.0.0",)
 	JSON("worker_id":"billing-1","result":{"receipt":7},"content_type":"application/json",)
-	JSON("error_type":"","error_message":"","error_code":"","metadata":{"gateway":"eu-1"}));
+	JSON("error_type":"","error_message":"","error_code":"","metadata":{"gateway":"eu-1"},)
+	JSON("backtrace":"","cursor":"","items_processed":0));
 
 /* Steps and attempts. */
 
@@ -79,8 +84,9 @@ static const char step_decision_schema[] = SCHEMA(JSON("step_id","reason"),
 static const char step_move_schema[] = SCHEMA(JSON("step_id","from_state","to_state"),
 	STEP_FIELDS "," TEXT(from_state) "," TEXT(to_state));
 
-static const char checkpoint_schema[] = SCHEMA(JSON("step_id","token","cursor","items_processed"),
-	ATTEMPT_FIELDS "," ANY(cursor) "," COUNT(items_processed) "," ANY(accumulated_results));
+static const char checkpoint_schema[] = SCHEMA(JSON("step_id","token","items_processed"),
+	ATTEMPT_FIELDS "," ANY(cursor) "," TEXT(cursor_base64) "," COUNT(items_processed) ","
+	COUNT(partial_result_len) "," COUNT(checkpoint_count) "," ANY(accumulated_results));
 
 /* Tasks and the steps they are made of. */
 
@@ -245,8 +251,8 @@ const sb_standard_event sb_catalog_standard[] = {
 	  completion_schema, completion_example, "execution subscriber", SB_PAYLOAD_COMPLETION },
 	{ "step.checkpoint_yield.sent", "step",
 	  "A step has saved how far it came and gives its worker back, to go on from there later.",
-	  checkpoint_schema, OBJECT(ATTEMPT JSON(,"cursor":{"row":2000},"items_processed":2000,)
-		 JSON("accumulated_results":{"sum":81})), "worker,execution subscriber", BYTES },
+	  checkpoint_schema, OBJECT(ATTEMPT JSON(,"cursor":"row=2000","items_processed":2000,)
+		 JSON("partial_result_len":81,"checkpoint_count":2)), "worker,execution subscriber", BYTES },
 	{ "handler.registered", "handler",
 	  "A handler has entered the registry or replaced its former self there.",
 	  handler_schema, handler_example, "registry", BYTES },

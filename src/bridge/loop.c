@@ -153,6 +153,14 @@ static stepbus_status start_thread(sb_loop *loop, stepbus_error *err)
 	return sb_fail_memory(err, "start the loop thread");
 }
 
+/* The base keeps the room that its first timer takes, so that from here on arming it cannot fail. */
+static bool reserve_timer(sb_loop *loop)
+{
+	const struct timeval far = { .tv_sec = 3600 };
+
+	return event_add(loop->timer_event, &far) == 0 && event_del(loop->timer_event) == 0;
+}
+
 static stepbus_status set_up(sb_loop *loop, stepbus_error *err)
 {
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -167,7 +175,7 @@ static stepbus_status set_up(sb_loop *loop, stepbus_error *err)
 		event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
 	loop->timer_event = event_new(loop->base, -1, 0, on_time, loop);
 	if (loop->wake_event == NULL || loop->timer_event == NULL ||
-	    event_add(loop->wake_event, NULL) != 0)
+	    event_add(loop->wake_event, NULL) != 0 || !reserve_timer(loop))
 		return sb_fail_memory(err, "watch the loop's descriptor");
 	return start_thread(loop, err);
 }
@@ -210,7 +218,7 @@ void sb_loop_run_after(sb_loop *loop, int64_t delay_us)
 	const struct timeval delay = { .tv_sec = (time_t)(delay_us / 1000000),
 				       .tv_usec = (suseconds_t)(delay_us % 1000000) };
 
-	/* It fails for want of memory alone: then a wake, or the next time, comes instead. */
+	/* It could fail for want of memory alone, of which there is enough, see reserve_timer. */
 	(void)event_add(loop->timer_event, &delay);
 }
 

@@ -23,10 +23,18 @@ typedef struct pair {
 	}
 
 static const pair step_event_pairs[] = {
-	PAIR(stepbus_step_event, correlation_id),    PAIR(stepbus_step_event, step_name),
-	PAIR(stepbus_step_event, handler_namespace), PAIR(stepbus_step_event, handler_name),
-	PAIR(stepbus_step_event, handler_version),   PAIR(stepbus_step_event, input),
-	PAIR(stepbus_step_event, content_type),      PAIR(stepbus_step_event, step_config),
+	PAIR(stepbus_step_event, correlation_id),
+	PAIR(stepbus_step_event, step_name),
+	PAIR(stepbus_step_event, handler_namespace),
+	PAIR(stepbus_step_event, handler_name),
+	PAIR(stepbus_step_event, handler_version),
+	PAIR(stepbus_step_event, input),
+	PAIR(stepbus_step_event, content_type),
+	PAIR(stepbus_step_event, step_config),
+	PAIR(stepbus_step_event, queue),
+	PAIR(stepbus_step_event, traceparent),
+	PAIR(stepbus_step_event, cursor),
+	PAIR(stepbus_step_event, partial_result),
 };
 
 static const pair completion_pairs[] = {
@@ -35,6 +43,7 @@ static const pair completion_pairs[] = {
 	PAIR(stepbus_completion, result),          PAIR(stepbus_completion, content_type),
 	PAIR(stepbus_completion, error_type),      PAIR(stepbus_completion, error_message),
 	PAIR(stepbus_completion, error_code),      PAIR(stepbus_completion, metadata),
+	PAIR(stepbus_completion, backtrace),       PAIR(stepbus_completion, cursor),
 };
 
 static const pair dependency_pairs[] = {

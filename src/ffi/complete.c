@@ -7,15 +7,19 @@
 
 enum { COUNT_MAX = 100000, COUNT_AT_HAND = 64 };
 
+/* size: of the first one, which says how far apart they are. */
 static stepbus_status check_one(const stepbus *engine, const stepbus_completion *completion,
-				stepbus_error *err)
+				uint32_t size, stepbus_error *err)
 {
-	stepbus_status status = sb_completion_check(completion, err);
+	stepbus_status status;
 
-	return status == STEPBUS_OK ?
-		       sb_completion_check_limits(completion, engine->options.payload_len_max,
-						  err) :
-		       status;
+	if (completion->size != size)
+		return sb_fail(err, STEPBUS_EINVAL, "it has size %u, and the first one has %u",
+			       completion->size, size);
+	status = sb_completion_check(completion, err);
+	return status == STEPBUS_OK ? sb_completion_check_limits(
+					      completion, engine->options.payload_len_max, err) :
+				      status;
 }
 
 /* What was refused before the call came to the store, and what was refused then. */
@@ -59,10 +63,10 @@ static stepbus_status complete(stepbus *engine, const stepbus_completion *comple
 		const char *at = (const char *)completions + i * completions->size;
 
 		answers[i].completion = (const stepbus_completion *)(const void *)at;
-		answers[i].status = answers[i].completion->size != completions->size ?
-					    STEPBUS_EINVAL :
-					    check_one(engine, answers[i].completion,
-						      r.checked_at == count ? &r.checked : NULL);
+		answers[i].status = check_one(engine, answers[i].completion, completions->size,
+					      r.checked_at == count ? &r.checked : NULL);
+		if (answers[i].status != STEPBUS_OK && r.checked_at == count)
+			r.checked_at = i;
 	}
 	sb_answer_all(engine, answers, count, &r.submitted);
 	return sum_up(answers, count, each, &r, err);

@@ -27,6 +27,7 @@ stepbus_status sb_completion_check(const stepbus_completion *completion, stepbus
 	if (checked->outcome != STEPBUS_OUTCOME_SUCCESS &&
 	    checked->outcome != STEPBUS_OUTCOME_FAILURE &&
 	    checked->outcome != STEPBUS_OUTCOME_SNOOZE &&
+	    checked->outcome != STEPBUS_OUTCOME_CHECKPOINT &&
 	    checked->outcome != STEPBUS_OUTCOME_RELEASE)
 		return sb_fail(err, STEPBUS_EINVAL, "the outcome is %d: use STEPBUS_OUTCOME_…",
 			       checked->outcome);
@@ -58,6 +59,10 @@ static stepbus_status check_numbers(const stepbus_completion *c, stepbus_error *
 		return sb_fail(err, STEPBUS_EINVAL,
 			       "retry_after_ms is %lld: -1 to %lld (ten years) is allowed",
 			       (long long)c->retry_after_ms, (long long)time_ms_max);
+	if (c->items_processed > INT64_MAX)
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "items_processed is %llu: at most %lld is allowed",
+			       (unsigned long long)c->items_processed, (long long)INT64_MAX);
 	return STEPBUS_OK;
 }
 
@@ -70,6 +75,7 @@ stepbus_status sb_completion_check_limits(const stepbus_completion *c, size_t pa
 		size_t len_max;
 	} texts[] = {
 		{ "result", c->result_len, payload_len_max },
+		{ "cursor", c->cursor_len, payload_len_max },
 		{ "content_type", c->content_type_len, SB_NAME_LEN_MAX },
 		{ "error_type", c->error_type_len, SB_NAME_LEN_MAX },
 		{ "error_code", c->error_code_len, SB_NAME_LEN_MAX },

@@ -2,6 +2,7 @@
 /* The exported functions that a running handler calls. */
 #include "base/json.h"
 #include "ffi/arguments.h"
+#include "ffi/checkpoint.h"
 #include "handlers/context.h"
 #include "handlers/result.h"
 
@@ -54,6 +55,9 @@ static stepbus_status check_failure(const stepbus_failure *failure, stepbus_erro
 	if (status == STEPBUS_OK)
 		status = sb_argument_check_text(failure->error_code, failure->error_code_len,
 						"error_code", err);
+	if (status == STEPBUS_OK)
+		status = sb_argument_check_text(failure->backtrace, failure->backtrace_len,
+						"backtrace", err);
 	if (status == STEPBUS_OK && failure->is_retryable > 1)
 		return sb_fail(err, STEPBUS_EINVAL, "is_retryable is %u: 0 or 1 is allowed",
 			       failure->is_retryable);
@@ -75,6 +79,25 @@ stepbus_status stepbus_result_failure(stepbus_result *result, const stepbus_fail
 	if (status == STEPBUS_OK)
 		status = check_failure(&known, err);
 	return status == STEPBUS_OK ? sb_result_fail(result, &known, err) : status;
+}
+
+stepbus_status stepbus_result_checkpoint(stepbus_result *result,
+					 const stepbus_checkpoint_spec *checkpoint,
+					 stepbus_error *err)
+{
+	static const uint8_t none[sizeof checkpoint->step_id];
+	stepbus_checkpoint_spec known;
+	stepbus_status status = sb_argument_check(result, "result", err);
+
+	if (status == STEPBUS_OK)
+		status = sb_checkpoint_take(checkpoint, &known, err);
+	if (status != STEPBUS_OK)
+		return status;
+	if (known.token != 0 || memcmp(known.step_id, none, sizeof none) != 0)
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "a checkpoint that a handler makes has a step_id or a token: leave "
+			       "them zero, since they are known");
+	return sb_result_checkpoint(result, &known, err);
 }
 
 stepbus_status stepbus_result_set_content_type(stepbus_result *result, const char *content_type,

@@ -194,6 +194,8 @@ static void conclude_polled(stepbus *engine, sb_claimed *claimed, stepbus_status
 		return;
 	}
 	sb_worker_release(claimed->worker, claimed);
+	/* The transaction that ended it could not claim in its place. */
+	sb_worker_line_ask(claimed->worker);
 	part(engine, claimed,
 	     status == STEPBUS_OK &&
 		     claimed->settlement.completion.outcome == STEPBUS_OUTCOME_SUCCESS);
@@ -247,8 +249,8 @@ static void conclude(stepbus *engine, sb_answer *answer, stepbus_error *err)
 	answer->status = s->operation.status;
 	if (answer->status != STEPBUS_OK)
 		(void)sb_fail(err, answer->status, "%s", s->operation.err.message);
-	if (answer->status == STEPBUS_EALREADY)
-		answer->status = sb_late_judge(engine, s, err);
+	if (answer->status == STEPBUS_EALREADY || answer->status == STEPBUS_ESTALE)
+		answer->status = sb_late_judge(engine, s, answer->status, err);
 	if (answer->own == NULL) {
 		conclude_polled(engine, answer->claimed, s->operation.status);
 		return;

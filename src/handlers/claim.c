@@ -159,6 +159,24 @@ void sb_claim_grant(const stepbus_worker *worker, const sb_step_row *row, sb_ste
 	status->due_at_us = 0;
 }
 
+/* What the step's row points at is gone behind this. */
+static stepbus_status add_progress(stepbus *engine, sb_claimed *claimed, stepbus_error *err)
+{
+	sb_checkpoint_row checkpoint;
+	stepbus_status status;
+
+	if (sb_likely(claimed->status.checkpoint_count == 0))
+		return STEPBUS_OK;
+	status = engine->store->type->checkpoint_read(engine->store, claimed->status.id,
+						      &checkpoint, err);
+	/* A damaged store is no reason not to run the step: from its beginning. */
+	if (status == STEPBUS_ENOTFOUND)
+		return STEPBUS_OK;
+	if (status == STEPBUS_OK && !sb_claimed_set_progress(&engine->host, claimed, &checkpoint))
+		return sb_fail_memory(err, "claim a step");
+	return status;
+}
+
 stepbus_status sb_claim_hand_over(stepbus_worker *worker, const sb_step_row *row,
 				  const sb_step_status *status, sb_known_handler *handler,
 				  stepbus_error *err)
@@ -182,9 +200,12 @@ stepbus_status sb_claim_hand_over(stepbus_worker *worker, const sb_step_row *row
 		policy.attempt_count_max > 0 ? policy.attempt_count_max - 1 : 0;
 	claimed->handler = handler;
 	claimed->worker = worker;
-	if (!sb_worker_add_fresh(worker, claimed)) {
+	answer = add_progress(engine, claimed, err);
+	if (answer == STEPBUS_OK && !sb_worker_add_fresh(worker, claimed))
+		answer = sb_fail_memory(err, "claim a step");
+	if (answer != STEPBUS_OK) {
 		sb_claimed_unref(&engine->host, claimed);
-		return sb_fail_memory(err, "claim a step");
+		return answer;
 	}
 	sb_serving_take_room(engine, handler);
 	return STEPBUS_OK;

@@ -50,6 +50,7 @@ typedef struct sb_claimed {
 	stepbus_handler *definition;   /* counted; NULL but of what is polled */
 	uint32_t start_slot;           /* see start_log.h */
 	bool is_settled; /* its handler's result was taken; of the thread that runs it */
+	char *progress;  /* what the event says of its last checkpoint; NULL: there was none */
 	char handler_version[SB_SETTLE_VERSION_LEN]; /* of the definition, where it is another */
 	sb_settlement settlement;
 	char texts[];
@@ -59,6 +60,9 @@ typedef struct sb_claimed {
 sb_claimed *sb_claimed_new(const stepbus_host *host, const sb_step_row *row,
 			   const sb_step_status *status, const sb_handler_row *handler,
 			   sb_slice queue, const uint8_t tag[SB_STORE_TAG_LEN]);
+/* What its last checkpoint kept, before anybody else sees it. False: out of memory. */
+bool sb_claimed_set_progress(const stepbus_host *host, sb_claimed *claimed,
+			     const sb_checkpoint_row *checkpoint);
 void sb_claimed_ref(sb_claimed *claimed);
 /* The last one frees it. */
 void sb_claimed_unref(const stepbus_host *host, sb_claimed *claimed);

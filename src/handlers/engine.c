@@ -12,6 +12,7 @@
 #include "base/forkpage.h"
 #include "base/host.h"
 #include "base/ids.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "bridge/publish.h"
 #include "handlers/claim.h"
@@ -33,6 +34,7 @@ static const char *const event_names[SB_EVENT_COUNT] = {
 	[SB_EVENT_FAILED] = "step.failed",
 	[SB_EVENT_RETRY] = "step.retry_requested",
 	[SB_EVENT_SNOOZED] = "step.snoozed",
+	[SB_EVENT_CHECKPOINT] = STEPBUS_EVENT_STEP_CHECKPOINT_YIELD_SENT,
 	[SB_EVENT_CANCELLED] = "step.cancelled",
 	[SB_EVENT_QUARANTINED] = "step.quarantined",
 	[SB_EVENT_REDRIVEN] = "step.redriven",
@@ -548,12 +550,31 @@ stepbus_status sb_engine_stop(stepbus *engine, int64_t timeout_ms, stepbus_error
 	return status;
 }
 
+/* There is nobody to tell but the log; to free what runs us, or to wait for ourselves, is worse. */
+static void complain_of_close(const stepbus *engine)
+{
+	static const sb_log_record record = {
+		.level = STEPBUS_LOG_ERROR,
+		.component = "engine",
+		.message =
+			"cannot close the engine from inside one of its callbacks: it would wait "
+			"for itself; close it from another thread",
+		.event_type = "close_refused",
+	};
+
+	sb_log(&engine->host, &record);
+}
+
 void sb_engine_close(stepbus *engine)
 {
 	stepbus_worker *worker;
 
 	if (engine == NULL || sb_engine_check(engine, false, NULL) != STEPBUS_OK)
 		return;
+	if (sb_engine_is_inside(engine)) {
+		complain_of_close(engine);
+		return;
+	}
 	atomic_store(&engine->head->mode, SB_ENGINE_STOPPING);
 	while ((worker = engine->all_workers) != NULL)
 		sb_worker_free(worker);

@@ -165,6 +165,12 @@ static void fill_completion(const run *r, stepbus_completion *completion)
 		.error_code_len = parts[SB_RESULT_ERROR_CODE].len,
 		.metadata = parts[SB_RESULT_METADATA].data,
 		.metadata_len = parts[SB_RESULT_METADATA].len,
+		.backtrace = parts[SB_RESULT_BACKTRACE].data,
+		.backtrace_len = parts[SB_RESULT_BACKTRACE].len,
+		.cursor = parts[SB_RESULT_CURSOR].data,
+		.cursor_len = parts[SB_RESULT_CURSOR].len,
+		.items_processed =
+			result->outcome == STEPBUS_OUTCOME_CHECKPOINT ? result->items_processed : 0,
 	};
 	memcpy(completion->step_id, step->step_id, sizeof completion->step_id);
 	memcpy(completion->task_id, step->task_id, sizeof completion->task_id);

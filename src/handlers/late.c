@@ -37,6 +37,7 @@ static bool is_same_failure(const stepbus_completion *c, const sb_attempt_row *r
 	       is_same_text(row->error_type, c->error_type, c->error_type_len) &&
 	       is_same_text(row->message, c->error_message, c->error_message_len) &&
 	       is_same_text(row->error_code, c->error_code, c->error_code_len) &&
+	       is_same_text(row->backtrace, c->backtrace, c->backtrace_len) &&
 	       is_same_text(row->metadata, c->metadata, c->metadata_len);
 }
 
@@ -49,11 +50,24 @@ static bool is_same_snooze(const stepbus_completion *c, const sb_attempt_row *ro
 	       row->retry_at_us - row->finished_at_us == delay_us;
 }
 
+static bool is_same_checkpoint(const stepbus_completion *c, const sb_checkpoint_row *row)
+{
+	return c->outcome == STEPBUS_OUTCOME_CHECKPOINT &&
+	       (uint64_t)row->items_processed == c->items_processed &&
+	       is_same_text(row->cursor, c->cursor, c->cursor_len) &&
+	       is_same_text(row->partial_result, c->result, c->result_len);
+}
+
 static bool visit_step(void *context, const sb_step_view *view)
 {
 	look *l = context;
 	const stepbus_completion *c = &l->settlement->completion;
 
+	if (view->has_checkpoint && (uint64_t)view->checkpoint.token == c->token) {
+		l->is_found = true;
+		l->is_same = is_same_checkpoint(c, &view->checkpoint);
+		return false;
+	}
 	if (view->status.state != SB_STEP_COMPLETED || (uint64_t)view->status.token != c->token)
 		return false;
 	l->is_found = true;
@@ -95,12 +109,19 @@ static stepbus_status tell(const look *l, stepbus_error *err)
 	return STEPBUS_EALREADY;
 }
 
-stepbus_status sb_late_judge(stepbus *engine, const sb_settlement *settlement, stepbus_error *err)
+stepbus_status sb_late_judge(stepbus *engine, const sb_settlement *settlement,
+			     stepbus_status refusal, stepbus_error *err)
 {
 	sb_store *store = engine->store;
 	look l = { .settlement = settlement };
-	stepbus_status status = store->type->step_view(store, settlement->id, visit_step, &l, err);
+	bool is_checkpoint = settlement->completion.outcome == STEPBUS_OUTCOME_CHECKPOINT;
+	stepbus_status status;
 
+	if (refusal != STEPBUS_EALREADY && (refusal != STEPBUS_ESTALE || !is_checkpoint))
+		return refusal;
+	status = store->type->step_view(store, settlement->id, visit_step, &l, err);
+	if (status == STEPBUS_OK && refusal == STEPBUS_ESTALE)
+		return l.is_same ? STEPBUS_OK : STEPBUS_ESTALE;
 	if (status == STEPBUS_OK && !l.is_found)
 		status = store->type->attempt_list(store, settlement->id, visit_attempt, &l, err);
 	return status == STEPBUS_OK ? tell(&l, err) : status;

@@ -10,10 +10,12 @@
 #include "handlers/engine.h"
 
 /*
- * After STEPBUS_EALREADY, whose message is in err: STEPBUS_OK where the content is the same,
- * STEPBUS_ETIMEDOUT, STEPBUS_ESTALE (its lease was lost), STEPBUS_ECANCELLED, or STEPBUS_EALREADY
- * again. Also what a reader of the store answers.
+ * After a refusal, whose message is in err. After STEPBUS_EALREADY: STEPBUS_OK where the content is the
+ * same, STEPBUS_ETIMEDOUT, STEPBUS_ESTALE (its lease was lost), STEPBUS_ECANCELLED, or STEPBUS_EALREADY
+ * again. After STEPBUS_ESTALE: STEPBUS_OK where it is the checkpoint that the step goes on from, since
+ * the next attempt begins as soon as it is kept. Also what a reader of the store answers.
  */
-stepbus_status sb_late_judge(stepbus *engine, const sb_settlement *settlement, stepbus_error *err);
+stepbus_status sb_late_judge(stepbus *engine, const sb_settlement *settlement,
+			     stepbus_status refusal, stepbus_error *err);
 
 #endif

@@ -154,6 +154,24 @@ static void publish_delay(const sb_settlement *s, sb_engine_event event)
 	publish_json(s->engine, event, json, is_complete);
 }
 
+static void publish_checkpoint(const sb_settlement *s)
+{
+	const stepbus_completion *c = &s->completion;
+	bool is_complete = false;
+	sb_json *json;
+
+	if (!sb_engine_is_heard(s->engine, SB_EVENT_CHECKPOINT))
+		return;
+	json = attempt_document(s, &is_complete);
+	is_complete = is_complete &&
+		      sb_json_add_bytes(json, "cursor", "cursor_base64",
+					sb_slice_of(c->cursor, c->cursor_len), &s->engine->host) &&
+		      sb_json_add_int(json, "items_processed", (int64_t)c->items_processed) &&
+		      sb_json_add_int(json, "partial_result_len", (int64_t)c->result_len) &&
+		      sb_json_add_int(json, "checkpoint_count", s->after.checkpoint_count);
+	publish_json(s->engine, SB_EVENT_CHECKPOINT, json, is_complete);
+}
+
 static void publish_retries_used(const sb_settlement *s)
 {
 	bool is_complete = false;
@@ -188,6 +206,8 @@ void sb_news_publish_settled(const sb_settlement *s, stepbus_bridge *bridge)
 		publish_attempt(s, SB_EVENT_COMPLETED);
 	else if (s->completion.outcome == STEPBUS_OUTCOME_SNOOZE)
 		publish_delay(s, SB_EVENT_SNOOZED);
+	else if (s->completion.outcome == STEPBUS_OUTCOME_CHECKPOINT)
+		publish_checkpoint(s);
 	else
 		publish_failure(s);
 }
@@ -210,6 +230,8 @@ bool sb_news_is_settlement_heard(const sb_settlement *s)
 		return true;
 	if (s->completion.outcome == STEPBUS_OUTCOME_SUCCESS)
 		return sb_engine_is_heard(engine, SB_EVENT_COMPLETED);
+	if (s->completion.outcome == STEPBUS_OUTCOME_CHECKPOINT)
+		return sb_engine_is_heard(engine, SB_EVENT_CHECKPOINT);
 	return sb_engine_is_heard(engine, SB_EVENT_FAILED) ||
 	       sb_engine_is_heard(engine, SB_EVENT_RETRY) ||
 	       sb_engine_is_heard(engine, SB_EVENT_SNOOZED) ||

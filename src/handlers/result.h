@@ -10,7 +10,11 @@
 #include "base/text.h"
 
 /* What is kept of the texts of a failure, whoever says it: more is cut off. */
-enum { SB_ERROR_TYPE_LEN_MAX = 128, SB_ERROR_MESSAGE_LEN_MAX = 8192 };
+enum {
+	SB_ERROR_TYPE_LEN_MAX = 128,
+	SB_ERROR_MESSAGE_LEN_MAX = 8192,
+	SB_BACKTRACE_LEN_MAX = 65536,
+};
 
 /* The texts a result can have. */
 typedef enum sb_result_part {
@@ -19,7 +23,9 @@ typedef enum sb_result_part {
 	SB_RESULT_ERROR_TYPE,
 	SB_RESULT_ERROR_MESSAGE,
 	SB_RESULT_ERROR_CODE,
+	SB_RESULT_BACKTRACE,
 	SB_RESULT_METADATA,
+	SB_RESULT_CURSOR,
 	SB_RESULT_PART_COUNT
 } sb_result_part;
 
@@ -28,6 +34,7 @@ struct stepbus_result {
 	int32_t outcome; /* 0: nothing was said */
 	bool is_retryable;
 	int64_t retry_after_ms; /* -1: not said */
+	uint64_t items_processed;
 	sb_slice parts[SB_RESULT_PART_COUNT];
 	/* The copy behind a part; NULL where the part is a literal. */
 	char *kept[SB_RESULT_PART_COUNT];
@@ -45,6 +52,9 @@ stepbus_status sb_result_fail(stepbus_result *result, const stepbus_failure *fai
 			      stepbus_error *err);
 /* Again after a while, and no attempt is charged. */
 void sb_result_snooze(stepbus_result *result, int64_t delay_ms);
+/* So far: again at once, and no attempt is charged. checkpoint was checked. */
+stepbus_status sb_result_checkpoint(stepbus_result *result,
+				    const stepbus_checkpoint_spec *checkpoint, stepbus_error *err);
 stepbus_status sb_result_set(stepbus_result *result, sb_result_part part, sb_slice text,
 			     stepbus_error *err);
 

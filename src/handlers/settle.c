@@ -15,8 +15,8 @@ static const char content_type_default[] = "application/json";
 static size_t copied_len(const stepbus_completion *c)
 {
 	return c->result_len + c->content_type_len + c->error_type_len + c->error_message_len +
-	       c->error_code_len + c->metadata_len + c->correlation_id_len + c->handler_name_len +
-	       c->worker_id_len;
+	       c->error_code_len + c->metadata_len + c->backtrace_len + c->correlation_id_len +
+	       c->handler_name_len + c->worker_id_len + c->cursor_len;
 }
 
 static const void *copy_part(char **at, const void *data, size_t len)
@@ -83,7 +83,10 @@ static void copy_texts(sb_settlement *s, const stepbus_completion *c)
 	to->error_type_len = c->error_type_len;
 	to->error_message_len = c->error_message_len;
 	to->error_code_len = c->error_code_len;
+	to->backtrace = copy_text(&at, c->backtrace, c->backtrace_len);
+	to->backtrace_len = c->backtrace_len;
 	to->metadata = copy_part(&at, c->metadata, c->metadata_len);
+	to->cursor = copy_part(&at, c->cursor, c->cursor_len);
 	if (to->content_type == NULL) {
 		to->content_type = content_type_default;
 		to->content_type_len = sizeof content_type_default - 1;
@@ -120,6 +123,7 @@ stepbus_status sb_settlement_fill(sb_settlement *s, const stepbus_host *host,
 	shorten(c.error_type, &c.error_type_len, SB_ERROR_TYPE_LEN_MAX);
 	shorten(c.error_message, &c.error_message_len, SB_ERROR_MESSAGE_LEN_MAX);
 	shorten(c.error_code, &c.error_code_len, SB_ERROR_TYPE_LEN_MAX);
+	shorten(c.backtrace, &c.backtrace_len, SB_BACKTRACE_LEN_MAX);
 	len = copied_len(&c);
 	if (len > 0) {
 		s->texts = sb_alloc(host, len);
@@ -136,7 +140,6 @@ stepbus_status sb_settlement_fill(sb_settlement *s, const stepbus_host *host,
 	else if (c.outcome == STEPBUS_OUTCOME_RELEASE)
 		s->attempt_outcome = SB_ATTEMPT_GIVEN_BACK;
 	s->operation.run = sb_settle_run;
-	s->operation.batch = NULL;
 	s->operation.weight = 1;
 	return STEPBUS_OK;
 }
@@ -287,6 +290,7 @@ static sb_step_event decide_failure(sb_settlement *s, const sb_retry_policy *own
 static sb_step_event decide(sb_settlement *s, const sb_retry_policy *own, int64_t now_us)
 {
 	const stepbus_completion *c = &s->completion;
+	int64_t delay_us = 0;
 
 	s->after = s->before;
 	s->after.changed_at_us = now_us;
@@ -294,17 +298,19 @@ static sb_step_event decide(sb_settlement *s, const sb_retry_policy *own, int64_
 	s->decision = (sb_retry_decision){ 0 };
 	if (c->outcome == STEPBUS_OUTCOME_SUCCESS) {
 		end(&s->after, SB_STEP_COMPLETED);
+		/* What is done does not go on from anywhere. */
+		s->after.checkpoint_count = 0;
 		return SB_STEP_SUCCEED;
 	}
 	if (c->outcome == STEPBUS_OUTCOME_FAILURE)
 		return decide_failure(s, own, now_us);
 	/* What is put off is no attempt. */
 	s->after.attempt_count -= s->after.attempt_count > 0;
-	if (c->outcome == STEPBUS_OUTCOME_RELEASE) {
-		schedule(&s->after, now_us, 0);
-		return SB_STEP_GIVE_BACK;
-	}
-	schedule(&s->after, now_us, us_of_ms(c->retry_after_ms < 0 ? 0 : c->retry_after_ms));
+	if (c->outcome == STEPBUS_OUTCOME_CHECKPOINT)
+		s->after.checkpoint_count += s->after.checkpoint_count < UINT32_MAX;
+	if (c->outcome == STEPBUS_OUTCOME_SNOOZE && c->retry_after_ms > 0)
+		delay_us = us_of_ms(c->retry_after_ms);
+	schedule(&s->after, now_us, delay_us);
 	return SB_STEP_GIVE_BACK;
 }
 
@@ -328,6 +334,7 @@ static stepbus_status put_attempt(const sb_settlement *s, sb_store *store, int64
 		.error_type = sb_slice_of(c->error_type, c->error_type_len),
 		.message = sb_slice_of(c->error_message, c->error_message_len),
 		.error_code = sb_slice_of(c->error_code, c->error_code_len),
+		.backtrace = sb_slice_of(c->backtrace, c->backtrace_len),
 		.metadata = sb_slice_of(c->metadata, c->metadata_len),
 	};
 
@@ -349,16 +356,40 @@ static stepbus_status put_result(const sb_settlement *s, sb_store *store, stepbu
 	return store->type->result_put(store, &row, err);
 }
 
+/* The last one is enough: a step that makes one each second must not leave a row each second. */
+static stepbus_status put_checkpoint(const sb_settlement *s, sb_store *store, int64_t now_us,
+				     stepbus_error *err)
+{
+	const stepbus_completion *c = &s->completion;
+	const sb_checkpoint_row row = {
+		.step_id = s->id,
+		.token = s->before.token,
+		.at_us = now_us,
+		.items_processed = (int64_t)c->items_processed,
+		.cursor = sb_slice_of(c->cursor, c->cursor_len),
+		.partial_result = sb_slice_of(c->result, c->result_len),
+	};
+
+	return store->type->checkpoint_put(store, &row, err);
+}
+
 /* What is kept of an attempt beside the step itself; of one that was not begun, nothing. */
 static stepbus_status put_record(const sb_settlement *s, sb_store *store, stepbus_error *err)
 {
+	int64_t now_us = s->after.changed_at_us;
+	stepbus_status status = STEPBUS_OK;
+
 	switch (s->completion.outcome) {
 	case STEPBUS_OUTCOME_SUCCESS:
-		return put_result(s, store, err);
+		if (s->before.checkpoint_count > 0)
+			status = store->type->checkpoint_delete(store, s->id, err);
+		return status == STEPBUS_OK ? put_result(s, store, err) : status;
+	case STEPBUS_OUTCOME_CHECKPOINT:
+		return put_checkpoint(s, store, now_us, err);
 	case STEPBUS_OUTCOME_RELEASE:
 		return STEPBUS_OK;
 	default:
-		return put_attempt(s, store, s->after.changed_at_us, err);
+		return put_attempt(s, store, now_us, err);
 	}
 }
 

@@ -127,6 +127,7 @@ static bool add_progress(sb_json *json, const sb_step_view *view)
 	       sb_json_add_time(json, "changed_at", status->changed_at_us) &&
 	       sb_json_add_int(json, "attempt_count", status->attempt_count) &&
 	       sb_json_add_int(json, "crash_count", status->crash_count) &&
+	       sb_json_add_int(json, "checkpoint_count", status->checkpoint_count) &&
 	       add_token(json, status->token) && sb_json_add_foreign(json, "worker", view->worker);
 }
 
@@ -167,6 +168,25 @@ static bool add_wishes(sb_json *json, const sb_step_row *row, const stepbus_host
 	       add_ms(json, "total_timeout_ms", row->total_timeout_us) && add_retry(json, row);
 }
 
+/* null: there is none, or it went with the step's completion. */
+static bool add_checkpoint(sb_json *json, const sb_step_view *view, const stepbus_host *host)
+{
+	const sb_checkpoint_row *row = &view->checkpoint;
+	sb_json *checkpoint;
+	bool is_complete;
+
+	if (!view->has_checkpoint)
+		return sb_json_add_null(json, "checkpoint");
+	checkpoint = sb_json_object_new();
+	is_complete = sb_json_add_time(checkpoint, "at", row->at_us) &&
+		      add_token(checkpoint, row->token) &&
+		      sb_json_add_int(checkpoint, "items_processed", row->items_processed) &&
+		      sb_json_add_bytes(checkpoint, "cursor", "cursor_base64", row->cursor, host) &&
+		      sb_json_add_bytes(checkpoint, "partial_result", "partial_result_base64",
+					row->partial_result, host);
+	return sb_json_add_part_take(json, "checkpoint", checkpoint) && is_complete;
+}
+
 static bool add_payloads(sb_json *json, const sb_step_view *view, const stepbus_host *host)
 {
 	if (!sb_json_add_foreign(json, "content_type", view->row.content_type) ||
@@ -192,7 +212,8 @@ sb_json *sb_step_document(const sb_store *store, const sb_step_view *view, sb_st
 	if (*is_complete && depth == SB_STEP_IN_FULL)
 		*is_complete = (!sb_step_state_is_final(view->status.state) ||
 				sb_json_add_int(json, "execution_us", view->status.execution_us)) &&
-			       add_wishes(json, &view->row, host) && add_payloads(json, view, host);
+			       add_wishes(json, &view->row, host) &&
+			       add_checkpoint(json, view, host) && add_payloads(json, view, host);
 	return json;
 }
 

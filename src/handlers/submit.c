@@ -223,7 +223,7 @@ static stepbus_status take(void *context, const stepbus_step_event *step,
 {
 	static const sb_submit_failure too_large = {
 		.error_type = "result_too_large",
-		.message = "the result has more bytes than payload_len_max allows",
+		.message = "the result, or the cursor, has more bytes than payload_len_max allows",
 		.attempt_outcome = SB_ATTEMPT_FAILURE,
 	};
 	stepbus *engine = context;
@@ -239,7 +239,8 @@ static stepbus_status take(void *context, const stepbus_step_event *step,
 	sb_start_log_mark(claimed->worker->start_log, claimed->start_slot, SB_START_ENDED);
 	sb_submit_prepare(claimed);
 	s = &claimed->settlement;
-	if (completion->result_len > engine->options.payload_len_max)
+	if (completion->result_len > engine->options.payload_len_max ||
+	    completion->cursor_len > engine->options.payload_len_max)
 		fill_plainly(claimed, &too_large);
 	else if (sb_settlement_fill(s, &engine->host, completion, NULL) != STEPBUS_OK)
 		fill_plainly(claimed, &no_memory);
@@ -289,6 +290,7 @@ stepbus_status sb_submit_begin(sb_claimed *claimed, const stepbus_handler_spec *
 				   spec->jitter_percent };
 	timeout_us = claimed->attempt_timeout_us > 0 ? claimed->attempt_timeout_us :
 						       spec->attempt_timeout_ms * 1000;
+	claimed->event.attempt_timeout_ms = timeout_us / 1000;
 	if (timeout_us > 0 && timeout_us < INT64_MAX / 2000) {
 		atomic_store(&claimed->deadline_ns,
 			     atomic_load(&claimed->started_ns) + timeout_us * 1000);

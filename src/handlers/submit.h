@@ -38,7 +38,7 @@ stepbus_status sb_submit_begin(sb_claimed *claimed, const stepbus_handler_spec *
 /* Counts an end that is durable. */
 void sb_submit_count(const sb_settlement *s);
 
-/* Submits again what failed for reasons that pass. By the clockwork. */
+/* Submits again what failed for reasons that pass. By the clockwork, and by who stops a worker. */
 void sb_submit_again(stepbus *engine);
 
 #endif

@@ -13,6 +13,7 @@
 #include "handlers/enlist.h"
 #include "handlers/news.h"
 #include "handlers/serving.h"
+#include "handlers/submit.h"
 #include "handlers/worker_line.h"
 #include "handlers/worker_pool.h"
 
@@ -253,6 +254,8 @@ stepbus_status sb_worker_stop(stepbus_worker *worker, int64_t timeout_ms, stepbu
 	sb_enlist_give_back(worker, sb_worker_line_empty(worker));
 	sb_claimed_table_each(&engine->claimed, interrupt_if_of, worker);
 	sb_worker_line_wake_all(worker);
+	/* Results that could not be kept would be waited for until the next poll. */
+	sb_submit_again(engine);
 	if (!wait_until_idle(worker, timeout_ms))
 		return sb_fail(err, STEPBUS_ETIMEDOUT,
 			       "handlers still run: their steps keep their lease until they return "

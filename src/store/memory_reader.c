@@ -96,6 +96,7 @@ static bool show(const sb_memory_store *store, const sb_memory_step *step, sb_st
 		.worker = worker_name(store, step->status.worker_id),
 		.has_result = step->result != NULL,
 		.has_error = attempt != NULL,
+		.has_checkpoint = step->checkpoint != NULL && step->status.checkpoint_count > 0,
 	};
 
 	sb_memory_step_row(step, &view.row);
@@ -103,6 +104,8 @@ static bool show(const sb_memory_store *store, const sb_memory_step *step, sb_st
 		view.result = step->result->row;
 	if (attempt != NULL)
 		view.error = attempt->row;
+	if (view.has_checkpoint)
+		view.checkpoint = step->checkpoint->row;
 	return visit(context, &view);
 }
 

@@ -122,6 +122,84 @@ stepbus_status sb_memory_result_put(sb_store *base, const sb_result_row *row, st
 	return STEPBUS_OK;
 }
 
+static void undo_checkpoint(sb_memory_store *store, sb_memory_change *change)
+{
+	sb_memory_step *step = change->object;
+
+	sb_release(store->base.host, step->checkpoint);
+	step->checkpoint = change->before;
+}
+
+/* NULL takes the one that is there away. */
+static void set_checkpoint(sb_memory_store *store, sb_memory_change *change, sb_memory_step *step,
+			   sb_memory_checkpoint *checkpoint)
+{
+	change->undo = undo_checkpoint;
+	change->keep = step->checkpoint != NULL ? keep_replaced : NULL;
+	change->object = step;
+	change->before = step->checkpoint;
+	sb_memory_change_note(store, change);
+	step->checkpoint = checkpoint;
+}
+
+static sb_memory_checkpoint *make_checkpoint(sb_memory_store *store, const sb_checkpoint_row *row)
+{
+	const sb_slice *const texts[] = { &row->cursor, &row->partial_result };
+	sb_memory_checkpoint *checkpoint = sb_memory_block(store, sizeof *checkpoint, texts, 2);
+	char *next;
+
+	if (checkpoint == NULL)
+		return NULL;
+	checkpoint->row = *row;
+	next = sb_memory_move_text(checkpoint->texts, &checkpoint->row.cursor);
+	sb_memory_move_text(next, &checkpoint->row.partial_result);
+	return checkpoint;
+}
+
+stepbus_status sb_memory_checkpoint_put(sb_store *base, const sb_checkpoint_row *row,
+					stepbus_error *err)
+{
+	sb_memory_store *store = sb_memory_of(base);
+	sb_memory_step *step = sb_memory_find(store, row->step_id);
+	sb_memory_change *change = sb_memory_change_room(store);
+	sb_memory_checkpoint *checkpoint;
+
+	if (step == NULL)
+		return fail_no_step(err, "a checkpoint", row->step_id);
+	checkpoint = change != NULL ? make_checkpoint(store, row) : NULL;
+	if (checkpoint == NULL)
+		return sb_fail_memory(err, "keep a checkpoint");
+	set_checkpoint(store, change, step, checkpoint);
+	return STEPBUS_OK;
+}
+
+stepbus_status sb_memory_checkpoint_read(sb_store *base, int64_t step_id, sb_checkpoint_row *out,
+					 stepbus_error *err)
+{
+	const sb_memory_step *step = sb_memory_find(sb_memory_of(base), step_id);
+
+	if (step == NULL || step->checkpoint == NULL)
+		return sb_fail(err, STEPBUS_ENOTFOUND, "step %lld has no checkpoint",
+			       (long long)step_id);
+	*out = step->checkpoint->row;
+	return STEPBUS_OK;
+}
+
+stepbus_status sb_memory_checkpoint_delete(sb_store *base, int64_t step_id, stepbus_error *err)
+{
+	sb_memory_store *store = sb_memory_of(base);
+	sb_memory_step *step = sb_memory_find(store, step_id);
+	sb_memory_change *change;
+
+	if (step == NULL || step->checkpoint == NULL)
+		return STEPBUS_OK;
+	change = sb_memory_change_room(store);
+	if (change == NULL)
+		return sb_fail_memory(err, "remove a step's checkpoint");
+	set_checkpoint(store, change, step, NULL);
+	return STEPBUS_OK;
+}
+
 static sb_memory_key *find_key(const sb_memory_store *store, sb_slice key)
 {
 	return (sb_memory_key *)(void *)sb_map_find(&store->key_map, key.data, key.len);
@@ -224,6 +302,7 @@ void sb_memory_step_rows_free(sb_memory_store *store, sb_memory_step *step)
 		step->attempts = next;
 	}
 	sb_release(store->base.host, step->result);
+	sb_release(store->base.host, step->checkpoint);
 	while (step->keys != NULL)
 		drop_key(store, step->keys);
 }

@@ -8,7 +8,7 @@
  *   memory_steps.c    adding, reading, moving and removing steps
  *   memory_scans.c    finding steps
  *   memory_names.c    queues and handlers
- *   memory_rows.c     attempts, results, unique keys
+ *   memory_rows.c     attempts, results, checkpoints, unique keys
  *   memory_workers.c  workers, what they serve, cron
  *   memory_reader.c   what readers see
  *
@@ -77,6 +77,11 @@ typedef struct sb_memory_result {
 	char texts[];
 } sb_memory_result;
 
+typedef struct sb_memory_checkpoint {
+	sb_checkpoint_row row;
+	char texts[];
+} sb_memory_checkpoint;
+
 typedef struct sb_memory_key {
 	sb_map_node node;
 	struct sb_memory_step *owner;
@@ -93,6 +98,7 @@ typedef struct sb_memory_step {
 	sb_memory_share *share; /* NULL: no concurrency key */
 	sb_memory_attempt *attempts;
 	sb_memory_result *result;
+	sb_memory_checkpoint *checkpoint;
 	sb_memory_key *keys;
 	bool is_deleted; /* to be freed by the commit; no longer found */
 	uint32_t retry_kind;
@@ -288,6 +294,11 @@ stepbus_status sb_memory_running_count(sb_store *base, int64_t queue_id, int64_t
 
 stepbus_status sb_memory_attempt_put(sb_store *base, const sb_attempt_row *row, stepbus_error *err);
 stepbus_status sb_memory_result_put(sb_store *base, const sb_result_row *row, stepbus_error *err);
+stepbus_status sb_memory_checkpoint_put(sb_store *base, const sb_checkpoint_row *row,
+					stepbus_error *err);
+stepbus_status sb_memory_checkpoint_read(sb_store *base, int64_t step_id, sb_checkpoint_row *out,
+					 stepbus_error *err);
+stepbus_status sb_memory_checkpoint_delete(sb_store *base, int64_t step_id, stepbus_error *err);
 stepbus_status sb_memory_unique_find(sb_store *base, sb_slice key, int64_t *step_id,
 				     stepbus_error *err);
 stepbus_status sb_memory_unique_put(sb_store *base, sb_slice bytes, int64_t step_id,

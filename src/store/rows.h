@@ -57,6 +57,8 @@ typedef struct sb_step_status {
 	int32_t priority;
 	uint32_t attempt_count; /* charged since it was enqueued or redriven */
 	uint32_t crash_count;   /* attempts lost since then */
+	/* Kept since it was enqueued; 0: there is no row of them. */
+	uint32_t checkpoint_count;
 	sb_step_state state;
 } sb_step_status;
 
@@ -105,6 +107,16 @@ typedef struct sb_result_row {
 	sb_slice content_type;
 	sb_slice metadata;
 } sb_result_row;
+
+/* How far a step has come: what its last checkpoint keeps. */
+typedef struct sb_checkpoint_row {
+	int64_t step_id;
+	int64_t token; /* of the attempt that ended with it */
+	int64_t at_us;
+	int64_t items_processed;
+	sb_slice cursor;
+	sb_slice partial_result;
+} sb_checkpoint_row;
 
 typedef struct sb_handler_row {
 	int64_t id;

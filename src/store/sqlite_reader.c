@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/sqlite_reader.h"
 
+#include "store/sqlite_checkpoints.h"
 #include "store/sqlite_names.h"
 #include "store/sqlite_statement.h"
 #include "store/sqlite_steps.h"
@@ -16,6 +17,7 @@ enum {
 	AT_WORKER = AT_HANDLER + SB_SQL_HANDLER_COLUMNS,
 	AT_RESULT = AT_WORKER + 1,
 	AT_ERROR = AT_RESULT + 4,
+	AT_CHECKPOINT = AT_ERROR + SB_SQL_ATTEMPT_COLUMNS,
 };
 
 /* A walk over steps: what is wanted, and how far it has come. */
@@ -41,6 +43,7 @@ static void get_view(const sb_query *query, sb_step_view *out)
 		.worker = sb_query_slice(query, AT_WORKER),
 		.has_result = has_value(query, AT_RESULT),
 		.has_error = has_value(query, AT_ERROR),
+		.has_checkpoint = has_value(query, AT_CHECKPOINT),
 	};
 	sb_sqlite_steps_row_get(query, 0, &out->row);
 	sb_sqlite_steps_status_get(query, AT_STATUS, &out->status);
@@ -54,6 +57,8 @@ static void get_view(const sb_query *query, sb_step_view *out)
 		};
 	if (out->has_error)
 		sb_sqlite_steps_attempt_get(query, AT_ERROR, &out->error);
+	if (out->has_checkpoint)
+		sb_sqlite_checkpoints_get(query, AT_CHECKPOINT, &out->checkpoint);
 }
 
 static bool visit_view(void *context, const sb_query *query)

@@ -85,8 +85,20 @@ static const char *const first[] = {
 	NULL,
 };
 
+/*
+ * 2: how far steps have come. Beside state, since cursors may be large and a step's life rewrites its
+ * state; the count there says whether there is a row here to read.
+ */
+static const char *const second[] = {
+	"ALTER TABLE state ADD COLUMN checkpoint_count INTEGER;"
+	"CREATE TABLE checkpoint (step_id INTEGER PRIMARY KEY, token INTEGER NOT NULL,"
+	" at INTEGER NOT NULL, items_processed INTEGER, cursor BLOB, partial_result BLOB)"
+	" STRICT;",
+	NULL,
+};
+
 /* One for each version from 1 on. */
-static const char *const *const migrations[SB_SCHEMA_VERSION] = { first };
+static const char *const *const migrations[SB_SCHEMA_VERSION] = { first, second };
 
 static stepbus_status run(sb_connection *connection, const char *text, stepbus_error *err)
 {

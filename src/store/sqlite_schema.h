@@ -10,7 +10,7 @@
 
 enum {
 	SB_SCHEMA_APPLICATION_ID = 0x73627573, /* "sbus" */
-	SB_SCHEMA_VERSION = 1,
+	SB_SCHEMA_VERSION = 2,
 };
 
 /* What the head of a file says it is. */

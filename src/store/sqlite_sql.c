@@ -12,7 +12,7 @@
 #define STATE(t)                                                                              \
 	t "id," t "queue_id," t "handler_id," t "due_at," t "deadline_at," t "token," t       \
 	  "worker_id," t "park_key," t "concurrency_key," t "changed_at," t "execution_us," t \
-	  "priority," t "attempt_count," t "crash_count," t "state"
+	  "priority," t "attempt_count," t "crash_count," t "state," t "checkpoint_count"
 #define QUEUE                                                                                    \
 	"id, name, paused_at, concurrency_max, key_concurrency_max, rate_count, rate_period_us," \
 	" rate_room_micro, rate_at"
@@ -22,12 +22,15 @@
 	  "execution_us," t "retry_at," t "number," t "outcome," t "is_retryable," t \
 	  "error_type," t "message," t "error_code," t "backtrace," t "metadata"
 
+#define CHECKPOINT(t) \
+	t "step_id," t "token," t "at," t "items_processed," t "cursor," t "partial_result"
+
 /* A ready step stands where its queue and priority say, which no move changes. */
 #define MOVE                                                                         \
 	"UPDATE main.state SET state = ?1, due_at = ?2, token = ?3, worker_id = ?4," \
 	" park_key = ?5, changed_at = ?6, execution_us = ?7, attempt_count = ?8,"    \
 	" crash_count = ?9, place = CASE ?1 WHEN 3 THEN queue_id ELSE ?14 END,"      \
-	" rank = CASE ?1 WHEN 3 THEN priority ELSE ?15 END"
+	" rank = CASE ?1 WHEN 3 THEN priority ELSE ?15 END, checkpoint_count = ?16"
 #define SCAN "SELECT " STATE("") " FROM main.state "
 
 /*
@@ -37,15 +40,16 @@
 /* clang-format off */
 #define VIEW_COLUMNS \
 	"SELECT " STEP("s.") "," STATE("st.") ",q.name," HANDLER("h.") ",w.name," \
-	"r.step_id,r.bytes,r.content_type,r.metadata," ATTEMPT("a.")
+	"r.step_id,r.bytes,r.content_type,r.metadata," ATTEMPT("a.") "," CHECKPOINT("c.")
 /* clang-format on */
-#define VIEW_NAMES                                                        \
-	" CROSS JOIN main.queue AS q ON q.id = st.queue_id"               \
-	" CROSS JOIN main.handler AS h ON h.id = st.handler_id"           \
-	" LEFT JOIN main.worker AS w ON w.id = st.worker_id"              \
-	" LEFT JOIN main.result AS r ON r.step_id = st.id"                \
-	" LEFT JOIN main.attempt AS a ON a.step_id = st.id AND a.token =" \
-	" (SELECT max(l.token) FROM main.attempt AS l WHERE l.step_id = st.id)"
+#define VIEW_NAMES                                                              \
+	" CROSS JOIN main.queue AS q ON q.id = st.queue_id"                     \
+	" CROSS JOIN main.handler AS h ON h.id = st.handler_id"                 \
+	" LEFT JOIN main.worker AS w ON w.id = st.worker_id"                    \
+	" LEFT JOIN main.result AS r ON r.step_id = st.id"                      \
+	" LEFT JOIN main.attempt AS a ON a.step_id = st.id AND a.token ="       \
+	" (SELECT max(l.token) FROM main.attempt AS l WHERE l.step_id = st.id)" \
+	" LEFT JOIN main.checkpoint AS c ON c.step_id = st.id AND st.checkpoint_count > 0"
 #define FROM_STATE " FROM main.state AS st CROSS JOIN main.step AS s ON s.id = st.id"
 #define FROM_CORRELATION " FROM main.step AS s CROSS JOIN main.state AS st ON st.id = s.id"
 #define FROM_TAG                                                                    \
@@ -122,7 +126,7 @@ const sb_sql_entry sb_sql_table[SB_SQL_COUNT] = {
 					  "") ", place, rank, running_key)"
 					      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
 					      "?11, ?12,"
-					      " ?13, ?14, ?15, ?16, ?17, ?18)",
+					      " ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
 				  "add a step's state" },
 	[SB_SQL_STATE_READ] = { SCAN "WHERE id = ?1", "read a step's state" },
 	/*
@@ -197,6 +201,14 @@ const sb_sql_entry sb_sql_table[SB_SQL_COUNT] = {
 				"keep a result" },
 	[SB_SQL_RESULT_DELETE] = { "DELETE FROM main.result WHERE step_id = ?1",
 				   "remove a step's result" },
+	[SB_SQL_CHECKPOINT_PUT] = { "REPLACE INTO main.checkpoint (" CHECKPOINT(
+					    "") ") VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+				    "keep a checkpoint" },
+	[SB_SQL_CHECKPOINT_READ] = { "SELECT " CHECKPOINT(
+					     "") " FROM main.checkpoint WHERE step_id = ?1",
+				     "read a step's checkpoint" },
+	[SB_SQL_CHECKPOINT_DELETE] = { "DELETE FROM main.checkpoint WHERE step_id = ?1",
+				       "remove a step's checkpoint" },
 	[SB_SQL_UNIQUE_FIND] = { "SELECT step_id FROM main.unique_key WHERE key = ?1",
 				 "look for a key" },
 	[SB_SQL_UNIQUE_PUT] = { "REPLACE INTO main.unique_key (key, step_id) VALUES (?1, ?2)",

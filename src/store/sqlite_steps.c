@@ -55,6 +55,7 @@ void sb_sqlite_steps_status_get(const sb_query *query, int column, sb_step_statu
 	out->attempt_count = sb_query_uint32(query, column + 12);
 	out->crash_count = sb_query_uint32(query, column + 13);
 	out->state = (sb_step_state)sb_query_uint32(query, column + 14);
+	out->checkpoint_count = sb_query_uint32(query, column + 15);
 }
 
 void sb_sqlite_steps_attempt_get(const sb_query *query, int column, sb_attempt_row *out)
@@ -165,9 +166,10 @@ static stepbus_status insert_status(sb_connection *writer, const sb_step_row *ro
 	sb_query_bind_optional(&query, 13, first->attempt_count);
 	sb_query_bind_optional(&query, 14, first->crash_count);
 	sb_query_bind(&query, 15, (int64_t)first->state);
-	bind_place(&query, 16, first, row);
+	sb_query_bind_optional(&query, 16, first->checkpoint_count);
+	bind_place(&query, 17, first, row);
 	if (first->state == SB_STEP_RUNNING)
-		sb_query_bind_optional(&query, 18, first->concurrency_key);
+		sb_query_bind_optional(&query, 19, first->concurrency_key);
 	return sb_query_run(&query, err);
 }
 
@@ -275,6 +277,7 @@ static stepbus_status move_with(sb_connection *writer, sb_sql sql, sb_step_move 
 	sb_query_bind_optional(&query, 12, move->from_token);
 	sb_query_bind_optional(&query, 13, deadline_of(to));
 	bind_place(&query, 14, to, NULL);
+	sb_query_bind_optional(&query, 16, to->checkpoint_count);
 	status = sb_query_run(&query, err);
 	move->is_done = status == STEPBUS_OK && sqlite3_changes(writer->db) == 1;
 	return status;
@@ -338,7 +341,7 @@ static stepbus_status remove_step(sb_connection *writer, int64_t id, bool is_las
 				  stepbus_error *err)
 {
 	static const sb_sql parts[] = { SB_SQL_STATE_DELETE, SB_SQL_ATTEMPTS_DELETE,
-					SB_SQL_RESULT_DELETE };
+					SB_SQL_RESULT_DELETE, SB_SQL_CHECKPOINT_DELETE };
 	stepbus_status status = remove_entries(writer, id, err);
 
 	for (size_t i = 0; i < sizeof parts / sizeof *parts && status == STEPBUS_OK; i++)

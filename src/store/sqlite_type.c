@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "store/sqlite_checkpoints.h"
 #include "store/sqlite_cron.h"
 #include "store/sqlite_names.h"
 #include "store/sqlite_open.h"
@@ -34,6 +35,9 @@ const sb_store_type sb_sqlite_store_type = {
 	.running_count = sb_sqlite_scans_running_count,
 	.attempt_put = sb_sqlite_steps_attempt_put,
 	.result_put = sb_sqlite_steps_result_put,
+	.checkpoint_put = sb_sqlite_checkpoints_put,
+	.checkpoint_read = sb_sqlite_checkpoints_read,
+	.checkpoint_delete = sb_sqlite_checkpoints_delete,
 	.unique_find = sb_sqlite_steps_unique_find,
 	.unique_put = sb_sqlite_steps_unique_put,
 	.queue_write = sb_sqlite_names_queue_write,

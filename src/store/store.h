@@ -101,6 +101,8 @@ typedef struct sb_step_view {
 	sb_result_row result;
 	bool has_error;
 	sb_attempt_row error;
+	bool has_checkpoint;
+	sb_checkpoint_row checkpoint;
 } sb_step_view;
 
 /* Visitors: false ends the walk, which then answers STEPBUS_OK. They must not call the store. */
@@ -176,8 +178,8 @@ typedef struct sb_store_type {
 	stepbus_status (*step_scan)(sb_store *store, const sb_scan *scan, sb_step_status *out,
 				    size_t max, size_t *count, stepbus_error *err);
 	/*
-	 * Inside. Removes steps with all that belongs to them: status, attempts, result, keys. An id
-	 * that is gone already does no harm.
+	 * Inside. Removes steps with all that belongs to them: status, attempts, result, checkpoint,
+	 * keys. An id that is gone already does no harm.
 	 */
 	stepbus_status (*step_delete)(sb_store *store, const int64_t *ids, size_t count,
 				      stepbus_error *err);
@@ -205,6 +207,15 @@ typedef struct sb_store_type {
 	stepbus_status (*attempt_put)(sb_store *store, const sb_attempt_row *row,
 				      stepbus_error *err);
 	stepbus_status (*result_put)(sb_store *store, const sb_result_row *row, stepbus_error *err);
+	/*
+	 * Inside. One for each step: put replaces, delete of none does no harm, and read answers
+	 * STEPBUS_ENOTFOUND where there is none. step_view shows it where the status counts it.
+	 */
+	stepbus_status (*checkpoint_put)(sb_store *store, const sb_checkpoint_row *row,
+					 stepbus_error *err);
+	stepbus_status (*checkpoint_read)(sb_store *store, int64_t step_id, sb_checkpoint_row *out,
+					  stepbus_error *err);
+	stepbus_status (*checkpoint_delete)(sb_store *store, int64_t step_id, stepbus_error *err);
 
 	/*
 	 * Inside. Keys that one step at a time has. step_id 0: there is none. put replaces; what it

@@ -16,7 +16,8 @@
 #define DAY_US (86400 * SECOND_US)
 #define YEAR_US (365 * DAY_US)
 
-enum { PATIENCE_MS = 10000, WAKE_MS = 2000, DELAY_MS = 600 };
+/* What takes longer than PATIENCE_MS may have been found by polling, which proves nothing. */
+enum { POLL_MS = 60000, PATIENCE_MS = 30000, WAKE_MS = 2000, DELAY_MS = 600 };
 
 static struct {
 	test_tempdir dir;
@@ -83,8 +84,8 @@ static int open_engine(void)
 	char config[512];
 	int len = snprintf(config, sizeof config,
 			   "{\"store\":\"sqlite:%s\",\"lease_ms\":1000,\"heartbeat_ms\":250,"
-			   "\"poll_ms\":60000}",
-			   world.path);
+			   "\"poll_ms\":%d}",
+			   world.path, POLL_MS);
 	const stepbus_options options = {
 		.size = sizeof options, .config = config, .config_len = (size_t)len, .host = &host
 	};
@@ -158,6 +159,8 @@ enum { JUMP_COUNT = sizeof jumps_us / sizeof *jumps_us };
 
 static void a_jump_ahead_makes_due_what_the_clock_says_is_due(void **state)
 {
+	uint32_t punctual_count = 0;
+
 	(void)state;
 	for (uint32_t i = 0; i < JUMP_COUNT; i++) {
 		int64_t begun_us;
@@ -166,9 +169,11 @@ static void a_jump_ahead_makes_due_what_the_clock_says_is_due(void **state)
 		begun_us = test_elapsed_us();
 		atomic_fetch_add(&world.shift_us, jumps_us[i]);
 		/* Nobody tells the engine: it looks at the clock once a second at the least. */
-		await(&world.run_count, i + 1, WAKE_MS);
-		assert_in_range(atomic_load(&world.last_run_us) - begun_us, 0, WAKE_MS * 1000);
+		await(&world.run_count, i + 1, PATIENCE_MS);
+		punctual_count += atomic_load(&world.last_run_us) - begun_us <= WAKE_MS * 1000;
 	}
+	/* A busy machine holds up one or the other. */
+	assert_in_range(punctual_count, JUMP_COUNT / 2, JUMP_COUNT);
 	await(&world.accepted_count, JUMP_COUNT, PATIENCE_MS);
 }
 
@@ -180,7 +185,7 @@ static void a_jump_ahead_makes_nothing_due_that_is_not(void **state)
 	due_us = wall_us(NULL) + 3 * SECOND_US;
 	enqueue(3000);
 	atomic_fetch_add(&world.shift_us, 2 * SECOND_US);
-	await(&world.run_count, 1, WAKE_MS + 1000);
+	await(&world.run_count, 1, PATIENCE_MS);
 	assert_true(atomic_load(&world.last_run_wall_us) >= due_us - 1000);
 }
 
@@ -192,10 +197,10 @@ static void a_jump_back_holds_up_only_what_is_scheduled(void **state)
 
 		atomic_fetch_sub(&world.shift_us, jumps_us[i]);
 		enqueue(0);
-		await(&world.run_count, before + 1, WAKE_MS);
+		await(&world.run_count, before + 1, PATIENCE_MS);
 		/* What is enqueued behind the jump goes by the new time. */
 		enqueue(DELAY_MS);
-		await(&world.run_count, before + 2, DELAY_MS + WAKE_MS);
+		await(&world.run_count, before + 2, PATIENCE_MS);
 	}
 	await(&world.accepted_count, 2 * JUMP_COUNT, PATIENCE_MS);
 }
@@ -203,15 +208,17 @@ static void a_jump_back_holds_up_only_what_is_scheduled(void **state)
 static void a_jump_back_and_forth_loses_no_wake_up(void **state)
 {
 	int64_t begun_us;
+	bool was_due;
 
 	(void)state;
 	begun_us = test_elapsed_us();
 	enqueue(DELAY_MS);
 	atomic_fetch_sub(&world.shift_us, YEAR_US);
+	was_due = test_elapsed_us() - begun_us >= DELAY_MS * 1000;
 	let_pass(DELAY_MS / 2);
-	assert_int_equal(atomic_load(&world.run_count), 0);
+	assert_true(was_due || atomic_load(&world.run_count) == 0);
 	atomic_fetch_add(&world.shift_us, YEAR_US);
-	await(&world.run_count, 1, DELAY_MS + WAKE_MS);
+	await(&world.run_count, 1, PATIENCE_MS);
 	assert_true(atomic_load(&world.last_run_us) - begun_us >= (DELAY_MS - 1) * 1000);
 }
 

@@ -426,6 +426,36 @@ static void a_step_that_is_lost_for_good_fails_with_its_reason(void **state)
 	test_box_open_gate(box);
 }
 
+static bool is_kept_back(test_box *box, const void *context)
+{
+	bool is;
+
+	(void)context;
+	sb_writer_lead(&box->engine->writer);
+	is = box->engine->again != NULL;
+	sb_writer_yield(&box->engine->writer);
+	return is;
+}
+
+/* No time passes: nobody but who stops it tries it again. */
+static void a_stop_tries_at_once_what_could_not_be_kept(void **state)
+{
+	test_box *box = *state;
+	stepbus *engine = test_box_open(box, NULL);
+	stepbus_worker *worker;
+
+	(void)test_box_handle(box, engine, "wait", test_act_wait, NULL);
+	worker = test_box_work(box, engine, NULL);
+	test_box_add(box, engine, "wait", "1");
+	test_box_await_waiting(box, 1);
+	replace(box, engine, without_commit);
+	test_box_open_gate(box);
+	wait_until(box, 0, is_kept_back, NULL);
+	restore();
+	box_ok(box, stepbus_worker_stop(worker, -1, NULL, &box->err));
+	assert_int_equal(test_box_count_state(box, engine, SB_STEP_COMPLETED), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -433,6 +463,7 @@ int main(void)
 		BOX_TEST(a_queued_step_that_is_interrupted_and_still_ours_is_run_all_the_same),
 		BOX_TEST(a_sweep_that_fails_takes_no_lease_and_no_other_sweep_with_it),
 		BOX_TEST(a_refusal_inside_a_sweep_keeps_nothing_of_it),
+		BOX_TEST(a_stop_tries_at_once_what_could_not_be_kept),
 		BOX_TEST(a_heartbeat_that_failed_is_tried_again_with_the_next_poll),
 		BOX_TEST(retention_goes_on_at_once_where_there_is_much_to_delete),
 		BOX_TEST_ON_DISK(all_that_is_claimed_is_looked_after_however_much_it_is),

@@ -162,6 +162,7 @@ static int32_t act_stop(test_handler *h, const stepbus_context *context, stepbus
 
 	r->statuses[0] = stepbus_worker_stop(r->worker, -1, NULL, NULL);
 	r->statuses[1] = stepbus_stop(h->engine, -1, NULL, NULL);
+	stepbus_close(h->engine);
 	return test_act_echo(h, context, result);
 }
 
@@ -175,14 +176,27 @@ static void stop_inside(test_box *box, const test_note *note, const void *payloa
 		return;
 	heard->statuses[2] = stepbus_worker_stop(heard->worker, 0, NULL, NULL);
 	heard->statuses[3] = stepbus_stop(box->engine, 0, NULL, NULL);
+	stepbus_close(box->engine);
+}
+
+static _Atomic(int) refused_close_count;
+
+static void count_refused_closes(void *user_data, int32_t level, const char *record, size_t len)
+{
+	(void)user_data;
+	if (level == STEPBUS_LOG_ERROR && memmem(record, len, "close_refused", 13) != NULL)
+		atomic_fetch_add(&refused_close_count, 1);
 }
 
 static void nothing_is_stopped_from_inside(void **state)
 {
 	test_box *box = *state;
-	stepbus *engine = test_box_open(box, NULL);
 	reentry r = { 0 };
+	stepbus *engine;
 
+	atomic_store(&refused_close_count, 0);
+	box->host.log = count_refused_closes;
+	engine = test_box_open(box, NULL);
 	heard = &r;
 	box->on_note = stop_inside;
 	test_box_handle(box, engine, "work", act_stop, NULL)->object = &r;
@@ -191,6 +205,9 @@ static void nothing_is_stopped_from_inside(void **state)
 	test_box_await_notes(box, "step.completed", 1);
 	for (size_t i = 0; i < 4; i++)
 		assert_int_equal(atomic_load(&r.statuses[i]), STEPBUS_EREENTRANT);
+	assert_int_equal(atomic_load(&refused_close_count), 2);
+	test_box_add(box, engine, "work", "y");
+	test_box_await_notes(box, "step.completed", 2);
 }
 
 static int32_t act_enqueue(test_handler *h, const stepbus_context *context, stepbus_result *result)

@@ -8,10 +8,17 @@
 #include "support/cmocka.h"
 #include "support/peers.h"
 
-enum { PATIENCE_MS = 10000, STEPS = 8 };
+enum { PATIENCE_MS = 60000, STEPS = 8 };
 
 static const test_peer_options worker = {
 	.engine = ",\"lease_ms\":1000,\"heartbeat_ms\":200,\"poll_ms\":50,"
+		  "\"retry\":{\"base_ms\":10,\"cap_ms\":10}",
+	.worker = "{\"pool_size\":1,\"block_size\":16}",
+};
+
+/* Keeps what it took over, however busy the machine is. */
+static const test_peer_options heir = {
+	.engine = ",\"lease_ms\":60000,\"heartbeat_ms\":200,\"poll_ms\":50,"
 		  "\"retry\":{\"base_ms\":10,\"cap_ms\":10}",
 	.worker = "{\"pool_size\":1,\"block_size\":16}",
 };
@@ -27,6 +34,14 @@ enum { A, B };
 static int64_t open_count(const test_peers *p)
 {
 	return test_peers_ask(p, "SELECT count(*) FROM state WHERE state <> 6");
+}
+
+/* What is accepted is told a moment after it is in the database. */
+static void await_each_accepted_once(const test_peers *p)
+{
+	test_await(p, open_count(p) == 0, PATIENCE_MS);
+	test_await(p, test_peers_accepted(p, 0, STEPS) >= STEPS, PATIENCE_MS);
+	assert_int_equal(test_peers_accepted(p, 0, STEPS), STEPS);
 }
 
 /* A has begun the first of the steps, and the rest waits in its line. */
@@ -47,7 +62,7 @@ static void another_takes_over_what_a_stalled_worker_holds(void **state)
 
 	stall_a(p);
 	atomic_store(&p->board->is_released, 1);
-	test_peer_start(p, B, &worker);
+	test_peer_start(p, B, &heir);
 	test_await(p, test_peers_accepted(p, 0, STEPS) == STEPS, PATIENCE_MS);
 	test_peer_signal(p, A, SIGCONT);
 	test_await(p, atomic_load(&a->lost_count) == 1, PATIENCE_MS);
@@ -74,8 +89,7 @@ static void a_stalled_handler_hears_that_its_lease_is_lost(void **state)
 	test_await(p, atomic_load(&a->stale_count) >= 1, PATIENCE_MS);
 	test_await(p, atomic_load(&a->refused_count) == 1, PATIENCE_MS);
 	atomic_store(&p->board->is_released, 1);
-	test_await(p, open_count(p) == 0, PATIENCE_MS);
-	assert_int_equal(test_peers_accepted(p, 0, STEPS), STEPS);
+	await_each_accepted_once(p);
 }
 
 static void a_worker_that_lost_its_lease_goes_on_as_another_row(void **state)
@@ -105,8 +119,7 @@ static void a_stall_that_nobody_used_loses_nothing(void **state)
 	test_await(p, test_elapsed_us() > lease_end_ns / 1000, PATIENCE_MS);
 	atomic_store(&p->board->is_released, 1);
 	test_peer_signal(p, A, SIGCONT);
-	test_await(p, open_count(p) == 0, PATIENCE_MS);
-	assert_int_equal(test_peers_accepted(p, 0, STEPS), STEPS);
+	await_each_accepted_once(p);
 	assert_int_equal(test_peers_started(p, 0, STEPS), STEPS);
 }
 
@@ -116,7 +129,7 @@ static void a_worker_that_goes_on_still_notes_what_it_begins(void **state)
 
 	stall_a(p);
 	atomic_store(&p->board->is_released, 1);
-	test_peer_start(p, B, &worker);
+	test_peer_start(p, B, &heir);
 	test_await(p, test_peers_accepted(p, 0, STEPS) == STEPS, PATIENCE_MS);
 	test_peer_kill(p, B);
 	atomic_store(&p->board->is_released, 0);
@@ -128,7 +141,7 @@ static void a_worker_that_goes_on_still_notes_what_it_begins(void **state)
 	test_await(p, test_peers_started(p, 0, STEPS) == STEPS + 2, PATIENCE_MS);
 	test_peer_kill(p, A);
 	atomic_store(&p->board->is_released, 1);
-	test_peer_start(p, B, &worker);
+	test_peer_start(p, B, &heir);
 	test_await(p, open_count(p) == 0, PATIENCE_MS);
 	/* Only the one that ran when its process ended was charged for that. */
 	assert_int_equal(test_peers_ask(p, "SELECT count(*) FROM v_attempts WHERE outcome = "

@@ -10,7 +10,8 @@
 #include "support/cmocka.h"
 #include "support/peers.h"
 
-enum { PATIENCE_MS = 10000, ROUNDS = 15, BOUND_MS = 200 };
+/* What takes longer than PATIENCE_MS may have been found by polling, which proves nothing. */
+enum { PATIENCE_MS = 30000, ROUNDS = 15, BOUND_MS = 200, LOOSE_BOUND_MS = 2000 };
 
 enum { A, B };
 
@@ -31,21 +32,29 @@ static int64_t measure_us(test_peers *p, uint32_t round)
 	return atomic_load(&b->started_at_us) - atomic_load(&p->board->peers[A].enqueued_at_us);
 }
 
+/* Half of the times at the least, as a busy machine holds up one or the other. */
+static void assert_swift(test_peers *p, uint32_t count, int bound_ms)
+{
+	int64_t times_us[ROUNDS];
+
+	assert_in_range(count, 1, ROUNDS);
+	for (uint32_t i = 0; i < count; i++)
+		times_us[i] = measure_us(p, i);
+	qsort(times_us, count, sizeof *times_us, compare);
+	print_message("             median %d us, worst %d us\n", (int)times_us[count / 2],
+		      (int)times_us[count - 1]);
+	assert_in_range(times_us[count / 2], 1, (int64_t)bound_ms * 1000);
+}
+
 static void a_step_of_another_process_is_begun_without_polling(void **state)
 {
 	const test_peer_options idle = { .engine = ",\"poll_ms\":60000" };
 	const test_peer_options worker = { .engine = ",\"poll_ms\":60000", .worker = "{}" };
 	test_peers *p = *state;
-	int64_t times_us[ROUNDS];
 
 	test_peer_start(p, A, &idle);
 	test_peer_start(p, B, &worker);
-	for (uint32_t i = 0; i < ROUNDS; i++)
-		times_us[i] = measure_us(p, i);
-	qsort(times_us, ROUNDS, sizeof *times_us, compare);
-	print_message("             median %d us, worst %d us\n", (int)times_us[ROUNDS / 2],
-		      (int)times_us[ROUNDS - 1]);
-	assert_in_range(times_us[ROUNDS / 2], 1, BOUND_MS * 1000);
+	assert_swift(p, ROUNDS, BOUND_MS);
 }
 
 static void polling_finds_what_nobody_was_woken_for(void **state)
@@ -60,8 +69,7 @@ static void polling_finds_what_nobody_was_woken_for(void **state)
 	test_tempdir_path(&p->dir, "jobs.db-wake", wake_path);
 	assert_int_equal(unlink(wake_path), 0);
 	test_peer_start(p, B, &worker);
-	for (uint32_t i = 0; i < 3; i++)
-		assert_in_range(measure_us(p, i), 1, 2000000);
+	assert_swift(p, 5, LOOSE_BOUND_MS);
 }
 
 static void a_process_without_the_handler_leaves_the_step_to_one_that_has_it(void **state)
@@ -74,8 +82,7 @@ static void a_process_without_the_handler_leaves_the_step_to_one_that_has_it(voi
 
 	test_peer_start(p, B, &worker);
 	test_peer_start(p, A, &other);
-	for (uint32_t i = 0; i < 5; i++)
-		assert_in_range(measure_us(p, i), 1, 2000000);
+	assert_swift(p, 5, LOOSE_BOUND_MS);
 	assert_int_equal(test_peers_ask(p, "SELECT count(*) FROM state WHERE state <> 6"), 0);
 }
 

@@ -204,7 +204,7 @@ static void what_is_no_store_is_refused(void **state)
 	assert_null(w->store);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 	db = make_file(w);
-	test_world_run(db, "PRAGMA user_version = 2");
+	test_world_run(db, "PRAGMA user_version = 3");
 	assert_int_equal(sb_sqlite_store_borrow(&w->host.host, db, "main", &w->store, &w->err),
 			 STEPBUS_EVERSION);
 	assert_null(sqlite3_next_stmt(db, NULL));

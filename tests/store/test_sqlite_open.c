@@ -172,6 +172,39 @@ static void another_programs_database_is_refused_and_left_as_it_was(void **state
 	assert_int_equal(before.st_size, after.st_size);
 }
 
+/* What version 1 left: the tables of this one, without what the second migration brings. */
+static void make_older(test_world *w)
+{
+	sqlite3 *db = make_database(w, "DROP TABLE checkpoint;"
+				       "ALTER TABLE state DROP COLUMN checkpoint_count;"
+				       "PRAGMA user_version = 1");
+
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void a_file_of_the_first_version_is_brought_to_this_one(void **state)
+{
+	test_world *w = *state;
+	sb_checkpoint_row row = { .token = 1, .at_us = 1, .cursor = sb_slice_z("here") };
+	sb_step_status status;
+
+	test_world_open(w);
+	row.step_id = test_world_fill(w, 3);
+	test_world_close(w);
+	make_older(w);
+	test_world_open(w);
+	test_world_begin(w);
+	test_ok(w, w->store->type->step_status_read(w->store, row.step_id, &status, &w->err));
+	assert_int_equal(status.state, SB_STEP_READY);
+	assert_int_equal(status.checkpoint_count, 0);
+	test_ok(w, w->store->type->checkpoint_put(w->store, &row, &w->err));
+	test_world_commit(w);
+	assert_int_equal(test_world_ask(w, "SELECT count(*) FROM state"), 3);
+	assert_int_equal(test_world_ask(w, "SELECT count(*) FROM checkpoint"), 1);
+	assert_int_equal(test_world_ask(w, "PRAGMA user_version"), SB_SCHEMA_VERSION);
+	assert_int_equal(test_world_ask(w, "SELECT count(*) FROM v_steps"), 3);
+}
+
 static void a_mark_says_whether_a_file_may_be_opened(void **state)
 {
 	static const struct {
@@ -429,6 +462,7 @@ int main(void)
 		cmocka_unit_test(network_file_systems_are_known_by_their_numbers),
 		ON_DISK(what_is_no_file_is_refused),
 		ON_DISK(a_file_that_is_no_database_is_refused),
+		ON_DISK(a_file_of_the_first_version_is_brought_to_this_one),
 		ON_DISK(another_programs_database_is_refused_and_left_as_it_was),
 		cmocka_unit_test(a_mark_says_whether_a_file_may_be_opened),
 		ON_DISK(a_newer_version_is_refused),

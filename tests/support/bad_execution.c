@@ -87,7 +87,7 @@ static void result_failure(test_bad *b)
 {
 	const int64_t year_ms = INT64_C(366) * 24 * 3600 * 1000;
 	const stepbus_failure good = { .size = sizeof good, .retry_after_ms = -1 };
-	stepbus_failure bad[7] = { good, good, good, good, good, good, good };
+	stepbus_failure bad[8] = { good, good, good, good, good, good, good, good };
 	stepbus_failure longest = good;
 
 	bad[0].message_len = 1;
@@ -97,6 +97,7 @@ static void result_failure(test_bad *b)
 	bad[4].retry_after_ms = -2;
 	bad[5].retry_after_ms = INT64_MIN;
 	bad[6].retry_after_ms = year_ms + 1;
+	bad[7].backtrace_len = 1;
 	longest.retry_after_ms = year_ms;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		BAD(STEPBUS_EINVAL, give_failure(b, &bad[i], err));
@@ -104,6 +105,37 @@ static void result_failure(test_bad *b)
 	BAD(STEPBUS_EINVAL, give_failure(b, NULL, err));
 	BAD(STEPBUS_EINVAL, stepbus_result_failure(NULL, &good, err));
 	test_bad_sizes(b, BAD_STRUCT(good, give_failure));
+}
+
+static stepbus_status give_checkpoint(test_bad *b, const void *given, stepbus_error *err)
+{
+	stepbus_host host;
+	stepbus_result result = result_on(&host);
+	stepbus_status status = stepbus_result_checkpoint(&result, given, err);
+
+	(void)b;
+	assert_int_equal(result.outcome, status == STEPBUS_OK ? STEPBUS_OUTCOME_CHECKPOINT : 0);
+	sb_result_free(&result);
+	return status;
+}
+
+static void result_checkpoint(test_bad *b)
+{
+	const stepbus_checkpoint_spec good = { .size = sizeof good, .items_processed = INT64_MAX };
+	stepbus_checkpoint_spec bad[6] = { good, good, good, good, good, good };
+
+	bad[0].reserved = 1;
+	bad[1].cursor_len = 1;
+	bad[2].partial_result_len = SIZE_MAX;
+	bad[3].items_processed++;
+	bad[4].token = 1;
+	bad[5].step_id[15] = 1;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		BAD(STEPBUS_EINVAL, give_checkpoint(b, &bad[i], err));
+	BAD(STEPBUS_OK, give_checkpoint(b, &good, err));
+	BAD(STEPBUS_EINVAL, give_checkpoint(b, NULL, err));
+	BAD(STEPBUS_EINVAL, stepbus_result_checkpoint(NULL, &good, err));
+	test_bad_sizes(b, BAD_STRUCT(good, give_checkpoint));
 }
 
 static void result_snooze(test_bad *b)
@@ -259,6 +291,7 @@ static const test_bad_row rows[] = {
 	{ "stepbus_result_success", result_success },
 	{ "stepbus_result_failure", result_failure },
 	{ "stepbus_result_snooze", result_snooze },
+	{ "stepbus_result_checkpoint", result_checkpoint },
 	{ "stepbus_result_set_content_type", result_set_content_type },
 	{ "stepbus_result_set_metadata", result_set_metadata },
 	{ "stepbus_execution_subscriber_new", execution_subscriber_new },

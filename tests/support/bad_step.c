@@ -284,7 +284,7 @@ static void try_outcomes(test_bad *b, const stepbus_completion *good)
 
 static void try_completion_texts(test_bad *b, const stepbus_completion *good)
 {
-	stepbus_completion spoiled[10];
+	stepbus_completion spoiled[13];
 
 	for (size_t i = 0; i < sizeof spoiled / sizeof *spoiled; i++)
 		spoiled[i] = *good;
@@ -298,6 +298,9 @@ static void try_completion_texts(test_bad *b, const stepbus_completion *good)
 	spoiled[7].error_message_len = 1;
 	spoiled[8].error_code_len = 1;
 	spoiled[9].metadata_len = 1;
+	spoiled[10].backtrace_len = 1;
+	spoiled[11].cursor_len = 1;
+	spoiled[12].items_processed = UINT64_MAX;
 	for (size_t i = 0; i < sizeof spoiled / sizeof *spoiled; i++)
 		BAD(STEPBUS_EINVAL, stepbus_complete(b->engine, &spoiled[i], 1, NULL, err));
 }
@@ -336,10 +339,44 @@ static void complete(test_bad *b)
 	BAD(STEPBUS_ESHUTDOWN, stepbus_complete(b->engine, &c, 1, NULL, err));
 }
 
+static void checkpoint(test_bad *b)
+{
+	stepbus_checkpoint_spec good = { .size = sizeof good, .token = 1 };
+	stepbus_checkpoint_spec bad[6];
+	const uint8_t(*ids)[16] = test_bad_ids();
+
+	test_bad_enqueue(b->engine, good.step_id);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		bad[i] = good;
+	bad[0].reserved = 1;
+	bad[1].cursor_len = 1;
+	bad[2].partial_result_len = SIZE_MAX;
+	bad[3].items_processed = (uint64_t)INT64_MAX + 1;
+	bad[4].cursor = test_bad_long();
+	bad[4].cursor_len = BAD_LONG_LEN;
+	bad[5].partial_result = test_bad_long();
+	bad[5].partial_result_len = BAD_LONG_LEN;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		BAD(STEPBUS_EINVAL, stepbus_checkpoint(b->engine, &bad[i], err));
+	BAD(STEPBUS_EINVAL, stepbus_checkpoint(NULL, &good, err));
+	BAD(STEPBUS_EINVAL, stepbus_checkpoint(b->engine, NULL, err));
+	BAD(STEPBUS_ESTALE, stepbus_checkpoint(b->engine, &good, err));
+	for (uint32_t size = 0; size < 8; size++) {
+		good.size = size;
+		BAD(STEPBUS_EINVAL, stepbus_checkpoint(b->engine, &good, err));
+	}
+	good.size = sizeof good;
+	for (size_t i = 0; i < BAD_ID_COUNT; i++) {
+		memcpy(good.step_id, ids[i], sizeof good.step_id);
+		BAD(STEPBUS_ENOTFOUND, stepbus_checkpoint(b->engine, &good, err));
+	}
+}
+
 static const test_bad_row rows[] = {
 	{ "stepbus_step_enqueue", step_enqueue },
 	{ "stepbus_step_enqueue_async", step_enqueue_async },
 	{ "stepbus_complete", complete },
+	{ "stepbus_checkpoint", checkpoint },
 };
 
 const test_bad_rows test_bad_step = { rows, sizeof rows / sizeof *rows };

@@ -198,6 +198,7 @@ void test_assert_same_status(const sb_step_status *a, const sb_step_status *b)
 	assert_int_equal(a->priority, b->priority);
 	assert_int_equal(a->attempt_count, b->attempt_count);
 	assert_int_equal(a->crash_count, b->crash_count);
+	assert_int_equal(a->checkpoint_count, b->checkpoint_count);
 	assert_int_equal(a->state, b->state);
 }
 
@@ -251,10 +252,12 @@ void test_assert_same_row(const sb_step_row *a, const sb_step_row *b)
 int test_conformance_run(const test_store_kind *kind)
 {
 	const test_part parts[] = {
-		test_conformance_steps(),    test_conformance_moves(),   test_conformance_scans(),
-		test_conformance_names(),    test_conformance_workers(), test_conformance_rows(),
-		test_conformance_rollback(), test_conformance_reader(),  test_conformance_filter(),
-		test_conformance_random(),
+		test_conformance_steps(),       test_conformance_moves(),
+		test_conformance_scans(),       test_conformance_names(),
+		test_conformance_workers(),     test_conformance_rows(),
+		test_conformance_rollback(),    test_conformance_reader(),
+		test_conformance_filter(),      test_conformance_random(),
+		test_conformance_checkpoints(),
 	};
 	struct CMUnitTest tests[256];
 	size_t count = 0;

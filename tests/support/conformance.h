@@ -40,6 +40,7 @@ typedef struct test_store {
 	sb_slice keys[2]; /* that rows are given: the idempotency key and the unique key */
 	int64_t steps[SB_STEP_STATE_MAX + 1]; /* made by test_store_fill: one in each state */
 	int64_t other_worker_id;
+	int64_t checkpointed_id; /* of a ready step */
 } test_store;
 
 /* Runs the suite; what main returns. */
@@ -57,6 +58,7 @@ test_part test_conformance_scans(void);
 test_part test_conformance_names(void);
 test_part test_conformance_workers(void);
 test_part test_conformance_rows(void);
+test_part test_conformance_checkpoints(void);
 test_part test_conformance_rollback(void);
 test_part test_conformance_reader(void);
 test_part test_conformance_filter(void);

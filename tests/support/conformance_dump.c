@@ -131,6 +131,9 @@ static bool write_view(void *context, const sb_step_view *view)
 		write_text(d, view->result.bytes);
 	if (view->has_error)
 		write_text(d, view->error.message);
+	write_number(d, status->checkpoint_count);
+	if (view->has_checkpoint)
+		write_text(d, view->checkpoint.cursor);
 	return true;
 }
 

@@ -13,6 +13,7 @@ static sb_step_status status_in(const test_store *w, sb_step_state state)
 				  .changed_at_us = 4321,
 				  .attempt_count = 4,
 				  .crash_count = 2,
+				  .checkpoint_count = 7,
 				  .state = state };
 
 	if (state == SB_STEP_SCHEDULED)

@@ -15,10 +15,11 @@ static void fill_steps(test_store *w)
 		w->steps[i] = test_step_in(w, (sb_step_state)i);
 	}
 	w->keys[0] = w->keys[1] = sb_slice_of(NULL, 0);
-	test_step_add(w, test_step_row(w),
-		      (sb_step_status){ .state = SB_STEP_READY,
-					.concurrency_key = -77,
-					.deadline_at_us = 1234 });
+	w->checkpointed_id = test_step_add(w, test_step_row(w),
+					   (sb_step_status){ .state = SB_STEP_READY,
+							     .concurrency_key = -77,
+							     .checkpoint_count = 1,
+							     .deadline_at_us = 1234 });
 }
 
 void test_store_fill(test_store *w)
@@ -28,6 +29,7 @@ void test_store_fill(test_store *w)
 	sb_cron_row cron = { .name = sb_slice_z("nightly"), .next_at_us = 5 };
 	sb_attempt_row attempt = { .token = 1, .outcome = SB_ATTEMPT_FAILURE };
 	sb_result_row result = { .bytes = sb_slice_z("result") };
+	sb_checkpoint_row checkpoint = { .token = 1, .at_us = 1, .cursor = sb_slice_z("here") };
 
 	test_begin(w);
 	fill_steps(w);
@@ -40,6 +42,8 @@ void test_store_fill(test_store *w)
 	STORE_OK(w, attempt_put, &attempt);
 	result.step_id = w->steps[SB_STEP_COMPLETED];
 	STORE_OK(w, result_put, &result);
+	checkpoint.step_id = w->checkpointed_id;
+	STORE_OK(w, checkpoint_put, &checkpoint);
 	STORE_OK(w, unique_put, sb_slice_z("k1"), w->steps[SB_STEP_READY]);
 	STORE_OK(w, unique_put, sb_slice_z("k2"), w->steps[SB_STEP_COMPLETED]);
 	test_commit(w);
@@ -173,6 +177,21 @@ static stepbus_status replace_result(test_store *w)
 	return CALL(w, result_put, &row);
 }
 
+static stepbus_status replace_checkpoint(test_store *w)
+{
+	const sb_checkpoint_row row = { .step_id = w->checkpointed_id,
+					.token = 2,
+					.at_us = 2,
+					.cursor = sb_slice_z("farther") };
+
+	return CALL(w, checkpoint_put, &row);
+}
+
+static stepbus_status remove_checkpoint(test_store *w)
+{
+	return CALL(w, checkpoint_delete, w->checkpointed_id);
+}
+
 static stepbus_status put_key(test_store *w)
 {
 	return CALL(w, unique_put, sb_slice_z("k3"), w->steps[SB_STEP_READY]);
@@ -268,6 +287,8 @@ static const test_store_act acts[] = {
 	{ "replace_attempt", replace_attempt },
 	{ "put_result", put_result },
 	{ "replace_result", replace_result },
+	{ "replace_checkpoint", replace_checkpoint },
+	{ "remove_checkpoint", remove_checkpoint },
 	{ "put_key", put_key },
 	{ "replace_key", replace_key },
 	{ "insert_worker", insert_worker },

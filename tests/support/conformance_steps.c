@@ -210,6 +210,7 @@ static void a_status_may_be_as_large_as_it_can_be(void **state)
 				  .changed_at_us = INT64_MAX,
 				  .attempt_count = UINT32_MAX,
 				  .crash_count = UINT32_MAX,
+				  .checkpoint_count = UINT32_MAX - 1,
 				  .state = SB_STEP_SCHEDULED };
 	sb_step_status got;
 	int64_t id;
@@ -222,6 +223,7 @@ static void a_status_may_be_as_large_as_it_can_be(void **state)
 	assert_int_equal(got.concurrency_key, INT64_MIN);
 	assert_int_equal(got.attempt_count, UINT32_MAX);
 	assert_int_equal(got.crash_count, UINT32_MAX);
+	assert_int_equal(got.checkpoint_count, UINT32_MAX - 1);
 	test_step_to(w, id, SB_STEP_RELEASE, (sb_step_status){ .state = SB_STEP_READY });
 	w->last_token = INT64_MAX - 1;
 	test_step_to(w, id, SB_STEP_CLAIM,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "bridge/loop.h"
 
+#include <event2/event.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "support/cmocka.h"
@@ -177,6 +179,45 @@ static void a_loop_may_be_freed_from_inside(void **state)
 	test_host_end(&t);
 }
 
+/* What the library below takes its memory from. */
+static _Atomic(uint32_t) is_starved;
+
+static void *take(size_t len)
+{
+	return atomic_load(&is_starved) != 0 ? NULL : malloc(len);
+}
+
+static void *resize(void *block, size_t len)
+{
+	return atomic_load(&is_starved) != 0 ? NULL : realloc(block, len);
+}
+
+static void run_and_set_timer(void *user_data)
+{
+	visit *v = user_data;
+
+	atomic_store(&is_starved, 1);
+	sb_loop_run_after(v->loop, 1000);
+	atomic_store(&is_starved, 0);
+	run(v);
+}
+
+static void the_timer_is_set_also_without_memory(void **state)
+{
+	test_host t;
+	visit v = { .run_count = 0 };
+
+	(void)state;
+	sem_init(&v.has_run, 0, 0);
+	test_host_init(&t);
+	assert_int_equal(sb_loop_new(&t.host, run_and_set_timer, &v, &v.loop, NULL), STEPBUS_OK);
+	sb_loop_wake(v.loop);
+	for (int i = 0; i < 3; i++)
+		test_semaphore_wait(&v.has_run);
+	sb_loop_free(v.loop);
+	test_host_end(&t);
+}
+
 static void idle(void *user_data)
 {
 	(void)user_data;
@@ -208,8 +249,11 @@ int main(void)
 		cmocka_unit_test(no_wake_is_lost),
 		cmocka_unit_test(a_loop_may_end_without_having_run),
 		cmocka_unit_test(a_loop_may_be_freed_from_inside),
+		cmocka_unit_test(the_timer_is_set_also_without_memory),
 		cmocka_unit_test(no_memory_means_no_loop),
 	};
+
+	event_set_mem_functions(take, resize, free);
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

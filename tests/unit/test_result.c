@@ -146,7 +146,10 @@ static void a_success_after_a_failure_takes_its_error_away(void **state)
 	failure.retry_after_ms = 5;
 	failure.error_code = "E1";
 	failure.error_code_len = 2;
+	failure.backtrace = "in f";
+	failure.backtrace_len = 4;
 	sb_result_fail(&f->result, &failure, NULL);
+	expect_part(f, SB_RESULT_BACKTRACE, "in f");
 	assert_int_equal(succeed(f, "done"), STEPBUS_OK);
 	assert_int_equal(f->result.outcome, STEPBUS_OUTCOME_SUCCESS);
 	assert_false(f->result.is_retryable);
@@ -154,6 +157,7 @@ static void a_success_after_a_failure_takes_its_error_away(void **state)
 	expect_part(f, SB_RESULT_ERROR_TYPE, "");
 	expect_part(f, SB_RESULT_ERROR_MESSAGE, "");
 	expect_part(f, SB_RESULT_ERROR_CODE, "");
+	expect_part(f, SB_RESULT_BACKTRACE, "");
 }
 
 static void metadata_and_content_type_survive_a_change_of_mind(void **state)
@@ -192,10 +196,13 @@ static void bad_bytes_in_a_failure_are_mended(void **state)
 	failure.error_type_len = 2;
 	failure.error_code = "\0";
 	failure.error_code_len = 1;
+	failure.backtrace = "in f\n\xff";
+	failure.backtrace_len = 6;
 	assert_int_equal(sb_result_fail(&f->result, &failure, NULL), STEPBUS_OK);
 	expect_part(f, SB_RESULT_ERROR_MESSAGE, "a?b?c?");
 	expect_part(f, SB_RESULT_ERROR_TYPE, "t?");
 	expect_part(f, SB_RESULT_ERROR_CODE, "?");
+	expect_part(f, SB_RESULT_BACKTRACE, "in f\n?");
 }
 
 static void a_failure_that_is_too_long_is_cut_on_a_character(void **state)
@@ -208,7 +215,9 @@ static void a_failure_that_is_too_long_is_cut_on_a_character(void **state)
 				    .error_type = message,
 				    .error_type_len = sizeof message,
 				    .error_code = message,
-				    .error_code_len = sizeof message };
+				    .error_code_len = sizeof message,
+				    .backtrace = message,
+				    .backtrace_len = sizeof message };
 
 	/* An odd first byte puts every limit into the middle of a character. */
 	for (size_t i = 0; i < sizeof message; i++)
@@ -218,6 +227,7 @@ static void a_failure_that_is_too_long_is_cut_on_a_character(void **state)
 	assert_int_equal(f->result.parts[SB_RESULT_ERROR_MESSAGE].len, 8191);
 	assert_int_equal(f->result.parts[SB_RESULT_ERROR_TYPE].len, 127);
 	assert_int_equal(f->result.parts[SB_RESULT_ERROR_CODE].len, 127);
+	assert_int_equal(f->result.parts[SB_RESULT_BACKTRACE].len, 65535);
 	assert_memory_equal(f->result.parts[SB_RESULT_ERROR_MESSAGE].data, message, 8191);
 }
 
@@ -235,6 +245,51 @@ static void nothing_but_bad_bytes_is_still_a_message(void **state)
 	kept = f->result.parts[SB_RESULT_ERROR_MESSAGE];
 	assert_true(kept.len > 8000 && kept.len <= 8192);
 	assert_true(sb_utf8_is_valid(kept.data, kept.len));
+}
+
+static stepbus_status checkpoint(fixture *f, const char *cursor, const char *partial_result)
+{
+	const stepbus_checkpoint_spec spec = { .size = sizeof spec,
+					       .items_processed = 7,
+					       .cursor = cursor,
+					       .cursor_len = strlen(cursor),
+					       .partial_result = partial_result,
+					       .partial_result_len = strlen(partial_result) };
+
+	return sb_result_checkpoint(&f->result, &spec, &f->err);
+}
+
+static void a_checkpoint_takes_what_was_said_before_away(void **state)
+{
+	fixture *f = *state;
+	const stepbus_failure failure = failure_of("not yet");
+
+	sb_result_fail(&f->result, &failure, NULL);
+	assert_int_equal(checkpoint(f, "here", "half"), STEPBUS_OK);
+	assert_int_equal(f->result.outcome, STEPBUS_OUTCOME_CHECKPOINT);
+	assert_int_equal(f->result.items_processed, 7);
+	expect_part(f, SB_RESULT_CURSOR, "here");
+	expect_part(f, SB_RESULT_BYTES, "half");
+	expect_part(f, SB_RESULT_ERROR_MESSAGE, "");
+	assert_int_equal(succeed(f, "done"), STEPBUS_OK);
+	expect_part(f, SB_RESULT_CURSOR, "");
+	expect_part(f, SB_RESULT_BYTES, "done");
+}
+
+static void a_checkpoint_without_memory_is_a_failure_that_may_be_retried(void **state)
+{
+	fixture *f = *state;
+
+	for (size_t n = 1; n <= 2; n++) {
+		f->host.fail_at = f->host.allocation_count + n;
+		assert_int_equal(checkpoint(f, "here", "half"), STEPBUS_ENOMEM);
+		assert_int_equal(f->result.outcome, STEPBUS_OUTCOME_FAILURE);
+		assert_true(f->result.is_retryable);
+		expect_part(f, SB_RESULT_CURSOR, "");
+		expect_part(f, SB_RESULT_BYTES, "");
+	}
+	f->host.fail_at = 0;
+	assert_int_equal(checkpoint(f, "here", "half"), STEPBUS_OK);
 }
 
 static void failing_plainly_needs_no_memory(void **state)
@@ -272,6 +327,8 @@ static void a_failure_without_memory_is_one_that_may_be_retried(void **state)
 
 	failure.error_code = "E1";
 	failure.error_code_len = 2;
+	failure.backtrace = "in f";
+	failure.backtrace_len = 4;
 	for (;; n++) {
 		f->host.fail_at = f->host.allocation_count + n;
 		if (sb_result_fail(&f->result, &failure, NULL) == STEPBUS_OK)
@@ -280,9 +337,10 @@ static void a_failure_without_memory_is_one_that_may_be_retried(void **state)
 		assert_true(f->result.is_retryable);
 		expect_part(f, SB_RESULT_ERROR_TYPE, "handler_error");
 		expect_part(f, SB_RESULT_ERROR_CODE, "");
+		expect_part(f, SB_RESULT_BACKTRACE, "");
 	}
 	f->host.fail_at = 0;
-	assert_int_equal(n, 4);
+	assert_int_equal(n, 5);
 	assert_false(f->result.is_retryable);
 }
 
@@ -315,6 +373,8 @@ int main(void)
 		TEST(bad_bytes_in_a_failure_are_mended),
 		TEST(a_failure_that_is_too_long_is_cut_on_a_character),
 		TEST(nothing_but_bad_bytes_is_still_a_message),
+		TEST(a_checkpoint_takes_what_was_said_before_away),
+		TEST(a_checkpoint_without_memory_is_a_failure_that_may_be_retried),
 		TEST(failing_plainly_needs_no_memory),
 		TEST(a_success_without_memory_is_a_failure_that_may_be_retried),
 		TEST(a_failure_without_memory_is_one_that_may_be_retried),
