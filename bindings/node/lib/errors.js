@@ -2,20 +2,16 @@
 // The errors that stepbus throws, and those that a handler throws to say what is to happen to its step.
 'use strict'
 
-const statuses = new Map()
-const names = []
-const STATUS_COUNT = 26
-
-/** Takes the names of the statuses from the library. */
-function learnStatuses(statusName) {
-  for (let status = 0; status < STATUS_COUNT; status++) {
-    names[status] = statusName(status)
-    statuses.set(names[status], status)
-  }
-}
+// In the order of stepbus.h.
+const NAMES = [
+  'OK', 'EINVAL', 'ENOMEM', 'ENOTFOUND', 'EEXISTS', 'EINACTIVE', 'EFULL', 'EDELIVERY', 'EREENTRANT', 'ESEALED',
+  'ELIMIT', 'EFORKED', 'ESHUTDOWN', 'ETIMEDOUT', 'EBUSY', 'EALREADY', 'ESTALE', 'EHANDLER', 'ESYSTEM', 'ESTORE',
+  'ENOSPACE', 'EREADONLY', 'ECORRUPT', 'EVERSION', 'ENETWORK', 'ECANCELLED',
+].map((name) => `STEPBUS_${name}`)
+const statuses = new Map(NAMES.map((name, status) => [name, status]))
 
 /** The name of a status: 3 is "STEPBUS_ENOTFOUND". */
-const nameOf = (status) => names[status] ?? 'STEPBUS_EUNKNOWN'
+const nameOf = (status) => NAMES[status] ?? 'STEPBUS_EUNKNOWN'
 
 /** Something that stepbus could not do. `code` is the name of a status of stepbus.h, `status` its number. */
 class StepbusError extends Error {
@@ -74,4 +70,4 @@ function invalid(message) {
   return new StepbusError('STEPBUS_EINVAL', message)
 }
 
-module.exports = { StepbusError, StepFailure, Retryable, Permanent, Snooze, learnStatuses, nameOf, invalid }
+module.exports = { StepbusError, StepFailure, Retryable, Permanent, Snooze, NAMES, nameOf, invalid }

@@ -3,7 +3,7 @@
 'use strict'
 
 const path = require('node:path')
-const { StepbusError, learnStatuses } = require('./errors.js')
+const { StepbusError } = require('./errors.js')
 
 // Another build of the addon, for tests: build/asan.
 const build = process.env.STEPBUS_NODE_BUILD || 'build'
@@ -24,7 +24,4 @@ function load() {
   }
 }
 
-const native = load()
-learnStatuses(native.statusName)
-
-module.exports = native
+module.exports = load()
