@@ -2253,11 +2253,15 @@ STEPBUS_API stepbus_status stepbus_worker_metrics(stepbus_worker *worker,
  * --------------
  */
 
-/** A clock that stands still until it is told to go on, for tests of what takes long. */
+/**
+ * A clock that stands still until it is told to go on, for tests of what takes long. Leases, attempts and
+ * the time-outs of calls go by it too: stepbus_step_await with a time-out waits until the clock has gone
+ * that far, and engines that share a store must share the clock.
+ */
 typedef struct stepbus_clock stepbus_clock;
 
 /**
- * Makes a clock that shows now_us (microseconds since 1970, UTC).
+ * Makes a clock that shows now_us (microseconds since 1970, UTC; up to the year 8999).
  *
  * out      the caller frees it with stepbus_clock_free, after every object that was lent it.
  * threads  any.
@@ -2291,7 +2295,7 @@ STEPBUS_API stepbus_status stepbus_clock_lend(stepbus_clock *clock, stepbus_host
 /**
  * Lets a clock go on. Call stepbus_engine_wake afterwards, for engines to see at once what is due.
  *
- * ms       1 to 100 years.
+ * ms       1 to 100 years; 200 years in all.
  * threads  any.
  * errors   STEPBUS_EINVAL.
  * since    0.1

@@ -23,10 +23,18 @@ typedef struct pair {
 	}
 
 static const pair step_event_pairs[] = {
-	PAIR(stepbus_step_event, correlation_id),    PAIR(stepbus_step_event, step_name),
-	PAIR(stepbus_step_event, handler_namespace), PAIR(stepbus_step_event, handler_name),
-	PAIR(stepbus_step_event, handler_version),   PAIR(stepbus_step_event, input),
-	PAIR(stepbus_step_event, content_type),      PAIR(stepbus_step_event, step_config),
+	PAIR(stepbus_step_event, correlation_id),
+	PAIR(stepbus_step_event, step_name),
+	PAIR(stepbus_step_event, handler_namespace),
+	PAIR(stepbus_step_event, handler_name),
+	PAIR(stepbus_step_event, handler_version),
+	PAIR(stepbus_step_event, input),
+	PAIR(stepbus_step_event, content_type),
+	PAIR(stepbus_step_event, step_config),
+	PAIR(stepbus_step_event, queue),
+	PAIR(stepbus_step_event, traceparent),
+	PAIR(stepbus_step_event, cursor),
+	PAIR(stepbus_step_event, partial_result),
 };
 
 static const pair completion_pairs[] = {
@@ -35,6 +43,7 @@ static const pair completion_pairs[] = {
 	PAIR(stepbus_completion, result),          PAIR(stepbus_completion, content_type),
 	PAIR(stepbus_completion, error_type),      PAIR(stepbus_completion, error_message),
 	PAIR(stepbus_completion, error_code),      PAIR(stepbus_completion, metadata),
+	PAIR(stepbus_completion, backtrace),       PAIR(stepbus_completion, cursor),
 };
 
 static const pair dependency_pairs[] = {
@@ -126,9 +135,9 @@ static stepbus_status check_step_event(const stepbus_step_event *event, size_t l
 
 	if (status != STEPBUS_OK)
 		return status;
-	if (event->flags != 0)
+	if ((event->flags & ~(uint32_t)STEPBUS_STEP_PULLED) != 0)
 		return sb_fail(err, STEPBUS_EINVAL, "stepbus_step_event has unknown flags 0x%x",
-			       event->flags);
+			       event->flags & ~(uint32_t)STEPBUS_STEP_PULLED);
 	if (event->dependency_count > DEPENDENCY_COUNT_MAX)
 		return sb_fail(err, STEPBUS_EINVAL,
 			       "stepbus_step_event has %zu dependencies: at most %d are allowed",

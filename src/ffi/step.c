@@ -54,6 +54,9 @@ static stepbus_status check_failure(const stepbus_failure *failure, stepbus_erro
 	if (status == STEPBUS_OK)
 		status = sb_argument_check_text(failure->error_code, failure->error_code_len,
 						"error_code", err);
+	if (status == STEPBUS_OK)
+		status = sb_argument_check_text(failure->backtrace, failure->backtrace_len,
+						"backtrace", err);
 	if (status == STEPBUS_OK && failure->is_retryable > 1)
 		return sb_fail(err, STEPBUS_EINVAL, "is_retryable is %u: 0 or 1 is allowed",
 			       failure->is_retryable);

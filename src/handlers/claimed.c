@@ -10,8 +10,8 @@ static const char content_type_default[] = "application/json";
 static size_t texts_len(const sb_step_row *row, const sb_handler_row *handler)
 {
 	return row->input.len + row->content_type.len + row->step_name.len + row->step_config.len +
-	       row->correlation_id.len + handler->handler_namespace.len + handler->name.len +
-	       handler->version.len;
+	       row->correlation_id.len + row->traceparent.len + handler->handler_namespace.len +
+	       handler->name.len + handler->version.len;
 }
 
 static const char *put(char **at, sb_slice text)
@@ -49,6 +49,8 @@ static void put_texts(sb_claimed *c, const sb_step_row *row, const sb_handler_ro
 	event->step_config_len = row->step_config.len;
 	event->correlation_id = put(&at, row->correlation_id);
 	event->correlation_id_len = row->correlation_id.len;
+	event->traceparent = put(&at, row->traceparent);
+	event->traceparent_len = row->traceparent.len;
 	event->content_type = put(&at, row->content_type);
 	event->content_type_len = row->content_type.len;
 	if (event->content_type == NULL) {
@@ -56,7 +58,9 @@ static void put_texts(sb_claimed *c, const sb_step_row *row, const sb_handler_ro
 		event->content_type_len = sizeof content_type_default - 1;
 	}
 	put_handler(event, &at, handler);
-	c->queue = sb_slice_of(put(&at, queue), queue.len);
+	event->queue = put(&at, queue);
+	event->queue_len = queue.len;
+	c->queue = sb_slice_of(event->queue, queue.len);
 }
 
 sb_claimed *sb_claimed_new(const stepbus_host *host, const sb_step_row *row,
@@ -78,6 +82,7 @@ sb_claimed *sb_claimed_new(const stepbus_host *host, const sb_step_row *row,
 		.size = sizeof c->event,
 		.token = (uint64_t)status->token,
 		.retry_count = status->attempt_count > 0 ? status->attempt_count - 1 : 0,
+		.attempt_timeout_ms = row->attempt_timeout_us / 1000,
 	};
 	sb_id_of_row(status->id, tag, c->event.step_id);
 	put_texts(c, row, handler, queue);

@@ -204,6 +204,8 @@ static void fill_completion(const run *r, stepbus_completion *completion)
 		.error_code_len = parts[SB_RESULT_ERROR_CODE].len,
 		.metadata = parts[SB_RESULT_METADATA].data,
 		.metadata_len = parts[SB_RESULT_METADATA].len,
+		.backtrace = parts[SB_RESULT_BACKTRACE].data,
+		.backtrace_len = parts[SB_RESULT_BACKTRACE].len,
 	};
 	memcpy(completion->step_id, step->step_id, sizeof completion->step_id);
 	memcpy(completion->task_id, step->task_id, sizeof completion->task_id);

@@ -37,6 +37,7 @@ static bool is_same_failure(const stepbus_completion *c, const sb_attempt_row *r
 	       is_same_text(row->error_type, c->error_type, c->error_type_len) &&
 	       is_same_text(row->message, c->error_message, c->error_message_len) &&
 	       is_same_text(row->error_code, c->error_code, c->error_code_len) &&
+	       is_same_text(row->backtrace, c->backtrace, c->backtrace_len) &&
 	       is_same_text(row->metadata, c->metadata, c->metadata_len);
 }
 

@@ -61,6 +61,7 @@ static void pack_error(packing *p, const sb_attempt_row *error, stepbus_completi
 	c->error_type = pack(p, error->error_type, &c->error_type_len);
 	c->error_message = pack(p, error->message, &c->error_message_len);
 	c->error_code = pack(p, error->error_code, &c->error_code_len);
+	c->backtrace = pack(p, error->backtrace, &c->backtrace_len);
 	c->metadata = pack(p, error->metadata, &c->metadata_len);
 }
 

@@ -19,6 +19,14 @@ static void drop(stepbus_result *result, sb_result_part part)
 	result->parts[part] = sb_slice_of(NULL, 0);
 }
 
+static void drop_error(stepbus_result *result)
+{
+	drop(result, SB_RESULT_ERROR_TYPE);
+	drop(result, SB_RESULT_ERROR_MESSAGE);
+	drop(result, SB_RESULT_ERROR_CODE);
+	drop(result, SB_RESULT_BACKTRACE);
+}
+
 void sb_result_free(stepbus_result *result)
 {
 	for (sb_result_part part = 0; part < SB_RESULT_PART_COUNT; part++)
@@ -62,6 +70,7 @@ void sb_result_fail_plainly(stepbus_result *result, const char *error_type, cons
 	drop(result, SB_RESULT_BYTES);
 	drop(result, SB_RESULT_ERROR_TYPE);
 	drop(result, SB_RESULT_ERROR_CODE);
+	drop(result, SB_RESULT_BACKTRACE);
 	result->outcome = STEPBUS_OUTCOME_FAILURE;
 	result->is_retryable = is_retryable;
 	result->retry_after_ms = -1;
@@ -85,9 +94,7 @@ stepbus_status sb_result_succeed(stepbus_result *result, sb_slice bytes, stepbus
 {
 	if (!keep(result, SB_RESULT_BYTES, bytes))
 		return fail_memory(result, err);
-	drop(result, SB_RESULT_ERROR_TYPE);
-	drop(result, SB_RESULT_ERROR_MESSAGE);
-	drop(result, SB_RESULT_ERROR_CODE);
+	drop_error(result);
 	result->outcome = STEPBUS_OUTCOME_SUCCESS;
 	result->is_retryable = false;
 	result->retry_after_ms = -1;
@@ -106,7 +113,10 @@ stepbus_status sb_result_fail(stepbus_result *result, const stepbus_failure *fai
 			SB_ERROR_MESSAGE_LEN_MAX) ||
 	    !keep_clean(result, SB_RESULT_ERROR_CODE,
 			sb_slice_of(failure->error_code, failure->error_code_len),
-			SB_ERROR_TYPE_LEN_MAX))
+			SB_ERROR_TYPE_LEN_MAX) ||
+	    !keep_clean(result, SB_RESULT_BACKTRACE,
+			sb_slice_of(failure->backtrace, failure->backtrace_len),
+			SB_BACKTRACE_LEN_MAX))
 		return fail_memory(result, err);
 	drop(result, SB_RESULT_BYTES);
 	result->outcome = STEPBUS_OUTCOME_FAILURE;
@@ -118,9 +128,7 @@ stepbus_status sb_result_fail(stepbus_result *result, const stepbus_failure *fai
 void sb_result_snooze(stepbus_result *result, int64_t delay_ms)
 {
 	drop(result, SB_RESULT_BYTES);
-	drop(result, SB_RESULT_ERROR_TYPE);
-	drop(result, SB_RESULT_ERROR_MESSAGE);
-	drop(result, SB_RESULT_ERROR_CODE);
+	drop_error(result);
 	result->outcome = STEPBUS_OUTCOME_SNOOZE;
 	result->is_retryable = true;
 	result->retry_after_ms = delay_ms;

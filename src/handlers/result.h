@@ -10,7 +10,11 @@
 #include "base/text.h"
 
 /* What is kept of the texts of a failure, whoever says it: more is cut off. */
-enum { SB_ERROR_TYPE_LEN_MAX = 128, SB_ERROR_MESSAGE_LEN_MAX = 8192 };
+enum {
+	SB_ERROR_TYPE_LEN_MAX = 128,
+	SB_ERROR_MESSAGE_LEN_MAX = 8192,
+	SB_BACKTRACE_LEN_MAX = 65536,
+};
 
 /* The texts a result can have. */
 typedef enum sb_result_part {
@@ -19,6 +23,7 @@ typedef enum sb_result_part {
 	SB_RESULT_ERROR_TYPE,
 	SB_RESULT_ERROR_MESSAGE,
 	SB_RESULT_ERROR_CODE,
+	SB_RESULT_BACKTRACE,
 	SB_RESULT_METADATA,
 	SB_RESULT_PART_COUNT
 } sb_result_part;

@@ -15,8 +15,8 @@ static const char content_type_default[] = "application/json";
 static size_t copied_len(const stepbus_completion *c)
 {
 	return c->result_len + c->content_type_len + c->error_type_len + c->error_message_len +
-	       c->error_code_len + c->metadata_len + c->correlation_id_len + c->handler_name_len +
-	       c->worker_id_len;
+	       c->error_code_len + c->metadata_len + c->backtrace_len + c->correlation_id_len +
+	       c->handler_name_len + c->worker_id_len;
 }
 
 static const void *copy_part(char **at, const void *data, size_t len)
@@ -83,6 +83,8 @@ static void copy_texts(sb_settlement *s, const stepbus_completion *c)
 	to->error_type_len = c->error_type_len;
 	to->error_message_len = c->error_message_len;
 	to->error_code_len = c->error_code_len;
+	to->backtrace = copy_text(&at, c->backtrace, c->backtrace_len);
+	to->backtrace_len = c->backtrace_len;
 	to->metadata = copy_part(&at, c->metadata, c->metadata_len);
 	if (to->content_type == NULL) {
 		to->content_type = content_type_default;
@@ -120,6 +122,7 @@ stepbus_status sb_settlement_fill(sb_settlement *s, const stepbus_host *host,
 	shorten(c.error_type, &c.error_type_len, SB_ERROR_TYPE_LEN_MAX);
 	shorten(c.error_message, &c.error_message_len, SB_ERROR_MESSAGE_LEN_MAX);
 	shorten(c.error_code, &c.error_code_len, SB_ERROR_TYPE_LEN_MAX);
+	shorten(c.backtrace, &c.backtrace_len, SB_BACKTRACE_LEN_MAX);
 	len = copied_len(&c);
 	if (len > 0) {
 		s->texts = sb_alloc(host, len);
@@ -321,6 +324,7 @@ static stepbus_status put_attempt(const sb_settlement *s, sb_store *store, int64
 		.error_type = sb_slice_of(c->error_type, c->error_type_len),
 		.message = sb_slice_of(c->error_message, c->error_message_len),
 		.error_code = sb_slice_of(c->error_code, c->error_code_len),
+		.backtrace = sb_slice_of(c->backtrace, c->backtrace_len),
 		.metadata = sb_slice_of(c->metadata, c->metadata_len),
 	};
 

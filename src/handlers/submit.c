@@ -266,6 +266,7 @@ static stepbus_status begin(void *context, const stepbus_step_event *step,
 				   spec->jitter_percent };
 	timeout_us = claimed->attempt_timeout_us > 0 ? claimed->attempt_timeout_us :
 						       spec->attempt_timeout_ms * 1000;
+	claimed->event.attempt_timeout_ms = timeout_us / 1000;
 	if (timeout_us > 0 && timeout_us < INT64_MAX / 2000) {
 		atomic_store(&claimed->deadline_ns,
 			     atomic_load(&claimed->started_ns) + timeout_us * 1000);

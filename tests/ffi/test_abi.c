@@ -52,9 +52,9 @@ static const number_row sizes[] = {
 	SIZE(stepbus_route, 32),
 	SIZE(stepbus_subscriber_options, 32),
 	SIZE(stepbus_dependency, 56),
-	SIZE(stepbus_step_event, 200),
-	SIZE(stepbus_completion, 232),
-	SIZE(stepbus_failure, 64),
+	SIZE(stepbus_step_event, 280),
+	SIZE(stepbus_completion, 272),
+	SIZE(stepbus_failure, 80),
 	SIZE(stepbus_handler_spec, 264),
 	SIZE(stepbus_registry_options, 24),
 	SIZE(stepbus_handler_key, 56),
@@ -63,6 +63,8 @@ static const number_row sizes[] = {
 	SIZE(stepbus_options, 40),
 	SIZE(stepbus_step_spec, 336),
 	SIZE(stepbus_enqueued, 32),
+	SIZE(stepbus_checkpoint_spec, 72),
+	SIZE(stepbus_dispatch_metrics, 72),
 };
 
 static void structs_keep_their_sizes(void **state)
@@ -170,6 +172,16 @@ static const number_row step_fields[] = {
 	FIELD(stepbus_step_event, step_config_len, 176),
 	FIELD(stepbus_step_event, dependencies, 184),
 	FIELD(stepbus_step_event, dependency_count, 192),
+	FIELD(stepbus_step_event, queue, 200),
+	FIELD(stepbus_step_event, queue_len, 208),
+	FIELD(stepbus_step_event, traceparent, 216),
+	FIELD(stepbus_step_event, traceparent_len, 224),
+	FIELD(stepbus_step_event, cursor, 232),
+	FIELD(stepbus_step_event, cursor_len, 240),
+	FIELD(stepbus_step_event, partial_result, 248),
+	FIELD(stepbus_step_event, partial_result_len, 256),
+	FIELD(stepbus_step_event, items_processed, 264),
+	FIELD(stepbus_step_event, attempt_timeout_ms, 272),
 };
 
 static void a_step_event_keeps_its_fields(void **state)
@@ -209,6 +221,11 @@ static const number_row completion_fields[] = {
 	FIELD(stepbus_completion, error_code_len, 208),
 	FIELD(stepbus_completion, metadata, 216),
 	FIELD(stepbus_completion, metadata_len, 224),
+	FIELD(stepbus_completion, backtrace, 232),
+	FIELD(stepbus_completion, backtrace_len, 240),
+	FIELD(stepbus_completion, cursor, 248),
+	FIELD(stepbus_completion, cursor_len, 256),
+	FIELD(stepbus_completion, items_processed, 264),
 	FIELD(stepbus_failure, size, 0),
 	FIELD(stepbus_failure, is_retryable, 4),
 	FIELD(stepbus_failure, retry_after_ms, 8),
@@ -218,7 +235,28 @@ static const number_row completion_fields[] = {
 	FIELD(stepbus_failure, error_type_len, 40),
 	FIELD(stepbus_failure, error_code, 48),
 	FIELD(stepbus_failure, error_code_len, 56),
+	FIELD(stepbus_failure, backtrace, 64),
+	FIELD(stepbus_failure, backtrace_len, 72),
 };
+
+static const number_row checkpoint_fields[] = {
+	FIELD(stepbus_checkpoint_spec, size, 0),
+	FIELD(stepbus_checkpoint_spec, reserved, 4),
+	FIELD(stepbus_checkpoint_spec, step_id, 8),
+	FIELD(stepbus_checkpoint_spec, token, 24),
+	FIELD(stepbus_checkpoint_spec, items_processed, 32),
+	FIELD(stepbus_checkpoint_spec, cursor, 40),
+	FIELD(stepbus_checkpoint_spec, cursor_len, 48),
+	FIELD(stepbus_checkpoint_spec, partial_result, 56),
+	FIELD(stepbus_checkpoint_spec, partial_result_len, 64),
+};
+
+static void a_checkpoint_keeps_its_fields(void **state)
+{
+	(void)state;
+	need_64_bits();
+	CHECK_NUMBERS(checkpoint_fields);
+}
 
 static void a_completion_keeps_its_fields(void **state)
 {
@@ -382,6 +420,15 @@ static void flags_and_kinds_keep_their_values(void **state)
 		{ "STEPBUS_OVERFLOW_DROP_OLDEST", STEPBUS_OVERFLOW_DROP_OLDEST, 2 },
 		{ "STEPBUS_OUTCOME_SUCCESS", STEPBUS_OUTCOME_SUCCESS, 1 },
 		{ "STEPBUS_OUTCOME_FAILURE", STEPBUS_OUTCOME_FAILURE, 2 },
+		{ "STEPBUS_OUTCOME_SNOOZE", STEPBUS_OUTCOME_SNOOZE, 3 },
+		{ "STEPBUS_OUTCOME_CANCELLED", STEPBUS_OUTCOME_CANCELLED, 4 },
+		{ "STEPBUS_OUTCOME_QUARANTINED", STEPBUS_OUTCOME_QUARANTINED, 5 },
+		{ "STEPBUS_OUTCOME_CHECKPOINT", STEPBUS_OUTCOME_CHECKPOINT, 6 },
+		{ "STEPBUS_OUTCOME_RELEASE", STEPBUS_OUTCOME_RELEASE, 7 },
+		{ "STEPBUS_STEP_PULLED", STEPBUS_STEP_PULLED, 1 },
+		{ "STEPBUS_HANDLER_PULLED", STEPBUS_HANDLER_PULLED, 8 },
+		{ "STEPBUS_WAKE_EVENTFD", STEPBUS_WAKE_EVENTFD, 1 },
+		{ "STEPBUS_WAKE_SOCKET", STEPBUS_WAKE_SOCKET, 2 },
 		{ "STEPBUS_HANDLER_OVERRIDE", STEPBUS_HANDLER_OVERRIDE, 1 },
 		{ "STEPBUS_HANDLER_DEFAULT", STEPBUS_HANDLER_DEFAULT, 2 },
 		{ "STEPBUS_HANDLER_VERSION_FROM_INPUT", STEPBUS_HANDLER_VERSION_FROM_INPUT, 4 },
@@ -520,6 +567,7 @@ int main(void)
 		cmocka_unit_test(structs_of_the_bridge_keep_their_fields),
 		cmocka_unit_test(a_step_event_keeps_its_fields),
 		cmocka_unit_test(a_completion_keeps_its_fields),
+		cmocka_unit_test(a_checkpoint_keeps_its_fields),
 		cmocka_unit_test(a_handler_spec_keeps_its_fields),
 		cmocka_unit_test(structs_of_the_registry_keep_their_fields),
 		cmocka_unit_test(every_struct_of_the_header_is_in_the_table),

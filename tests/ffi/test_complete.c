@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The answers of the completion function, and what it does not take. */
+#include "support/answer.h"
 #include "support/workshop.h"
 
 #include "base/utf8.h"
@@ -109,6 +110,8 @@ static void the_same_failure_again_is_fine(void **state)
 
 	c.error_code = "E9";
 	c.error_code_len = 2;
+	c.backtrace = "in f\nin \xff";
+	c.backtrace_len = 9;
 	start(w, id);
 	assert_int_equal(complete(w, id, c), STEPBUS_OK);
 	assert_int_equal(test_workshop_state(w, id), STEPBUS_STEP_FAILED);
@@ -117,6 +120,9 @@ static void the_same_failure_again_is_fine(void **state)
 	c.error_message_len--;
 	assert_int_equal(complete(w, id, c), STEPBUS_EALREADY);
 	c.error_message_len++;
+	c.backtrace_len--;
+	assert_int_equal(complete(w, id, c), STEPBUS_EALREADY);
+	c.backtrace_len++;
 	c.is_retryable = 1;
 	assert_int_equal(complete(w, id, c), STEPBUS_EALREADY);
 	assert_int_equal(complete(w, id, success("")), STEPBUS_EALREADY);
@@ -330,6 +336,21 @@ static void assert_clean(const stepbus_completion *c)
 	assert_true(sb_utf8_is_valid(c->error_message, c->error_message_len));
 }
 
+static void assert_backtrace(test_workshop *w, const uint8_t id[16], size_t len)
+{
+	stepbus_text *text = NULL;
+	cJSON *list;
+	const char *backtrace;
+
+	assert_int_equal(stepbus_step_attempts(w->engine, id, &text, &w->err), STEPBUS_OK);
+	list = cJSON_Parse(stepbus_text_data(text));
+	backtrace = test_answer_text(cJSON_GetArrayItem(list, 0), "backtrace");
+	assert_in_range(strlen(backtrace), len - 3, len);
+	assert_true(sb_utf8_is_valid(backtrace, strlen(backtrace)));
+	cJSON_Delete(list);
+	stepbus_text_free(text);
+}
+
 static void a_failure_is_recorded_whatever_it_says(void **state)
 {
 	test_workshop *w = *state;
@@ -344,12 +365,16 @@ static void a_failure_is_recorded_whatever_it_says(void **state)
 	c.error_message_len = sizeof big;
 	c.error_type = "\xff\0\xc3";
 	c.error_type_len = 3;
+	c.backtrace = big + 1;
+	c.backtrace_len = sizeof big - 1;
 	assert_int_equal(complete(w, id, c), STEPBUS_OK);
 	assert_int_equal(complete(w, id, c), STEPBUS_OK);
 	memset(big, 0, sizeof big);
 	outcome = test_workshop_await(w, id);
 	assert_clean(stepbus_outcome_completion(outcome));
 	assert_memory_equal(stepbus_outcome_completion(outcome)->error_type, "???", 3);
+	assert_in_range(stepbus_outcome_completion(outcome)->backtrace_len, 65533, 65536);
+	assert_backtrace(w, id, 65536);
 	stepbus_outcome_free(outcome);
 	/* And from a handler. */
 	test_workshop_add(w, "ugly", ugly);

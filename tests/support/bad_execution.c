@@ -87,7 +87,7 @@ static void result_failure(test_bad *b)
 {
 	const int64_t year_ms = INT64_C(366) * 24 * 3600 * 1000;
 	const stepbus_failure good = { .size = sizeof good, .retry_after_ms = -1 };
-	stepbus_failure bad[7] = { good, good, good, good, good, good, good };
+	stepbus_failure bad[8] = { good, good, good, good, good, good, good, good };
 	stepbus_failure longest = good;
 
 	bad[0].message_len = 1;
@@ -97,6 +97,7 @@ static void result_failure(test_bad *b)
 	bad[4].retry_after_ms = -2;
 	bad[5].retry_after_ms = INT64_MIN;
 	bad[6].retry_after_ms = year_ms + 1;
+	bad[7].backtrace_len = 1;
 	longest.retry_after_ms = year_ms;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		BAD(STEPBUS_EINVAL, give_failure(b, &bad[i], err));

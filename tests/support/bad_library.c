@@ -101,12 +101,74 @@ static void id_parse(test_bad *b)
 		assert_int_equal(id[i], 0xEE);
 }
 
+static const int64_t begun_us = 1795257000000000;
+
+static void clock_new(test_bad *b)
+{
+	static const int64_t wrong[] = { INT64_MIN, -1, 0, 221845392000000000, INT64_MAX };
+	stepbus_clock *clock = NULL;
+
+	(void)b;
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		BAD(STEPBUS_EINVAL, stepbus_clock_new(wrong[i], &clock, err));
+	BAD(STEPBUS_EINVAL, stepbus_clock_new(begun_us, NULL, err));
+	assert_null(clock);
+	assert_int_equal(stepbus_clock_new(1, &clock, NULL), STEPBUS_OK);
+	stepbus_clock_free(clock);
+}
+
+static void clock_free(test_bad *b)
+{
+	(void)b;
+	stepbus_clock_free(NULL);
+}
+
+static void clock_lend(test_bad *b)
+{
+	static const uint32_t wrong[] = { 0, 8, 47 };
+	stepbus_clock *clock = NULL;
+	stepbus_host host = { .size = sizeof host, .log_level = STEPBUS_LOG_WARN };
+
+	(void)b;
+	assert_int_equal(stepbus_clock_new(begun_us, &clock, NULL), STEPBUS_OK);
+	BAD(STEPBUS_EINVAL, stepbus_clock_lend(NULL, &host, err));
+	BAD(STEPBUS_EINVAL, stepbus_clock_lend(clock, NULL, err));
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		host.size = wrong[i];
+		BAD(STEPBUS_EINVAL, stepbus_clock_lend(clock, &host, err));
+	}
+	assert_null(host.user_data);
+	assert_null(host.now_us);
+	host.size = sizeof host;
+	BAD(STEPBUS_OK, stepbus_clock_lend(clock, &host, err));
+	assert_int_equal(host.log_level, STEPBUS_LOG_WARN);
+	stepbus_clock_free(clock);
+}
+
+static void clock_advance(test_bad *b)
+{
+	static const int64_t wrong[] = { INT64_MIN, -1, 0, 3155760000001, INT64_MAX };
+	stepbus_host host = { .size = sizeof host };
+	stepbus_clock *clock = NULL;
+
+	(void)b;
+	assert_int_equal(stepbus_clock_new(begun_us, &clock, NULL), STEPBUS_OK);
+	BAD(STEPBUS_EINVAL, stepbus_clock_advance(NULL, 1, err));
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		BAD(STEPBUS_EINVAL, stepbus_clock_advance(clock, wrong[i], err));
+	assert_int_equal(stepbus_clock_lend(clock, &host, NULL), STEPBUS_OK);
+	assert_int_equal(host.now_us(host.user_data), begun_us);
+	stepbus_clock_free(clock);
+}
+
 static const test_bad_row rows[] = {
 	{ "stepbus_status_name", status_name }, { "stepbus_version", version },
 	{ "stepbus_abi_version", abi_version }, { "stepbus_text_data", text_data },
 	{ "stepbus_text_len", text_len },       { "stepbus_text_free", text_free },
 	{ "stepbus_build_info", build_info },   { "stepbus_id_new", id_new },
 	{ "stepbus_id_format", id_format },     { "stepbus_id_parse", id_parse },
+	{ "stepbus_clock_new", clock_new },     { "stepbus_clock_free", clock_free },
+	{ "stepbus_clock_lend", clock_lend },   { "stepbus_clock_advance", clock_advance },
 };
 
 const test_bad_rows test_bad_library = { rows, sizeof rows / sizeof *rows };

@@ -288,6 +288,10 @@ static void try_event_texts(void)
 		offsetof(stepbus_step_event, handler_version_len),
 		offsetof(stepbus_step_event, content_type_len),
 		offsetof(stepbus_step_event, step_config_len),
+		offsetof(stepbus_step_event, queue_len),
+		offsetof(stepbus_step_event, traceparent_len),
+		offsetof(stepbus_step_event, cursor_len),
+		offsetof(stepbus_step_event, partial_result_len),
 		offsetof(stepbus_step_event, dependency_count),
 	};
 	const size_t one = 1;
@@ -365,7 +369,9 @@ static void payload_step_event(test_bad *b)
 	event.size = sizeof good + 1;
 	try_event(&event, "a size past its payload");
 	event = good;
-	event.flags = 1;
+	event.flags = STEPBUS_STEP_PULLED;
+	BAD(STEPBUS_OK, read_event(&event, sizeof event, err));
+	event.flags = 2 | STEPBUS_STEP_PULLED;
 	try_event(&event, "unknown flags");
 	memcpy((char *)askew + 1, &good, sizeof good);
 	BAD(STEPBUS_EINVAL, read_event((char *)askew + 1, sizeof good, err));
@@ -397,6 +403,8 @@ static void payload_completion(test_bad *b)
 		offsetof(stepbus_completion, error_message_len),
 		offsetof(stepbus_completion, error_code_len),
 		offsetof(stepbus_completion, metadata_len),
+		offsetof(stepbus_completion, backtrace_len),
+		offsetof(stepbus_completion, cursor_len),
 	};
 	const stepbus_completion good = { .size = sizeof good };
 	const stepbus_completion *out = NULL;

@@ -55,6 +55,16 @@ static void fill_step(full_step *s)
 					 .content_type_len = 4,
 					 .step_config = s->texts[7],
 					 .step_config_len = 2,
+					 .queue = s->texts[1],
+					 .queue_len = 3,
+					 .traceparent = s->texts[4],
+					 .traceparent_len = 4,
+					 .cursor = s->texts[5],
+					 .cursor_len = 4,
+					 .partial_result = s->texts[5],
+					 .partial_result_len = 3,
+					 .items_processed = UINT64_MAX,
+					 .attempt_timeout_ms = INT64_MAX,
 					 .dependencies = s->dependencies,
 					 .dependency_count = 2 };
 }
@@ -83,6 +93,11 @@ static int find_difference(const stepbus_step_event *e)
 		is_text(e->input, e->input_len, "in\0put", 6),
 		is_text(e->content_type, e->content_type_len, "type", 4),
 		is_text(e->step_config, e->step_config_len, "{}", 2),
+		is_text(e->queue, e->queue_len, "ste", 3),
+		is_text(e->traceparent, e->traceparent_len, "1.2.", 4),
+		is_text(e->cursor, e->cursor_len, "in\0p", 4),
+		is_text(e->partial_result, e->partial_result_len, "in\0", 3),
+		e->items_processed == UINT64_MAX && e->attempt_timeout_ms == INT64_MAX,
 		e->dependency_count == 2 && d[0].size == sizeof *d && d[1].size == sizeof *d,
 		is_text(d[0].step_name, d[0].step_name_len, "dependency", 10),
 		is_text(d[0].result, d[0].result_len, "in\0put", 6),
@@ -98,20 +113,22 @@ static int find_difference(const stepbus_step_event *e)
 	return 0;
 }
 
+enum { COMPLETION_TEXT_COUNT = 12 };
+
 typedef struct full_completion {
-	char texts[10][16];
+	char texts[COMPLETION_TEXT_COUNT][16];
 	stepbus_completion completion;
 } full_completion;
 
-static const char *const completion_texts[] = { "correlation", "handler",  "1.2.3", "worker",
-						"re\0sult",    "type",     "oops",  "it failed",
-						"E42",         "{\"a\":1}" };
-static const size_t completion_lens[] = { 11, 7, 5, 6, 7, 4, 4, 9, 3, 7 };
+static const char *const completion_texts[] = { "correlation", "handler",   "1.2.3", "worker",
+						"re\0sult",    "type",      "oops",  "it failed",
+						"E42",         "{\"a\":1}", "at\nb", "cu\0r" };
+static const size_t completion_lens[] = { 11, 7, 5, 6, 7, 4, 4, 9, 3, 7, 4, 4 };
 
 static void fill_completion(full_completion *c)
 {
 	memset(c, 0, sizeof *c);
-	for (size_t i = 0; i < 10; i++)
+	for (size_t i = 0; i < COMPLETION_TEXT_COUNT; i++)
 		memcpy(c->texts[i], completion_texts[i], completion_lens[i]);
 	c->completion = (stepbus_completion){ .size = sizeof c->completion,
 					      .outcome = STEPBUS_OUTCOME_FAILURE,
@@ -140,7 +157,12 @@ static void fill_completion(full_completion *c)
 					      .error_code = c->texts[8],
 					      .error_code_len = completion_lens[8],
 					      .metadata = c->texts[9],
-					      .metadata_len = completion_lens[9] };
+					      .metadata_len = completion_lens[9],
+					      .backtrace = c->texts[10],
+					      .backtrace_len = completion_lens[10],
+					      .cursor = c->texts[11],
+					      .cursor_len = completion_lens[11],
+					      .items_processed = UINT64_MAX };
 }
 
 static int find_completion_difference(const stepbus_completion *c)
@@ -149,18 +171,18 @@ static int find_completion_difference(const stepbus_completion *c)
 	const void *texts[] = { c->correlation_id, c->handler_name,  c->handler_version,
 				c->worker_id,      c->result,        c->content_type,
 				c->error_type,     c->error_message, c->error_code,
-				c->metadata };
+				c->metadata,       c->backtrace,     c->cursor };
 	const size_t lens[] = { c->correlation_id_len, c->handler_name_len,  c->handler_version_len,
 				c->worker_id_len,      c->result_len,        c->content_type_len,
 				c->error_type_len,     c->error_message_len, c->error_code_len,
-				c->metadata_len };
+				c->metadata_len,       c->backtrace_len,     c->cursor_len };
 
 	if (c->size != sizeof *c || c->outcome != STEPBUS_OUTCOME_FAILURE || c->reserved != 0 ||
 	    c->token != UINT64_MAX || c->execution_time_us != INT64_MAX ||
-	    c->retry_after_ms != -1 || c->is_retryable != 1 ||
+	    c->retry_after_ms != -1 || c->is_retryable != 1 || c->items_processed != UINT64_MAX ||
 	    memcmp(c->step_id, step_id, 16) != 0 || memcmp(c->task_id, task_id, 16) != 0)
 		return 1;
-	for (size_t i = 0; i < 10; i++)
+	for (size_t i = 0; i < COMPLETION_TEXT_COUNT; i++)
 		if (!is_text(texts[i], lens[i], completion_texts[i], completion_lens[i]))
 			return (int)i + 2;
 	return 0;
@@ -319,7 +341,7 @@ static void spoil_step(full_step *s, int how)
 		s->event.size = 0;
 		break;
 	case 3:
-		s->event.flags = 1;
+		s->event.flags = 2;
 		break;
 	case 4:
 		s->event.correlation_id = NULL;
@@ -366,6 +388,18 @@ static void spoil_step(full_step *s, int how)
 	case 18:
 		s->dependencies[1].result = NULL;
 		break;
+	case 19:
+		s->event.queue = NULL;
+		break;
+	case 20:
+		s->event.traceparent = NULL;
+		break;
+	case 21:
+		s->event.cursor = NULL;
+		break;
+	case 22:
+		s->event.partial_result = NULL;
+		break;
 	default:
 		s->dependencies[0].content_type = NULL;
 		break;
@@ -378,7 +412,7 @@ static void what_is_no_step_event_is_refused(void **state)
 	full_step s;
 
 	(void)state;
-	for (int how = 0; how < 20; how++) {
+	for (int how = 0; how < 24; how++) {
 		stepbus_error err = STEPBUS_ERROR_INIT;
 
 		fill_step(&s);
@@ -416,6 +450,8 @@ static void what_is_no_completion_is_refused(void **state)
 		offsetof(stepbus_completion, error_message),
 		offsetof(stepbus_completion, error_code),
 		offsetof(stepbus_completion, metadata),
+		offsetof(stepbus_completion, backtrace),
+		offsetof(stepbus_completion, cursor),
 	};
 	const stepbus_completion *out = NULL;
 	full_completion c;

@@ -146,7 +146,10 @@ static void a_success_after_a_failure_takes_its_error_away(void **state)
 	failure.retry_after_ms = 5;
 	failure.error_code = "E1";
 	failure.error_code_len = 2;
+	failure.backtrace = "in f";
+	failure.backtrace_len = 4;
 	sb_result_fail(&f->result, &failure, NULL);
+	expect_part(f, SB_RESULT_BACKTRACE, "in f");
 	assert_int_equal(succeed(f, "done"), STEPBUS_OK);
 	assert_int_equal(f->result.outcome, STEPBUS_OUTCOME_SUCCESS);
 	assert_false(f->result.is_retryable);
@@ -154,6 +157,7 @@ static void a_success_after_a_failure_takes_its_error_away(void **state)
 	expect_part(f, SB_RESULT_ERROR_TYPE, "");
 	expect_part(f, SB_RESULT_ERROR_MESSAGE, "");
 	expect_part(f, SB_RESULT_ERROR_CODE, "");
+	expect_part(f, SB_RESULT_BACKTRACE, "");
 }
 
 static void metadata_and_content_type_survive_a_change_of_mind(void **state)
@@ -192,10 +196,13 @@ static void bad_bytes_in_a_failure_are_mended(void **state)
 	failure.error_type_len = 2;
 	failure.error_code = "\0";
 	failure.error_code_len = 1;
+	failure.backtrace = "in f\n\xff";
+	failure.backtrace_len = 6;
 	assert_int_equal(sb_result_fail(&f->result, &failure, NULL), STEPBUS_OK);
 	expect_part(f, SB_RESULT_ERROR_MESSAGE, "a?b?c?");
 	expect_part(f, SB_RESULT_ERROR_TYPE, "t?");
 	expect_part(f, SB_RESULT_ERROR_CODE, "?");
+	expect_part(f, SB_RESULT_BACKTRACE, "in f\n?");
 }
 
 static void a_failure_that_is_too_long_is_cut_on_a_character(void **state)
@@ -208,7 +215,9 @@ static void a_failure_that_is_too_long_is_cut_on_a_character(void **state)
 				    .error_type = message,
 				    .error_type_len = sizeof message,
 				    .error_code = message,
-				    .error_code_len = sizeof message };
+				    .error_code_len = sizeof message,
+				    .backtrace = message,
+				    .backtrace_len = sizeof message };
 
 	/* An odd first byte puts every limit into the middle of a character. */
 	for (size_t i = 0; i < sizeof message; i++)
@@ -218,6 +227,7 @@ static void a_failure_that_is_too_long_is_cut_on_a_character(void **state)
 	assert_int_equal(f->result.parts[SB_RESULT_ERROR_MESSAGE].len, 8191);
 	assert_int_equal(f->result.parts[SB_RESULT_ERROR_TYPE].len, 127);
 	assert_int_equal(f->result.parts[SB_RESULT_ERROR_CODE].len, 127);
+	assert_int_equal(f->result.parts[SB_RESULT_BACKTRACE].len, 65535);
 	assert_memory_equal(f->result.parts[SB_RESULT_ERROR_MESSAGE].data, message, 8191);
 }
 
@@ -272,6 +282,8 @@ static void a_failure_without_memory_is_one_that_may_be_retried(void **state)
 
 	failure.error_code = "E1";
 	failure.error_code_len = 2;
+	failure.backtrace = "in f";
+	failure.backtrace_len = 4;
 	for (;; n++) {
 		f->host.fail_at = f->host.allocation_count + n;
 		if (sb_result_fail(&f->result, &failure, NULL) == STEPBUS_OK)
@@ -280,9 +292,10 @@ static void a_failure_without_memory_is_one_that_may_be_retried(void **state)
 		assert_true(f->result.is_retryable);
 		expect_part(f, SB_RESULT_ERROR_TYPE, "handler_error");
 		expect_part(f, SB_RESULT_ERROR_CODE, "");
+		expect_part(f, SB_RESULT_BACKTRACE, "");
 	}
 	f->host.fail_at = 0;
-	assert_int_equal(n, 4);
+	assert_int_equal(n, 5);
 	assert_false(f->result.is_retryable);
 }
 
