@@ -41,6 +41,11 @@ class Gate:
         """Whether this process is a forked child of the one that opened it."""
         return os.getpid() != self._pid
 
+    @property
+    def handle(self) -> int:
+        """The object itself, for whoever closes it."""
+        return self._handle
+
     def is_closed(self) -> bool:
         return self._closed
 

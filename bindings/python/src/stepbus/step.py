@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """One attempt of one step, as a handler sees it.
 
-A Step reads its fields when they are asked for, from memory that the library keeps until the step is answered; after
-that only its id, token, attempt and what was read before are left, and asking for more raises ``Already``. It may be
-used on any thread.
+What every handler needs (id, token, attempt, handler, input) is copied when the step is polled. The rest is read when
+it is asked for, from memory that the library keeps until the step is answered; asking for it later raises
+``Already``. A Step may be used on any thread.
 """
 from __future__ import annotations
 
@@ -51,13 +51,16 @@ class Batch:
 class Step:
     """One attempt of one step."""
 
-    __slots__ = ("_batch", "_at", "_row", "_live", "_input", "_pending", "_name")
+    __slots__ = ("_batch", "_at", "_row", "_live", "_input", "_kind", "_name", "_pending")
 
     def __init__(self, batch: Batch, at: int, row: Row) -> None:
         self._batch = batch
         self._at = at
         self._row = row
         self._live = True
+        self._name: bytes = window[row[3] : row[3] + row[4]]
+        self._input: bytes = window[row[5] : row[5] + row[6]]
+        self._kind: bytes = window[row[7] : row[7] + row[8]]
 
     # What it is
 
@@ -83,11 +86,7 @@ class Step:
 
     @property
     def handler_name(self) -> str:
-        try:
-            return self._name
-        except AttributeError:
-            self._name: str = self._view(self._row[3], self._row[4]).decode()
-            return self._name
+        return self._name.decode()
 
     @property
     def handler_namespace(self) -> str:
@@ -127,20 +126,16 @@ class Step:
     @property
     def input(self) -> bytes:
         """The input as it was enqueued."""
-        try:
-            return self._input
-        except AttributeError:
-            self._input: bytes = self._view(self._row[5], self._row[6])
-            return self._input
+        return self._input
 
     @property
     def content_type(self) -> str:
-        return self._view(self._row[7], self._row[8]).decode()
+        return self._kind.decode()
 
     @property
     def value(self) -> Any:
         """The input, decoded: JSON as a value, anything else as bytes."""
-        return payload.decode(self.input, self.content_type.encode())
+        return payload.decode(self._input, self._kind)
 
     @property
     def config(self) -> Any:
