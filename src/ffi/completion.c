@@ -26,7 +26,8 @@ stepbus_status sb_completion_check(const stepbus_completion *completion, stepbus
 		return status;
 	if (checked->outcome != STEPBUS_OUTCOME_SUCCESS &&
 	    checked->outcome != STEPBUS_OUTCOME_FAILURE &&
-	    checked->outcome != STEPBUS_OUTCOME_SNOOZE)
+	    checked->outcome != STEPBUS_OUTCOME_SNOOZE &&
+	    checked->outcome != STEPBUS_OUTCOME_RELEASE)
 		return sb_fail(err, STEPBUS_EINVAL, "the outcome is %d: use STEPBUS_OUTCOME_…",
 			       checked->outcome);
 	if (checked->outcome == STEPBUS_OUTCOME_FAILURE && checked->error_type_len == 0)

@@ -203,8 +203,12 @@ static stepbus_status start_worker(stepbus *engine, const sb_worker_config *conf
 		.name = config->id,
 		.strategy = strategy_of(config->strategy),
 		.block_size = config->block_size,
-		.pool_size = config->pool_size,
+		.pool_size = config->is_pull ? 0 : config->pool_size,
 		.age_percent = config->age_share_percent,
+		.is_pull = config->is_pull,
+		.silence_timeout_ms = config->silence_timeout_ms,
+		.starvation_ms = config->starvation_ms,
+		.metrics_period_ms = config->metrics_period_ms,
 	};
 	char *texts = sb_alloc(&engine->host, len);
 	stepbus_status status;

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The exported functions that put steps in and take their results in. */
+/* The exported functions that put steps in. */
 #include "handlers/enqueue.h"
 
 #include "base/utf8.h"
 #include "ffi/arguments.h"
-#include "ffi/completion.h"
 #include "handlers/enqueue_in.h"
-#include "handlers/submit.h"
 
 enum { SCHEMA_LEN_MAX = 128 };
 
@@ -70,38 +68,6 @@ stepbus_status stepbus_step_enqueue_async(stepbus *engine, const stepbus_step_sp
 	return status == STEPBUS_OK ?
 		       sb_enqueue_submit(engine, specs, count, done, user_data, err) :
 		       status;
-}
-
-static stepbus_status complete_one(stepbus *engine, const stepbus_completion *completion,
-				   stepbus_error *err)
-{
-	stepbus_status status = sb_completion_check(completion, err);
-
-	if (status == STEPBUS_OK)
-		status = sb_completion_check_limits(completion, engine->options.payload_len_max,
-						    err);
-	if (status == STEPBUS_OK)
-		status = sb_engine_check(engine, true, err);
-	return status == STEPBUS_OK ? sb_submit_completion(engine, completion, err) : status;
-}
-
-stepbus_status stepbus_complete(stepbus *engine, const stepbus_completion *completions,
-				size_t count, stepbus_status *each, stepbus_error *err)
-{
-	stepbus_status first = sb_argument_check(engine, "engine", err);
-
-	if (first == STEPBUS_OK)
-		first = sb_argument_check(completions, "completions", err);
-	for (size_t i = 0; i < count && (first == STEPBUS_OK || i > 0); i++) {
-		stepbus_status status =
-			complete_one(engine, &completions[i], first == STEPBUS_OK ? err : NULL);
-
-		if (each != NULL)
-			each[i] = status;
-		if (first == STEPBUS_OK)
-			first = status;
-	}
-	return first;
 }
 
 /* The name of a schema, ending in NUL; "main" where none is said. */

@@ -119,6 +119,15 @@ static stepbus_status park(sb_claim_block *b, const sb_step_status *status, int6
 	return sb_settle_move(b->store, SB_STEP_PARK, status, &parked, &is_done, b->err);
 }
 
+/* Another worker of this process may be the one that it waits for. */
+static stepbus_status park_for(sb_claim_block *b, const sb_step_status *status,
+			       const sb_known_handler *handler)
+{
+	if (handler->serving == SB_SERVING_HERE && !sb_serving_is_for(handler, b->worker))
+		atomic_fetch_add(&b->engine->change_count, 1);
+	return park(b, status, handler->id);
+}
+
 /*
  * What its first claim makes of a deadline that was the one for waiting: that for all attempts. Only
  * the first one, whose token is 0: a snooze, which is no attempt, must not prolong it.
@@ -192,9 +201,9 @@ static stepbus_status admit(sb_claim_block *b, const sb_step_status *status,
 
 	if (answer == STEPBUS_OK)
 		answer = sb_serving_judge(b->engine, handler, b->err);
-	if (answer == STEPBUS_OK &&
-	    (handler->serving == SB_SERVING_ELSEWHERE || !sb_serving_has_room(b->engine, handler)))
-		return park(b, status, handler->id);
+	if (answer == STEPBUS_OK && (!sb_serving_is_for(handler, b->worker) ||
+				     !sb_serving_has_room(b->engine, handler)))
+		return park_for(b, status, handler);
 	if (answer == STEPBUS_OK)
 		answer = sb_claim_block_is_key_full(b, status, &is_full);
 	if (answer != STEPBUS_OK)

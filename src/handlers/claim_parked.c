@@ -106,7 +106,7 @@ static stepbus_status claim_parked_of(sb_claim_block *b, int64_t handler_id, int
 	*is_over = true;
 	if (status == STEPBUS_OK)
 		status = sb_serving_judge(b->engine, handler, b->err);
-	if (status != STEPBUS_OK || handler->serving == SB_SERVING_ELSEWHERE)
+	if (status != STEPBUS_OK || !sb_serving_is_for(handler, b->worker))
 		return status;
 	return admit_all_parked(b, handler, after_id, is_over);
 }

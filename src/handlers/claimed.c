@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "base/ids.h"
+#include "handlers/worker.h"
 
 static const char content_type_default[] = "application/json";
 
@@ -72,6 +73,7 @@ sb_claimed *sb_claimed_new(const stepbus_host *host, const sb_step_row *row,
 	if (c == NULL)
 		return NULL;
 	atomic_init(&c->ref_count, 1);
+	atomic_init(&c->hold_count, 1);
 	c->start_slot = UINT32_MAX;
 	c->status = *status;
 	c->key = (sb_claimed_key){ status->id, status->token };
@@ -134,11 +136,31 @@ void sb_claimed_table_remove(sb_claimed_table *table, sb_claimed *claimed)
 	pthread_mutex_unlock(&table->lock);
 }
 
+sb_claimed *sb_claimed_table_find(sb_claimed_table *table, const sb_claimed_key *key)
+{
+	sb_claimed *found;
+
+	pthread_mutex_lock(&table->lock);
+	found = (sb_claimed *)(void *)sb_map_find(&table->by_key, key, sizeof *key);
+	if (found != NULL)
+		sb_claimed_ref(found);
+	pthread_mutex_unlock(&table->lock);
+	return found;
+}
+
+void sb_claimed_table_leave(sb_claimed_table *table, sb_claimed *claimed)
+{
+	if (atomic_fetch_sub_explicit(&claimed->hold_count, 1, memory_order_acq_rel) == 1)
+		sb_claimed_table_remove(table, claimed);
+}
+
 void sb_claimed_interrupt(sb_claimed *claimed, stepbus_status why)
 {
-	int32_t none = STEPBUS_OK;
+	int32_t before = STEPBUS_OK;
 
-	atomic_compare_exchange_strong(&claimed->interruption, &none, why);
+	while (before == STEPBUS_OK || before == STEPBUS_ESHUTDOWN)
+		if (atomic_compare_exchange_weak(&claimed->interruption, &before, why))
+			break;
 }
 
 void sb_claimed_table_interrupt(sb_claimed_table *table, int64_t id, int64_t token,
@@ -149,8 +171,12 @@ void sb_claimed_table_interrupt(sb_claimed_table *table, int64_t id, int64_t tok
 
 	pthread_mutex_lock(&table->lock);
 	found = (sb_claimed *)(void *)sb_map_find(&table->by_key, &key, sizeof key);
-	if (found != NULL)
+	if (found != NULL) {
 		sb_claimed_interrupt(found, why);
+		/* It is not freed before all that it has claimed has left the table. */
+		if (atomic_load(&found->is_polled) != 0)
+			sb_wake_alert(&found->worker->wake);
+	}
 	pthread_mutex_unlock(&table->lock);
 }
 

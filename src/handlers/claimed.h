@@ -15,9 +15,10 @@
 #include "store/store.h"
 
 typedef enum sb_claimed_phase {
-	SB_CLAIMED_QUEUED,   /* waits for a thread of the pool */
-	SB_CLAIMED_RUNNING,  /* its handler runs */
-	SB_CLAIMED_SETTLING, /* its result is on its way into the store */
+	SB_CLAIMED_QUEUED,    /* waits for a thread of the pool, or to be polled */
+	SB_CLAIMED_RUNNING,   /* its handler, or the host, runs it */
+	SB_CLAIMED_SETTLING,  /* its result is on its way into the store */
+	SB_CLAIMED_ANSWERING, /* likewise, by a call of the host that waits for it */
 } sb_claimed_phase;
 
 /* One attempt: a step that is claimed again while an old attempt's handler still runs is another. */
@@ -41,10 +42,15 @@ typedef struct sb_claimed {
 	_Atomic(int64_t) started_ns;   /* elapsed; 0: not started */
 	_Atomic(int64_t) deadline_ns;  /* elapsed; 0: none */
 	_Atomic(uint32_t) phase;       /* an sb_claimed_phase */
-	_Atomic(uint32_t) ref_count;   /* the line's or the settlement's, and the thread's */
+	_Atomic(uint32_t) ref_count;   /* the line's or the settlement's, the thread's, the host's */
+	_Atomic(uint32_t) hold_count;  /* in the table until it is settled and the host answered */
+	_Atomic(uint32_t) is_polled;   /* the host has it, and has not answered */
 	_Atomic(int32_t) interruption; /* why the handler should stop; STEPBUS_OK: it should not */
+	_Atomic(int64_t) noticed_ns;   /* elapsed: the host's last sign that it knows of it */
+	stepbus_handler *definition;   /* counted; NULL but of what is polled */
 	uint32_t start_slot;           /* see start_log.h */
 	bool is_settled; /* its handler's result was taken; of the thread that runs it */
+	char handler_version[SB_SETTLE_VERSION_LEN]; /* of the definition, where it is another */
 	sb_settlement settlement;
 	char texts[];
 } sb_claimed;
@@ -71,6 +77,10 @@ void sb_claimed_table_free(sb_claimed_table *table);
 /* False: out of memory. */
 bool sb_claimed_table_add(sb_claimed_table *table, sb_claimed *claimed);
 void sb_claimed_table_remove(sb_claimed_table *table, sb_claimed *claimed);
+/* The step that a host names, with a reference; NULL: it is not here. */
+sb_claimed *sb_claimed_table_find(sb_claimed_table *table, const sb_claimed_key *key);
+/* One of those that keep it in the table needs it no more. */
+void sb_claimed_table_leave(sb_claimed_table *table, sb_claimed *claimed);
 /* Asks the handler of an attempt to stop, where it is here and was not asked before. */
 void sb_claimed_table_interrupt(sb_claimed_table *table, int64_t id, int64_t token,
 				stepbus_status why);
@@ -78,7 +88,10 @@ void sb_claimed_table_interrupt(sb_claimed_table *table, int64_t id, int64_t tok
 void sb_claimed_table_each(sb_claimed_table *table, bool (*visit)(void *context, sb_claimed *c),
 			   void *context);
 
-/* Asks one handler to stop; the first reason stays. */
+/*
+ * Asks one handler to stop. The first reason stays, but that a worker is being stopped, which still
+ * leaves time for a result.
+ */
 void sb_claimed_interrupt(sb_claimed *claimed, stepbus_status why);
 
 #endif

@@ -90,6 +90,7 @@ static void end_overtime(sb_clockwork *clockwork)
 		.message = "the attempt took longer than its timeout allows",
 		.is_retryable = true,
 		.attempt_outcome = SB_ATTEMPT_TIMED_OUT,
+		.interruption = STEPBUS_ETIMEDOUT,
 	};
 	stepbus *engine = clockwork->engine;
 	overtime over = { .now_ns = sb_clock_elapsed_ns(&engine->host), .next_ns = INT64_MAX };
@@ -99,7 +100,6 @@ static void end_overtime(sb_clockwork *clockwork)
 	atomic_store(&clockwork->expected_us, INT64_MAX);
 	sb_claimed_table_each(&engine->claimed, note_late, &over);
 	for (size_t i = 0; i < over.count; i++) {
-		sb_claimed_interrupt(over.late[i], STEPBUS_ETIMEDOUT);
 		(void)sb_submit_failure_of(over.late[i], &timed_out);
 		sb_claimed_unref(&engine->host, over.late[i]);
 	}

@@ -24,8 +24,9 @@ typedef struct served_list {
 	sb_notice notice;
 	stepbus *engine;
 	stepbus_handler **handlers;
-	sb_served_row *rows;
 	size_t count;
+	sb_served_row *rows; /* of those that the worker's kind runs */
+	size_t row_count;
 } served_list;
 
 static void tell_nobody(sb_notice *notice, stepbus_bridge *bridge)
@@ -52,14 +53,16 @@ static void release_served(served_list *list)
 	sb_notices_add(&list->engine->notices, &list->notice, &list->notice, 1);
 }
 
-static bool fill_rows(served_list *list, int64_t worker_id)
+static bool fill_rows(served_list *list, const stepbus_worker *worker)
 {
 	list->rows = sb_alloc_array(&list->engine->host, list->count + 1, sizeof *list->rows);
 	for (size_t i = 0; list->rows != NULL && i < list->count; i++) {
 		const stepbus_handler_spec *spec = &list->handlers[i]->facts->spec;
 
-		list->rows[i] = (sb_served_row){
-			.worker_id = worker_id,
+		if (((spec->flags & STEPBUS_HANDLER_PULLED) != 0) != worker->options.is_pull)
+			continue;
+		list->rows[list->row_count++] = (sb_served_row){
+			.worker_id = worker->row.id,
 			.handler_namespace =
 				sb_slice_of(spec->handler_namespace, spec->handler_namespace_len),
 			.name = sb_slice_of(spec->name, spec->name_len),
@@ -73,9 +76,9 @@ static stepbus_status write_rows(const served_list *list, sb_store *store, int64
 				 stepbus_error *err)
 {
 	stepbus_status status =
-		store->type->served_put(store, worker_id, list->rows, list->count, err);
+		store->type->served_put(store, worker_id, list->rows, list->row_count, err);
 
-	for (size_t i = 0; status == STEPBUS_OK && i < list->count; i++) {
+	for (size_t i = 0; status == STEPBUS_OK && i < list->row_count; i++) {
 		const sb_handler_row row = { .handler_namespace = list->rows[i].handler_namespace,
 					     .name = list->rows[i].name,
 					     .version = list->rows[i].version,
@@ -100,7 +103,7 @@ static stepbus_status write_served(stepbus_worker *worker, sb_store *store, step
 		sb_release(&engine->host, list);
 		return status;
 	}
-	status = fill_rows(list, worker->row.id) ?
+	status = fill_rows(list, worker) ?
 			 write_rows(list, store, worker->row.id, err) :
 			 sb_fail_memory(err, "tell which handlers a worker serves");
 	release_served(list);

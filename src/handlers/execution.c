@@ -13,6 +13,7 @@
 #include "bridge/roster.h"
 #include "handlers/context.h"
 #include "handlers/instances.h"
+#include "handlers/resolve.h"
 #include "handlers/result.h"
 
 struct stepbus_execution_subscriber {
@@ -58,52 +59,6 @@ static void unref(stepbus_execution_subscriber *subscriber)
 	sb_release(&host, subscriber);
 }
 
-/* Where the step's version may stand in its input: only a version that is registered counts. */
-static stepbus_status use_input_version(void *context, const sb_json_field *field,
-					stepbus_error *err)
-{
-	run *r = context;
-	sb_handler_name name = sb_handler_name_of(r->handler);
-	stepbus_handler *versioned = NULL;
-
-	(void)err;
-	if (field->kind != SB_JSON_TEXT || field->text.len == 0 ||
-	    field->text.len > SB_VERSION_LEN_MAX)
-		return STEPBUS_OK;
-	name.version = field->text;
-	if (sb_registry_resolve(r->subscriber->registry, &name, true, &versioned, NULL) !=
-	    STEPBUS_OK)
-		return STEPBUS_OK;
-	sb_handler_unref(r->handler);
-	r->handler = versioned;
-	return STEPBUS_OK;
-}
-
-static stepbus_status resolve(run *r, stepbus_error *err)
-{
-	const stepbus_step_event *step = r->step;
-	const stepbus_handler_key key = {
-		.size = sizeof key,
-		.name = step->handler_name,
-		.name_len = step->handler_name_len,
-		.handler_namespace = step->handler_namespace,
-		.handler_namespace_len = step->handler_namespace_len,
-		.version = step->handler_version,
-		.version_len = step->handler_version_len,
-	};
-	sb_handler_name name;
-	stepbus_status status = sb_definition_read_key(&key, &name, err);
-
-	if (status == STEPBUS_OK)
-		status = sb_registry_resolve(r->subscriber->registry, &name, false, &r->handler,
-					     err);
-	if (status != STEPBUS_OK || name.version.len > 0 ||
-	    (r->handler->facts->spec.flags & STEPBUS_HANDLER_VERSION_FROM_INPUT) == 0)
-		return status;
-	return sb_json_field_read(sb_slice_of(step->input, step->input_len), sb_slice_z("version"),
-				  use_input_version, r, err);
-}
-
 static void call_handler(run *r, const stepbus_context *context, void *instance)
 {
 	int32_t answer = r->handler->facts->spec.call(instance, context, &r->result);
@@ -144,7 +99,7 @@ static void execute(run *r)
 {
 	stepbus_error err = STEPBUS_ERROR_INIT;
 	stepbus_context context = { .step = r->step };
-	stepbus_status status = resolve(r, &err);
+	stepbus_status status = sb_resolve(r->subscriber->registry, r->step, &r->handler, &err);
 	sb_instance instance;
 
 	if (status != STEPBUS_OK) {
@@ -154,6 +109,12 @@ static void execute(run *r)
 		sb_result_fail_plainly(&r->result,
 				       is_missing ? "handler_not_found" : "handler_error",
 				       err.message, !is_missing);
+		return;
+	}
+	if (r->handler->facts->spec.call == NULL) {
+		sb_result_fail_plainly(&r->result, "handler_error",
+				       "the handler is pulled: a pull worker's host runs its steps",
+				       true);
 		return;
 	}
 	if (!is_allowed(r, &context))
@@ -304,6 +265,8 @@ static stepbus_status on_step(void *user_data, uint32_t event_id, const void *pa
 	int64_t started_ns;
 
 	(void)event_id;
+	if (status == STEPBUS_OK && (r.step->flags & STEPBUS_STEP_PULLED) != 0)
+		return STEPBUS_OK;
 	if (status != STEPBUS_OK) {
 		log_refusal(&r, "step_refused", status, &err);
 		return status;

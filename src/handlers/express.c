@@ -49,22 +49,26 @@ static bool is_in_turn(const stepbus_worker *worker, sb_express_batch batch)
 	}
 }
 
-/* One with room, for which nothing is known to wait. */
-static stepbus_worker *find_worker(stepbus *engine, int64_t queue_id, sb_express_batch batch)
+/* The first from here on with room, for which nothing is known to wait. */
+static stepbus_worker *find_worker(stepbus_worker *from, int64_t queue_id, sb_express_batch batch)
 {
-	sb_claim_note_changes(engine);
-	/* What this transaction has left to a claim stands before what comes now. */
-	if (engine->group.is_ready_left)
-		return NULL;
-	for (stepbus_worker *w = engine->workers; w != NULL; w = w->next)
+	for (stepbus_worker *w = from; w != NULL; w = w->next)
 		if (sb_worker_is_drained(w) && sb_worker_wanted(w) > 0 &&
 		    sb_worker_takes(w, queue_id) && is_in_turn(w, batch))
 			return w;
 	return NULL;
 }
 
-static stepbus_status is_served_here(stepbus *engine, int64_t handler_id, bool *is_served,
-				     stepbus_error *err)
+static stepbus_worker *find_first(stepbus *engine, int64_t queue_id, sb_express_batch batch)
+{
+	sb_claim_note_changes(engine);
+	/* What this transaction has left to a claim stands before what comes now. */
+	return engine->group.is_ready_left ? NULL : find_worker(engine->workers, queue_id, batch);
+}
+
+/* NULL: it may not start now, or not here. */
+static stepbus_status find_served(stepbus *engine, int64_t handler_id,
+				  const sb_known_handler **served, stepbus_error *err)
 {
 	sb_known_handler *handler = NULL;
 	stepbus_status status =
@@ -72,28 +76,33 @@ static stepbus_status is_served_here(stepbus *engine, int64_t handler_id, bool *
 
 	if (status == STEPBUS_OK)
 		status = sb_serving_judge(engine, handler, err);
-	*is_served = status == STEPBUS_OK && handler->serving == SB_SERVING_HERE &&
-		     sb_serving_has_room(engine, handler);
+	*served = status == STEPBUS_OK && handler->serving == SB_SERVING_HERE &&
+				  sb_serving_has_room(engine, handler) ?
+			  handler :
+			  NULL;
 	return status;
 }
 
 stepbus_status sb_express_offer(stepbus *engine, sb_express_batch batch, const sb_step_row *row,
 				sb_step_status *status, stepbus_worker **worker, stepbus_error *err)
 {
+	const sb_known_handler *handler = NULL;
 	stepbus_worker *found;
-	bool is_open = false, is_served = false;
+	bool is_open = false;
 	stepbus_status answer;
 
 	*worker = NULL;
 	if (status->state != SB_STEP_READY || status->concurrency_key != 0)
 		return STEPBUS_OK;
-	found = find_worker(engine, row->queue_id, batch);
+	found = find_first(engine, row->queue_id, batch);
 	if (found == NULL)
 		return STEPBUS_OK;
 	answer = is_queue_open(engine, row->queue_id, &is_open, err);
 	if (answer == STEPBUS_OK && is_open)
-		answer = is_served_here(engine, row->handler_id, &is_served, err);
-	if (answer != STEPBUS_OK || !is_served)
+		answer = find_served(engine, row->handler_id, &handler, err);
+	while (handler != NULL && found != NULL && !sb_serving_is_for(handler, found))
+		found = find_worker(found->next, row->queue_id, batch);
+	if (answer != STEPBUS_OK || handler == NULL || found == NULL)
 		return answer;
 	sb_claim_grant(found, row, status, sb_engine_now_us(engine));
 	*worker = found;

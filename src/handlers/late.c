@@ -81,7 +81,9 @@ static bool visit_attempt(void *context, const sb_attempt_row *row, sb_slice wor
 
 static stepbus_status tell(const look *l, stepbus_error *err)
 {
-	if (l->is_same)
+	/* What was given back leaves no row: the attempt is over, and no other end of it is known. */
+	if (l->is_same ||
+	    (!l->is_found && l->settlement->completion.outcome == STEPBUS_OUTCOME_RELEASE))
 		return STEPBUS_OK;
 	if (l->is_found && l->outcome == SB_ATTEMPT_TIMED_OUT)
 		return sb_fail(err, STEPBUS_ETIMEDOUT,

@@ -18,6 +18,7 @@ typedef struct sb_known_handler {
 	sb_handler_row row;                /* texts are its own, each with a NUL behind it */
 	uint64_t judged_at;                /* the cache generation that `serving` is of */
 	uint32_t serving;                  /* an sb_serving, see serving.h */
+	bool is_pulled;                    /* what is registered here is for pull workers */
 	_Atomic(uint32_t) concurrency_max; /* of the one that is registered here; 0: no limit */
 	_Atomic(uint32_t) active_count;    /* its claimed steps of this process */
 	sb_queue_row rate;                 /* only what belongs to its rate */

@@ -180,6 +180,9 @@ static void publish_failure(const sb_settlement *s)
 void sb_news_publish_settled(const sb_settlement *s, stepbus_bridge *bridge)
 {
 	(void)bridge;
+	/* As if it had not been handed out. */
+	if (s->completion.outcome == STEPBUS_OUTCOME_RELEASE)
+		return;
 	publish(s->engine, SB_EVENT_COMPLETION, &s->completion, sizeof s->completion);
 	if (s->completion.outcome == STEPBUS_OUTCOME_SUCCESS)
 		publish_attempt(s, SB_EVENT_COMPLETED);
@@ -201,6 +204,8 @@ bool sb_news_is_settlement_heard(const sb_settlement *s)
 {
 	const stepbus *engine = s->engine;
 
+	if (s->completion.outcome == STEPBUS_OUTCOME_RELEASE)
+		return false;
 	if (sb_engine_is_heard(engine, SB_EVENT_COMPLETION))
 		return true;
 	if (s->completion.outcome == STEPBUS_OUTCOME_SUCCESS)

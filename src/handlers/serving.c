@@ -92,6 +92,7 @@ static void note_limits(void *context, const stepbus_handler_spec *spec)
 {
 	sb_known_handler *known = context;
 
+	known->is_pulled = (spec->flags & STEPBUS_HANDLER_PULLED) != 0;
 	known->concurrency_max = spec->concurrency_max;
 	known->rate.rate_count = spec->rate_per_minute;
 	known->rate.rate_period_us = us_per_minute;
@@ -131,6 +132,18 @@ stepbus_status sb_serving_judge(stepbus *engine, sb_known_handler *handler, step
 	handler->serving = is_served_elsewhere(engine, &handler->row) ? SB_SERVING_ELSEWHERE :
 									SB_SERVING_NOWHERE;
 	return status;
+}
+
+bool sb_serving_is_for(const sb_known_handler *handler, const stepbus_worker *worker)
+{
+	switch (handler->serving) {
+	case SB_SERVING_HERE:
+		return handler->is_pulled == worker->options.is_pull;
+	case SB_SERVING_NOWHERE:
+		return true; /* to fail at once */
+	default:
+		return false;
+	}
 }
 
 bool sb_serving_has_room(stepbus *engine, sb_known_handler *handler)

@@ -27,6 +27,9 @@ void sb_serving_forget(stepbus *engine);
  */
 stepbus_status sb_serving_judge(stepbus *engine, sb_known_handler *handler, stepbus_error *err);
 
+/* Whether a worker of this process is the kind that runs a handler that was judged. */
+bool sb_serving_is_for(const sb_known_handler *handler, const stepbus_worker *worker);
+
 /*
  * Inside. Whether a step of the handler may start in this process, by the limits that its definition
  * has; and that one does. It gives its place back when it is settled.

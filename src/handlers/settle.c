@@ -136,7 +136,10 @@ stepbus_status sb_settlement_fill(sb_settlement *s, const stepbus_host *host,
 		s->attempt_outcome = SB_ATTEMPT_SUCCESS;
 	else if (c.outcome == STEPBUS_OUTCOME_SNOOZE)
 		s->attempt_outcome = SB_ATTEMPT_SNOOZED;
+	else if (c.outcome == STEPBUS_OUTCOME_RELEASE)
+		s->attempt_outcome = SB_ATTEMPT_GIVEN_BACK;
 	s->operation.run = sb_settle_run;
+	s->operation.batch = NULL;
 	s->operation.weight = 1;
 	return STEPBUS_OK;
 }
@@ -296,10 +299,14 @@ static sb_step_event decide(sb_settlement *s, const sb_retry_policy *own, int64_
 		end(&s->after, SB_STEP_COMPLETED);
 		return SB_STEP_SUCCEED;
 	}
-	if (c->outcome != STEPBUS_OUTCOME_SNOOZE)
+	if (c->outcome == STEPBUS_OUTCOME_FAILURE)
 		return decide_failure(s, own, now_us);
-	/* A snooze is no attempt. */
+	/* What is put off is no attempt. */
 	s->after.attempt_count -= s->after.attempt_count > 0;
+	if (c->outcome == STEPBUS_OUTCOME_RELEASE) {
+		schedule(&s->after, now_us, 0);
+		return SB_STEP_GIVE_BACK;
+	}
 	schedule(&s->after, now_us, us_of_ms(c->retry_after_ms < 0 ? 0 : c->retry_after_ms));
 	return SB_STEP_GIVE_BACK;
 }
@@ -346,6 +353,19 @@ static stepbus_status put_result(const sb_settlement *s, sb_store *store, stepbu
 	return store->type->result_put(store, &row, err);
 }
 
+/* What is kept of an attempt beside the step itself; of one that was not begun, nothing. */
+static stepbus_status put_record(const sb_settlement *s, sb_store *store, stepbus_error *err)
+{
+	switch (s->completion.outcome) {
+	case STEPBUS_OUTCOME_SUCCESS:
+		return put_result(s, store, err);
+	case STEPBUS_OUTCOME_RELEASE:
+		return STEPBUS_OK;
+	default:
+		return put_attempt(s, store, s->after.changed_at_us, err);
+	}
+}
+
 stepbus_status sb_settle_run(sb_operation *operation, sb_store *store, stepbus_error *err)
 {
 	sb_settlement *s =
@@ -363,8 +383,7 @@ stepbus_status sb_settle_run(sb_operation *operation, sb_store *store, stepbus_e
 	if (status == STEPBUS_OK && !is_done)
 		return sb_settle_explain(store, s->id, (int64_t)s->completion.token, err);
 	if (status == STEPBUS_OK)
-		status = event == SB_STEP_SUCCEED ? put_result(s, store, err) :
-						    put_attempt(s, store, now_us, err);
+		status = put_record(s, store, err);
 	if (status == STEPBUS_OK)
 		status = sb_settle_unpark(s->engine, store, s->before.concurrency_key, err);
 	if (status == STEPBUS_OK)

@@ -8,7 +8,6 @@
 #include "base/status.h"
 #include "base/words.h"
 #include "handlers/clockwork.h"
-#include "handlers/late.h"
 #include "handlers/news.h"
 #include "handlers/worker.h"
 
@@ -33,15 +32,14 @@ static sb_claimed *find_claimed(stepbus *engine, const stepbus_step_event *step)
 	return found;
 }
 
-/* Whether the caller is the one that ends this attempt. */
-static bool win(sb_claimed *claimed)
+bool sb_submit_win(sb_claimed *claimed, sb_claimed_phase phase)
 {
 	uint32_t running = SB_CLAIMED_RUNNING;
 
-	return atomic_compare_exchange_strong(&claimed->phase, &running, SB_CLAIMED_SETTLING);
+	return atomic_compare_exchange_strong(&claimed->phase, &running, (uint32_t)phase);
 }
 
-static void count(const sb_settlement *s)
+void sb_submit_count(const sb_settlement *s)
 {
 	stepbus_worker *worker = s->claimed->worker;
 
@@ -107,7 +105,7 @@ static void settled(sb_operation *operation)
 		return;
 	}
 	if (is_kept)
-		count(s);
+		sb_submit_count(s);
 	sb_worker_release(s->claimed->worker, s->claimed);
 	s->notice.dispose = dispose;
 	s->notice.tell = is_kept ? sb_news_tell_settled : tell_refusal;
@@ -148,7 +146,7 @@ static void send(sb_claimed *claimed)
 		sb_writer_submit(writer, &claimed->settlement.operation);
 }
 
-static void prepare(sb_claimed *claimed)
+void sb_submit_prepare(sb_claimed *claimed)
 {
 	sb_settlement *s = &claimed->settlement;
 
@@ -183,16 +181,33 @@ static void fill_plainly(sb_claimed *claimed, const sb_submit_failure *failure)
 	s->attempt_outcome = failure->attempt_outcome;
 }
 
-bool sb_submit_failure_of(sb_claimed *claimed, const sb_submit_failure *failure)
+static void submit(sb_claimed *claimed)
 {
-	if (!win(claimed))
-		return false;
-	prepare(claimed);
-	fill_plainly(claimed, failure);
 	claimed->settlement.operation.done = settled;
 	sb_writer_submit(&claimed->worker->engine->writer, &claimed->settlement.operation);
+}
+
+bool sb_submit_failure_of(sb_claimed *claimed, const sb_submit_failure *failure)
+{
+	/* Before it is ended, so that whoever comes too late hears why. */
+	if (failure->interruption != STEPBUS_OK)
+		sb_claimed_interrupt(claimed, failure->interruption);
+	if (!sb_submit_win(claimed, SB_CLAIMED_SETTLING))
+		return false;
+	sb_submit_prepare(claimed);
+	fill_plainly(claimed, failure);
+	if (failure->interruption != STEPBUS_OK && atomic_load(&claimed->is_polled) != 0)
+		sb_wake_alert(&claimed->worker->wake);
+	submit(claimed);
 	return true;
 }
+
+static const sb_submit_failure no_memory = {
+	.error_type = "out_of_memory",
+	.message = "memory ran out while the result of the step was taken in",
+	.is_retryable = true,
+	.attempt_outcome = SB_ATTEMPT_FAILURE,
+};
 
 static stepbus_status answer_late(const sb_claimed *claimed, stepbus_error *err)
 {
@@ -206,12 +221,6 @@ static stepbus_status answer_late(const sb_claimed *claimed, stepbus_error *err)
 static stepbus_status take(void *context, const stepbus_step_event *step,
 			   const stepbus_completion *completion, stepbus_error *err)
 {
-	static const sb_submit_failure no_memory = {
-		.error_type = "out_of_memory",
-		.message = "memory ran out while the result of the step was taken in",
-		.is_retryable = true,
-		.attempt_outcome = SB_ATTEMPT_FAILURE,
-	};
 	static const sb_submit_failure too_large = {
 		.error_type = "result_too_large",
 		.message = "the result has more bytes than payload_len_max allows",
@@ -225,10 +234,10 @@ static stepbus_status take(void *context, const stepbus_step_event *step,
 		return sb_fail(err, STEPBUS_ENOTFOUND,
 			       "no worker of this engine has claimed the step: it may be settled");
 	claimed->is_settled = true;
-	if (!win(claimed))
+	if (!sb_submit_win(claimed, SB_CLAIMED_SETTLING))
 		return answer_late(claimed, err);
 	sb_start_log_mark(claimed->worker->start_log, claimed->start_slot, SB_START_ENDED);
-	prepare(claimed);
+	sb_submit_prepare(claimed);
 	s = &claimed->settlement;
 	if (completion->result_len > engine->options.payload_len_max)
 		fill_plainly(claimed, &too_large);
@@ -246,20 +255,34 @@ static bool is_queue_permitted(const stepbus_handler_spec *spec, sb_slice queue)
 	       sb_words_has(sb_slice_of(spec->permitted_queues, spec->permitted_queues_len), queue);
 }
 
-/* The handler is found and about to be called: from now on its timeouts and policy are known. */
-static stepbus_status begin(void *context, const stepbus_step_event *step,
-			    const stepbus_handler_spec *spec, stepbus_context *handler_context,
-			    stepbus_error *err)
+void sb_submit_refuse(sb_claimed *claimed, const sb_submit_failure *failure)
 {
-	sb_claimed *claimed = find_claimed(context, step);
+	sb_settlement *s = &claimed->settlement;
+	stepbus_completion completion;
+
+	if (!sb_submit_win(claimed, SB_CLAIMED_SETTLING))
+		return;
+	sb_start_log_mark(claimed->worker->start_log, claimed->start_slot, SB_START_ENDED);
+	sb_submit_prepare(claimed);
+	fill_plainly(claimed, failure);
+	completion = s->completion;
+	if (sb_settlement_fill(s, &claimed->worker->engine->host, &completion, NULL) !=
+	    STEPBUS_OK)
+		fill_plainly(claimed, &no_memory);
+	s->completion.worker_id = completion.worker_id;
+	s->completion.worker_id_len = completion.worker_id_len;
+	submit(claimed);
+}
+
+stepbus_status sb_submit_begin(sb_claimed *claimed, const stepbus_handler_spec *spec,
+			       stepbus_error *err)
+{
+	sb_clockwork *clockwork = claimed->worker->engine->clockwork;
 	int64_t timeout_us;
 
-	if (claimed == NULL)
-		return STEPBUS_OK;
 	if (!is_queue_permitted(spec, claimed->queue))
 		return sb_fail(err, STEPBUS_EINVAL, "handler '%s' may not run steps of this queue",
 			       spec->name);
-	handler_context->interruption = &claimed->interruption;
 	claimed->settlement.handler_retry =
 		(sb_retry_policy){ spec->retry_kind, spec->attempt_count_max,
 				   spec->retry_base_ms * 1000, spec->retry_cap_ms * 1000,
@@ -270,10 +293,22 @@ static stepbus_status begin(void *context, const stepbus_step_event *step,
 	if (timeout_us > 0 && timeout_us < INT64_MAX / 2000) {
 		atomic_store(&claimed->deadline_ns,
 			     atomic_load(&claimed->started_ns) + timeout_us * 1000);
-		sb_clockwork_expect(((stepbus *)context)->clockwork,
-				    atomic_load(&claimed->deadline_ns));
+		sb_clockwork_expect(clockwork, atomic_load(&claimed->deadline_ns));
 	}
 	return STEPBUS_OK;
+}
+
+/* The handler is found and about to be called: from now on its timeouts and policy are known. */
+static stepbus_status begin(void *context, const stepbus_step_event *step,
+			    const stepbus_handler_spec *spec, stepbus_context *handler_context,
+			    stepbus_error *err)
+{
+	sb_claimed *claimed = find_claimed(context, step);
+
+	if (claimed == NULL)
+		return STEPBUS_OK;
+	handler_context->interruption = &claimed->interruption;
+	return sb_submit_begin(claimed, spec, err);
 }
 
 sb_completion_door sb_submit_door(stepbus *engine)
@@ -281,27 +316,4 @@ sb_completion_door sb_submit_door(stepbus *engine)
 	return (sb_completion_door){
 		.submit = take, .begin = begin, .context = engine, .publishes = true
 	};
-}
-
-stepbus_status sb_submit_completion(stepbus *engine, const stepbus_completion *completion,
-				    stepbus_error *err)
-{
-	sb_settlement s = { .engine = engine,
-			    .id = sb_id_to_row(completion->step_id, engine->store->tag) };
-	stepbus_status status;
-
-	if (s.id == 0)
-		return sb_fail(err, STEPBUS_ENOTFOUND, "the step id is none of this store");
-	status = sb_settlement_fill(&s, &engine->host, completion, err);
-	if (status == STEPBUS_OK)
-		status = sb_writer_perform(&engine->writer, &s.operation, err);
-	if (status == STEPBUS_EALREADY) {
-		status = sb_late_judge(engine, &s, err);
-	} else if (status == STEPBUS_OK) {
-		sb_claimed_table_interrupt(&engine->claimed, s.id, (int64_t)completion->token,
-					   STEPBUS_ESTALE);
-		sb_news_publish_settled(&s, engine->bridge);
-	}
-	sb_settlement_clear(&s, &engine->host);
-	return status;
 }

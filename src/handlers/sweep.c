@@ -242,7 +242,7 @@ static bool note_mine(void *context, sb_claimed *claimed)
 {
 	mine_list *list = context;
 
-	if (claimed->serial > list->after && atomic_load(&claimed->phase) != SB_CLAIMED_SETTLING)
+	if (claimed->serial > list->after && atomic_load(&claimed->phase) < SB_CLAIMED_SETTLING)
 		list->claims[list->count++] = (struct mine){ claimed->key, claimed->serial };
 	return list->count < list->count_max;
 }

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bridge/publish.h"
+#include "handlers/answer.h"
 #include "handlers/claim.h"
 #include "handlers/clockwork.h"
 #include "handlers/enlist.h"
@@ -34,6 +34,7 @@ static void dispose(stepbus_worker *worker)
 {
 	const stepbus_host host = worker->engine->host;
 
+	sb_wake_free(&worker->wake);
 	pthread_mutex_destroy(&worker->lock);
 	pthread_cond_destroy(&worker->has_steps);
 	pthread_cond_destroy(&worker->is_idle);
@@ -78,9 +79,10 @@ static stepbus_status make(stepbus *engine, const sb_worker_options *options, st
 					  .age_percent = options->age_percent,
 					  .random = sb_engine_random(engine) };
 	sb_assert(pthread_mutex_init(&worker->lock, NULL) == 0);
-	sb_assert(pthread_cond_init(&worker->has_steps, NULL) == 0);
+	sb_wake_init(&worker->wake);
 	sb_assert(pthread_condattr_init(&attributes) == 0);
 	sb_assert(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+	sb_assert(pthread_cond_init(&worker->has_steps, &attributes) == 0);
 	sb_assert(pthread_cond_init(&worker->is_idle, &attributes) == 0);
 	pthread_condattr_destroy(&attributes);
 	*out = worker;
@@ -176,20 +178,6 @@ static bool interrupt_if_of(void *context, sb_claimed *claimed)
 	return true;
 }
 
-static struct timespec deadline_after(int64_t timeout_ms)
-{
-	struct timespec at;
-
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_sec += (time_t)(timeout_ms / 1000);
-	at.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-	if (at.tv_nsec >= 1000000000) {
-		at.tv_sec++;
-		at.tv_nsec -= 1000000000;
-	}
-	return at;
-}
-
 /* A handler whose attempt was ended for it still runs. */
 static bool is_busy(stepbus_worker *worker)
 {
@@ -199,7 +187,7 @@ static bool is_busy(stepbus_worker *worker)
 /* Whether all that is claimed got settled in time, and all handlers returned. */
 static bool wait_until_idle(stepbus_worker *worker, int64_t timeout_ms)
 {
-	struct timespec at = deadline_after(timeout_ms < 0 ? 0 : timeout_ms);
+	struct timespec at = sb_worker_deadline_after(timeout_ms);
 	bool is_idle;
 	int failure = 0;
 
@@ -264,6 +252,7 @@ stepbus_status sb_worker_stop(stepbus_worker *worker, int64_t timeout_ms, stepbu
 	sb_writer_yield(&engine->writer);
 	sb_enlist_give_back(worker, sb_worker_line_empty(worker));
 	sb_claimed_table_each(&engine->claimed, interrupt_if_of, worker);
+	sb_worker_line_wake_all(worker);
 	if (!wait_until_idle(worker, timeout_ms))
 		return sb_fail(err, STEPBUS_ETIMEDOUT,
 			       "handlers still run: their steps keep their lease until they return "
@@ -312,6 +301,9 @@ void sb_worker_free(stepbus_worker *worker)
 {
 	if (worker == NULL || sb_engine_check(worker->engine, false, NULL) != STEPBUS_OK)
 		return;
+	/* A host that never answers cannot be waited for. */
+	if (worker->options.is_pull && sb_worker_stop(worker, 0, NULL) == STEPBUS_ETIMEDOUT)
+		sb_answer_abandon(worker);
 	/* From inside a callback it cannot be stopped: the engine's end frees it. */
 	if (sb_worker_stop(worker, -1, NULL) != STEPBUS_OK)
 		return;

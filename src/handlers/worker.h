@@ -14,6 +14,7 @@
 #include "handlers/claim_order.h"
 #include "handlers/engine.h"
 #include "handlers/start_log.h"
+#include "handlers/wake.h"
 
 enum { SB_WORKER_QUEUE_MAX = 256 };
 
@@ -26,6 +27,10 @@ typedef struct sb_worker_options {
 	uint32_t block_size;
 	uint32_t pool_size;
 	uint32_t age_percent;
+	bool is_pull; /* without a pool: hosts poll it */
+	int64_t silence_timeout_ms; /* 0: none; for this and what follows see docs/PULL.md */
+	int64_t starvation_ms;
+	int64_t metrics_period_ms;
 } sb_worker_options;
 
 /* Behind what the last claim broke off, and the next one begins; all 0: it saw everything. */
@@ -60,10 +65,11 @@ struct stepbus_worker {
 	_Atomic(int64_t) beaten_at_ns;
 	_Atomic(uint64_t) seen_change_count; /* of the engine, when it last found nothing more */
 	_Atomic(uint32_t) queued_count;
-	_Atomic(uint32_t) running_count;
+	_Atomic(uint32_t) running_count; /* steps that a thread runs; or that are polled and not answered */
 	_Atomic(uint32_t) unsettled_count; /* all that is claimed; changes under the lock */
 	_Atomic(uint32_t) is_claiming;     /* 0: stopping */
 	_Atomic(uint32_t) is_ended;        /* stopped; set under the lock */
+	_Atomic(uint32_t) is_abandoned;    /* no answer of the host is waited for any more */
 	_Atomic(int64_t) completed_count;
 	_Atomic(int64_t) failed_count;
 
@@ -71,6 +77,7 @@ struct stepbus_worker {
 	pthread_cond_t has_steps;
 	pthread_cond_t is_idle; /* nothing queued, running or settling; ended; let go of */
 	sb_claimed *first, *last;
+	sb_wake wake;
 	bool is_suspended; /* the lease is over: nothing is begun until it is renewed */
 	bool is_ending;
 	bool has_ender; /* one of those that stop it ends it */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/worker_line.h"
 
+#include <errno.h>
 #include <stddef.h>
 
 #include "handlers/news.h"
@@ -71,6 +72,21 @@ static void note_fresh(stepbus_worker *worker)
 	}
 }
 
+/* Under the lock: whether a poll would hand out steps now. */
+static bool has_something(const stepbus_worker *worker)
+{
+	return worker->first != NULL && !worker->is_suspended &&
+	       atomic_load_explicit(&worker->running_count, memory_order_relaxed) <
+		       sb_worker_line_max(&worker->options);
+}
+
+/* Under the lock. A poll that would wait for them is told. */
+static void set_wake(stepbus_worker *worker)
+{
+	if (worker->options.is_pull && has_something(worker))
+		sb_wake_signal(&worker->wake);
+}
+
 /* Under the lock. */
 static void append(stepbus_worker *worker, sb_claimed *first, sb_claimed *last, uint32_t count)
 {
@@ -90,6 +106,7 @@ static void enter_line(stepbus_worker *worker, sb_claimed *first, sb_claimed *la
 		pthread_cond_broadcast(&worker->has_steps);
 	else
 		pthread_cond_signal(&worker->has_steps);
+	set_wake(worker);
 	pthread_mutex_unlock(&worker->lock);
 }
 
@@ -164,7 +181,7 @@ void sb_worker_release(stepbus_worker *worker, sb_claimed *claimed)
 {
 	sb_start_log_give(worker->start_log, claimed->start_slot);
 	give_room(worker->engine, claimed->handler);
-	sb_claimed_table_remove(&worker->engine->claimed, claimed);
+	sb_claimed_table_leave(&worker->engine->claimed, claimed);
 	pthread_mutex_lock(&worker->lock);
 	if (atomic_fetch_sub(&worker->unsettled_count, 1) == 1)
 		pthread_cond_broadcast(&worker->is_idle);
@@ -185,6 +202,7 @@ void sb_worker_resume(stepbus_worker *worker)
 	pthread_mutex_lock(&worker->lock);
 	worker->is_suspended = false;
 	pthread_cond_broadcast(&worker->has_steps);
+	set_wake(worker);
 	pthread_mutex_unlock(&worker->lock);
 	/* Without a lease nothing was claimed for it. */
 	sb_writer_nudge(&worker->engine->writer);
@@ -223,11 +241,139 @@ void sb_worker_line_put_back(stepbus_worker *worker, sb_claimed *claimed)
 	worker->is_suspended = sb_worker_is_lease_over(worker);
 	if (!worker->is_suspended)
 		pthread_cond_broadcast(&worker->has_steps);
+	set_wake(worker);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+void sb_worker_line_return(stepbus_worker *worker, sb_claimed *first)
+{
+	sb_claimed *reversed = NULL;
+
+	for (sb_claimed *next; first != NULL; first = next) {
+		next = first->next;
+		first->next = reversed;
+		reversed = first;
+	}
+	for (sb_claimed *next; reversed != NULL; reversed = next) {
+		next = reversed->next;
+		sb_worker_line_put_back(worker, reversed);
+	}
+}
+
+/* Far enough not to come, near enough not to overflow. */
+enum { FAR_AWAY_S = 1000000000 };
+
+struct timespec sb_worker_deadline_after(int64_t timeout_ms)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	if (timeout_ms < 0 || timeout_ms / 1000 >= FAR_AWAY_S)
+		timeout_ms = (int64_t)FAR_AWAY_S * 1000;
+	at.tv_sec += (time_t)(timeout_ms / 1000);
+	at.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+	if (at.tv_nsec >= 1000000000) {
+		at.tv_sec++;
+		at.tv_nsec -= 1000000000;
+	}
+	return at;
+}
+
+void sb_worker_line_wake_all(stepbus_worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	pthread_cond_broadcast(&worker->has_steps);
+	/* For good: no poll drains it from now on. */
+	sb_wake_signal(&worker->wake);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+stepbus_status sb_worker_open_wake(stepbus_worker *worker, int32_t kind, int32_t *fd,
+				   stepbus_error *err)
+{
+	stepbus_status status;
+
+	pthread_mutex_lock(&worker->lock);
+	status = sb_wake_open(&worker->wake, kind, fd, err);
+	if (atomic_load(&worker->is_claiming) == 0)
+		sb_wake_signal(&worker->wake);
+	set_wake(worker);
+	pthread_mutex_unlock(&worker->lock);
+	return status;
+}
+
+/* Under the lock. STEPBUS_OK: there is something to take. */
+static stepbus_status wait_for_steps(stepbus_worker *worker, const struct timespec *until)
+{
+	int failure = 0;
+
+	for (;;) {
+		if (atomic_load(&worker->is_claiming) == 0)
+			return STEPBUS_ESHUTDOWN;
+		if (has_something(worker))
+			return STEPBUS_OK;
+		if (atomic_load(&worker->running_count) >= sb_worker_line_max(&worker->options))
+			return STEPBUS_EBUSY;
+		if (failure == ETIMEDOUT || until == NULL)
+			return STEPBUS_ETIMEDOUT;
+		/* Before the wait: what comes during it is told anew. */
+		sb_wake_drain(&worker->wake);
+		failure = pthread_cond_timedwait(&worker->has_steps, &worker->lock, until);
+	}
+}
+
+/* Under the lock. */
+static sb_claimed *take_many(stepbus_worker *worker, size_t count_max)
+{
+	uint32_t running = atomic_load(&worker->running_count);
+	uint32_t room = sb_worker_line_max(&worker->options) - running;
+	sb_claimed *first = worker->first, *last = first;
+	uint32_t count = 1;
+
+	while (count < count_max && count < room && last->next != NULL) {
+		last = last->next;
+		count++;
+	}
+	worker->first = last->next;
+	if (worker->first == NULL)
+		worker->last = NULL;
+	last->next = NULL;
+	atomic_fetch_sub(&worker->queued_count, count);
+	atomic_fetch_add(&worker->running_count, count);
+	return first;
+}
+
+stepbus_status sb_worker_line_poll(stepbus_worker *worker, size_t count_max,
+				   const struct timespec *until, sb_claimed **first)
+{
+	stepbus_status status;
+
+	pthread_mutex_lock(&worker->lock);
+	status = wait_for_steps(worker, until);
+	*first = status == STEPBUS_OK ? take_many(worker, count_max) : NULL;
+	if (status != STEPBUS_ESHUTDOWN && !has_something(worker))
+		sb_wake_drain(&worker->wake);
+	pthread_mutex_unlock(&worker->lock);
+	return status;
+}
+
+/* Under the lock it is counted, that a full house is told when it is none any more. */
+static void leave_polled(stepbus_worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	if (atomic_fetch_sub(&worker->running_count, 1) == 1 &&
+	    atomic_load(&worker->is_claiming) == 0)
+		pthread_cond_broadcast(&worker->is_idle);
+	set_wake(worker);
 	pthread_mutex_unlock(&worker->lock);
 }
 
 void sb_worker_line_leave(stepbus_worker *worker)
 {
+	if (worker->options.is_pull) {
+		leave_polled(worker);
+		return;
+	}
 	if (atomic_fetch_sub(&worker->running_count, 1) > 1 ||
 	    atomic_load(&worker->is_claiming) != 0)
 		return;
@@ -277,6 +423,7 @@ void sb_worker_lose(stepbus_worker *worker)
 	sb_claimed *claimed;
 
 	sb_claimed_table_each(&worker->engine->claimed, lose_if_of, worker);
+	sb_wake_alert(&worker->wake);
 	claimed = sb_worker_line_empty(worker);
 	for (sb_claimed *next; claimed != NULL; claimed = next) {
 		next = claimed->next;

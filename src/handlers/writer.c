@@ -134,6 +134,17 @@ static void fail_all(sb_operation *first, stepbus_status status, const stepbus_e
 	}
 }
 
+/* The last one wakes who waits for the batch; nothing of it is there any more then. */
+static void finish_of_batch(sb_operation *operation)
+{
+	_Atomic(uint32_t) *left_count = &operation->batch->left_count;
+
+	if (operation->done != NULL)
+		operation->done(operation);
+	if (atomic_fetch_sub_explicit(left_count, 1, memory_order_acq_rel) == 1)
+		futex_wake(left_count);
+}
+
 static void finish(sb_writer *writer, sb_operation *first)
 {
 	size_t count = 0;
@@ -146,7 +157,9 @@ static void finish(sb_writer *writer, sb_operation *first)
 	for (sb_operation *o = first, *next; o != NULL; o = next) {
 		next = o->next; /* whoever is told may free it */
 		atomic_fetch_sub_explicit(&writer->waiting_weight, o->weight, memory_order_relaxed);
-		if (o->done != NULL) {
+		if (o->batch != NULL) {
+			finish_of_batch(o);
+		} else if (o->done != NULL) {
 			o->done(o);
 		} else {
 			atomic_store_explicit(&o->is_done, 1, memory_order_release);
@@ -202,15 +215,21 @@ static bool run_group(sb_writer *writer)
 	return first != NULL || status == STEPBUS_OK;
 }
 
-static void push(sb_writer *writer, sb_operation *operation)
+/* A chain, newest first. */
+static void push_all(sb_writer *writer, sb_operation *newest, sb_operation *oldest, size_t weight)
 {
 	sb_operation *head = atomic_load_explicit(&writer->incoming, memory_order_relaxed);
 
-	atomic_fetch_add_explicit(&writer->waiting_weight, operation->weight, memory_order_relaxed);
+	atomic_fetch_add_explicit(&writer->waiting_weight, weight, memory_order_relaxed);
 	do
-		operation->next = head;
-	while (!atomic_compare_exchange_weak_explicit(&writer->incoming, &head, operation,
+		oldest->next = head;
+	while (!atomic_compare_exchange_weak_explicit(&writer->incoming, &head, newest,
 						      memory_order_seq_cst, memory_order_relaxed));
+}
+
+static void push(sb_writer *writer, sb_operation *operation)
+{
+	push_all(writer, operation, operation, operation->weight);
 }
 
 void sb_writer_nudge(sb_writer *writer)
@@ -301,6 +320,48 @@ stepbus_status sb_writer_perform(sb_writer *writer, sb_operation *operation, ste
 	if (operation->status != STEPBUS_OK && err != NULL)
 		sb_fail(err, operation->status, "%s", operation->err.message);
 	return operation->status;
+}
+
+void sb_writer_batch_add(sb_writer_batch *batch, sb_operation *operation)
+{
+	operation->batch = batch;
+	operation->next = batch->last;
+	batch->last = operation;
+	if (batch->first == NULL)
+		batch->first = operation;
+	batch->weight += operation->weight;
+	atomic_fetch_add_explicit(&batch->left_count, 1, memory_order_relaxed);
+}
+
+static void wait_for_batch(sb_writer_batch *batch)
+{
+	uint32_t left;
+
+	for (int spin = 0; spin < SPIN_COUNT; spin++) {
+		if (atomic_load_explicit(&batch->left_count, memory_order_acquire) == 0)
+			return;
+		__builtin_ia32_pause();
+	}
+	while ((left = atomic_load_explicit(&batch->left_count, memory_order_acquire)) != 0)
+		futex_wait(&batch->left_count, left);
+}
+
+void sb_writer_perform_batch(sb_writer *writer, sb_writer_batch *batch)
+{
+	int cancel_state;
+
+	if (batch->first == NULL)
+		return;
+	push_all(writer, batch->last, batch->first, batch->weight);
+	if (!try_lead(writer, &cancel_state)) {
+		sb_writer_nudge(writer);
+		wait_for_batch(batch);
+		return;
+	}
+	/* As in _perform. */
+	while (atomic_load_explicit(&batch->left_count, memory_order_acquire) != 0)
+		run_group(writer);
+	end_lead(writer, cancel_state);
 }
 
 bool sb_writer_is_full(const sb_writer *writer)

@@ -19,6 +19,14 @@
 typedef struct sb_writer sb_writer;
 typedef struct sb_operation sb_operation;
 
+/* Operations that a caller waits for together. */
+typedef struct sb_writer_batch {
+	_Atomic(uint32_t) left_count; /* a futex */
+	sb_operation *last;           /* the chain, newest first */
+	sb_operation *first;
+	size_t weight;
+} sb_writer_batch;
+
 /*
  * One wish. run may be called more than once (a group that fails is tried again, each operation by
  * itself), always inside a new transaction; until done it must change nothing in memory but itself.
@@ -34,6 +42,7 @@ struct sb_operation {
 	size_t weight; /* steps it is about, for the bounds */
 	stepbus_status status;
 	_Atomic(uint32_t) is_done; /* of one that a caller waits for */
+	sb_writer_batch *batch;    /* of those that it waits for together; then done may be NULL */
 	stepbus_error err;
 };
 
@@ -91,6 +100,12 @@ void sb_writer_submit(sb_writer *writer, sb_operation *operation);
 void sb_writer_offer(sb_writer *writer, sb_operation *operation);
 /* Runs an operation and returns its status when it is done; done must be NULL. */
 stepbus_status sb_writer_perform(sb_writer *writer, sb_operation *operation, stepbus_error *err);
+/*
+ * Adds an operation to a batch that is all zero at first; and runs all that were added, in their order
+ * and as far as possible in one transaction. Returns when all are done, each with a status of its own.
+ */
+void sb_writer_batch_add(sb_writer_batch *batch, sb_operation *operation);
+void sb_writer_perform_batch(sb_writer *writer, sb_writer_batch *batch);
 /* Lets the writer thread look whether there is something to claim. Any thread. */
 void sb_writer_nudge(sb_writer *writer);
 /* Whether the bound on waiting operations is reached. */

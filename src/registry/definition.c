@@ -129,21 +129,46 @@ static stepbus_status check_numbers(const stepbus_handler_spec *spec, stepbus_er
 	return status;
 }
 
+static stepbus_status check_pulled(const stepbus_handler_spec *spec, const char *name,
+				   stepbus_error *err)
+{
+	const struct {
+		bool is_said;
+		const char *what;
+	} strange[] = {
+		{ spec->call != NULL, "call" },
+		{ spec->create != NULL, "create" },
+		{ spec->discard != NULL, "discard" },
+		{ spec->instance_scope != STEPBUS_SCOPE_STEP, "instance_scope" },
+	};
+
+	for (size_t i = 0; i < sizeof strange / sizeof *strange; i++)
+		if (strange[i].is_said)
+			return sb_fail(err, STEPBUS_EINVAL,
+				       "handler '%s' is pulled and has %s: the library calls "
+				       "nothing of it, the host runs what it polls",
+				       name, strange[i].what);
+	return STEPBUS_OK;
+}
+
 /* What seed systems find out at run time: that a handler lacks what it must have. */
 static stepbus_status check_functions(const stepbus_handler_spec *spec, stepbus_error *err)
 {
 	const uint32_t flags = STEPBUS_HANDLER_OVERRIDE | STEPBUS_HANDLER_DEFAULT |
-			       STEPBUS_HANDLER_VERSION_FROM_INPUT;
+			       STEPBUS_HANDLER_VERSION_FROM_INPUT | STEPBUS_HANDLER_PULLED;
 	sb_shown shown;
 	const char *name = sb_show(&shown, spec->name, spec->name_len);
 
 	if ((spec->flags & ~flags) != 0)
 		return sb_fail(err, STEPBUS_EINVAL, "handler '%s' has unknown flags 0x%x", name,
 			       spec->flags & ~flags);
+	if ((spec->flags & STEPBUS_HANDLER_PULLED) != 0)
+		return check_pulled(spec, name, err);
 	if (spec->call == NULL)
 		return sb_fail(
 			err, STEPBUS_EINVAL,
-			"handler '%s' has no call: set call to the function that runs its steps",
+			"handler '%s' has no call: set call to the function that runs its steps, or "
+			"the flag STEPBUS_HANDLER_PULLED",
 			name);
 	if (spec->create == NULL && spec->discard != NULL)
 		return sb_fail(err, STEPBUS_EINVAL,

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+#include "handlers/answer.h"
+
+#include <stddef.h>
+
+#include "base/ids.h"
+#include "handlers/clockwork.h"
+#include "handlers/late.h"
+#include "handlers/news.h"
+#include "handlers/submit.h"
+#include "handlers/worker_line.h"
+
+static sb_settlement *settlement_of(const sb_answer *answer)
+{
+	return answer->own != NULL ? answer->own : &answer->claimed->settlement;
+}
+
+static bool is_polled(const sb_claimed *claimed)
+{
+	return atomic_load(&claimed->is_polled) != 0;
+}
+
+/* All under one lock. */
+static void find_all(stepbus *engine, sb_answer *answers, size_t count)
+{
+	sb_claimed_table *table = &engine->claimed;
+
+	pthread_mutex_lock(&table->lock);
+	for (size_t i = 0; i < count; i++) {
+		const stepbus_completion *c = answers[i].completion;
+		sb_claimed_key key;
+
+		if (answers[i].status != STEPBUS_OK)
+			continue;
+		key = (sb_claimed_key){ sb_id_to_row(c->step_id, engine->store->tag),
+					(int64_t)c->token };
+		answers[i].claimed =
+			(sb_claimed *)(void *)sb_map_find(&table->by_key, &key, sizeof key);
+		if (answers[i].claimed != NULL)
+			sb_claimed_ref(answers[i].claimed);
+	}
+	pthread_mutex_unlock(&table->lock);
+}
+
+static void dispose_notice(sb_notice *notice)
+{
+	sb_settlement *s =
+		(sb_settlement *)(void *)((char *)notice - offsetof(sb_settlement, notice));
+
+	sb_claimed_unref(&s->engine->host, s->claimed);
+}
+
+/* By the leader, behind the transaction: the rest is done by the caller, who waits. */
+static void answered(sb_operation *operation)
+{
+	sb_settlement *s =
+		(sb_settlement *)(void *)((char *)operation - offsetof(sb_settlement, operation));
+
+	if (operation->status != STEPBUS_OK)
+		return;
+	sb_submit_count(s);
+	if (!sb_news_is_settlement_heard(s))
+		return;
+	sb_claimed_ref(s->claimed);
+	s->notice.tell = sb_news_tell_settled;
+	s->notice.dispose = dispose_notice;
+	sb_engine_add_notice(s->engine, &s->notice);
+}
+
+/* What a host need not say again. */
+static void complete_what_is_known(sb_claimed *claimed)
+{
+	stepbus_completion *c = &claimed->settlement.completion;
+	const stepbus_worker *worker = claimed->worker;
+
+	c->worker_id = worker->options.name.data;
+	c->worker_id_len = worker->options.name.len;
+	if (c->handler_version_len == 0) {
+		c->handler_version = claimed->event.handler_version;
+		c->handler_version_len = claimed->event.handler_version_len;
+	}
+	if (c->execution_time_us == 0)
+		c->execution_time_us = (sb_clock_elapsed_ns(&worker->engine->host) -
+					atomic_load(&claimed->started_ns)) /
+				       1000;
+}
+
+/* It is the host's as before: whatever would have happened to it meanwhile happens now. */
+static void give_back_to_host(sb_claimed *claimed)
+{
+	stepbus_worker *worker = claimed->worker;
+	int64_t deadline_ns = atomic_load(&claimed->deadline_ns);
+
+	sb_settlement_clear(&claimed->settlement, &worker->engine->host);
+	sb_start_log_mark(worker->start_log, claimed->start_slot, SB_START_RUNNING);
+	/* It may be abandoned, and the worker freed, as soon as it runs. */
+	sb_worker_hold(worker);
+	atomic_store(&claimed->phase, SB_CLAIMED_RUNNING);
+	if (atomic_load(&worker->is_claiming) == 0)
+		sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
+	if (deadline_ns != 0)
+		sb_clockwork_expect(worker->engine->clockwork, deadline_ns);
+	if (atomic_load(&worker->is_abandoned) != 0)
+		sb_answer_abandon(worker);
+	sb_worker_let_go(worker);
+}
+
+/* The host has answered, or lost it, and the memory is ours again. */
+static void part(stepbus *engine, sb_claimed *claimed, bool is_success)
+{
+	int64_t started_ns = atomic_load(&claimed->started_ns);
+
+	if (atomic_exchange(&claimed->is_polled, 0) == 0)
+		return;
+	sb_handler_count_run(claimed->definition, is_success,
+			     (sb_clock_elapsed_ns(&engine->host) - started_ns) / 1000);
+	sb_handler_unref_slowly(claimed->definition);
+	sb_claimed_table_leave(&engine->claimed, claimed);
+	sb_worker_line_leave(claimed->worker);
+	sb_claimed_unref(&engine->host, claimed);
+}
+
+static void take_polled(sb_answer *answer, sb_writer_batch *batch)
+{
+	sb_claimed *claimed = answer->claimed;
+	sb_settlement *s = &claimed->settlement;
+	stepbus_worker *worker = claimed->worker;
+
+	sb_start_log_mark(worker->start_log, claimed->start_slot, SB_START_ENDED);
+	sb_submit_prepare(claimed);
+	answer->status = sb_settlement_fill(s, &worker->engine->host, answer->completion, NULL);
+	if (answer->status != STEPBUS_OK) {
+		give_back_to_host(claimed);
+		return;
+	}
+	complete_what_is_known(claimed);
+	s->operation.done = answered;
+	answer->is_submitted = true;
+	sb_writer_batch_add(batch, &s->operation);
+}
+
+/* A step that the library knows nothing of but what the store says. */
+static void take_foreign(stepbus *engine, sb_answer *answer, sb_writer_batch *batch)
+{
+	int64_t id = sb_id_to_row(answer->completion->step_id, engine->store->tag);
+
+	answer->status = id == 0 ? STEPBUS_ENOTFOUND : sb_engine_check(engine, true, NULL);
+	if (answer->status == STEPBUS_OK && sb_writer_is_full(&engine->writer))
+		answer->status = STEPBUS_EBUSY;
+	if (answer->status != STEPBUS_OK)
+		return;
+	answer->own = sb_alloc(&engine->host, sizeof *answer->own);
+	if (answer->own == NULL) {
+		answer->status = STEPBUS_ENOMEM;
+		return;
+	}
+	answer->own->engine = engine;
+	answer->own->id = id;
+	answer->status = sb_settlement_fill(answer->own, &engine->host, answer->completion, NULL);
+	if (answer->status != STEPBUS_OK)
+		return;
+	answer->is_submitted = true;
+	sb_writer_batch_add(batch, &answer->own->operation);
+}
+
+/* The library has ended the attempt before the host did. */
+static void refuse_late(stepbus *engine, sb_answer *answer)
+{
+	answer->status = atomic_load(&answer->claimed->interruption);
+	if (answer->status == STEPBUS_OK || answer->status == STEPBUS_ESHUTDOWN)
+		answer->status = STEPBUS_ESTALE;
+	part(engine, answer->claimed, false);
+}
+
+static void take(stepbus *engine, sb_answer *answer, sb_writer_batch *batch)
+{
+	sb_claimed *claimed = answer->claimed;
+
+	if (claimed == NULL || !is_polled(claimed))
+		take_foreign(engine, answer, batch);
+	else if (sb_submit_win(claimed, SB_CLAIMED_ANSWERING))
+		take_polled(answer, batch);
+	else if (atomic_load(&claimed->phase) == SB_CLAIMED_SETTLING)
+		refuse_late(engine, answer);
+	else
+		/* Another answer is on its way: the store says whether this one is the same. */
+		take_foreign(engine, answer, batch);
+}
+
+static void conclude_polled(stepbus *engine, sb_claimed *claimed, stepbus_status status)
+{
+	if (status != STEPBUS_OK && !sb_writer_is_refusal(status)) {
+		give_back_to_host(claimed);
+		return;
+	}
+	sb_worker_release(claimed->worker, claimed);
+	part(engine, claimed,
+	     status == STEPBUS_OK &&
+		     claimed->settlement.completion.outcome == STEPBUS_OUTCOME_SUCCESS);
+	sb_claimed_unref(&engine->host, claimed);
+}
+
+static void conclude_foreign(stepbus *engine, const sb_answer *answer)
+{
+	if (answer->status != STEPBUS_OK)
+		return;
+	sb_claimed_table_interrupt(&engine->claimed, answer->own->id,
+				   (int64_t)answer->own->completion.token, STEPBUS_ESTALE);
+}
+
+/* What a refusal without an operation is about. */
+static void explain(stepbus_status status, stepbus_error *err)
+{
+	switch (status) {
+	case STEPBUS_ENOTFOUND:
+		(void)sb_fail(err, status, "the step id is none of this store");
+		break;
+	case STEPBUS_ENOMEM:
+		(void)sb_fail_memory(err, "take a completion in");
+		break;
+	case STEPBUS_ESHUTDOWN:
+		(void)sb_fail(err, status, "the engine is being stopped");
+		break;
+	case STEPBUS_EBUSY:
+		(void)sb_fail(err, status,
+			      "too much waits to be written: the step is still yours, try again");
+		break;
+	case STEPBUS_ETIMEDOUT:
+		(void)sb_fail(err, status,
+			      "the time of the attempt was over before it was completed");
+		break;
+	default:
+		(void)sb_fail(err, status, "the attempt was ended before it was completed");
+		break;
+	}
+}
+
+static void conclude(stepbus *engine, sb_answer *answer, stepbus_error *err)
+{
+	sb_settlement *s;
+
+	if (!answer->is_submitted) {
+		explain(answer->status, err);
+		return;
+	}
+	s = settlement_of(answer);
+	answer->status = s->operation.status;
+	if (answer->status != STEPBUS_OK)
+		(void)sb_fail(err, answer->status, "%s", s->operation.err.message);
+	if (answer->status == STEPBUS_EALREADY)
+		answer->status = sb_late_judge(engine, s, err);
+	if (answer->own == NULL) {
+		conclude_polled(engine, answer->claimed, s->operation.status);
+		return;
+	}
+	conclude_foreign(engine, answer);
+	if (s->operation.status == STEPBUS_OK)
+		sb_news_publish_settled(s, engine->bridge);
+}
+
+static void dispose(stepbus *engine, sb_answer *answer)
+{
+	if (answer->own != NULL) {
+		sb_settlement_clear(answer->own, &engine->host);
+		sb_release(&engine->host, answer->own);
+	}
+	if (answer->claimed != NULL)
+		sb_claimed_unref(&engine->host, answer->claimed);
+}
+
+void sb_answer_all(stepbus *engine, sb_answer *answers, size_t count, stepbus_error *err)
+{
+	sb_writer_batch batch = { 0 };
+	bool is_first = true;
+
+	find_all(engine, answers, count);
+	for (size_t i = 0; i < count; i++) {
+		answers[i].is_taken = answers[i].status == STEPBUS_OK;
+		if (answers[i].is_taken)
+			take(engine, &answers[i], &batch);
+	}
+	sb_writer_perform_batch(&engine->writer, &batch);
+	for (size_t i = 0; i < count; i++) {
+		if (answers[i].is_taken)
+			conclude(engine, &answers[i], is_first ? err : NULL);
+		dispose(engine, &answers[i]);
+		is_first = is_first && answers[i].status == STEPBUS_OK;
+	}
+}
+
+stepbus_status sb_answer_notice(stepbus *engine, const sb_claimed_key *key, stepbus_error *err)
+{
+	sb_claimed *claimed = sb_claimed_table_find(&engine->claimed, key);
+	stepbus_status status = STEPBUS_ENOTFOUND;
+
+	if (claimed != NULL && is_polled(claimed)) {
+		atomic_store(&claimed->noticed_ns, sb_clock_elapsed_ns(&engine->host));
+		status = atomic_load(&claimed->interruption);
+	}
+	if (claimed != NULL)
+		sb_claimed_unref(&engine->host, claimed);
+	switch (status) {
+	case STEPBUS_OK:
+		return status;
+	case STEPBUS_ENOTFOUND:
+		return sb_fail(err, status,
+			       "no such attempt was polled here, or it was answered already");
+	case STEPBUS_ESHUTDOWN:
+		return sb_fail(err, status, "the worker is being stopped: finish the step soon");
+	default:
+		return sb_fail(err, status, "the attempt was ended: its result will be refused");
+	}
+}
+
+bool sb_answer_is_in_vain(stepbus *engine, const sb_claimed_key *key)
+{
+	sb_claimed *claimed = sb_claimed_table_find(&engine->claimed, key);
+	stepbus_status why = STEPBUS_ENOTFOUND;
+
+	if (claimed != NULL && is_polled(claimed))
+		why = atomic_load(&claimed->interruption);
+	if (claimed != NULL)
+		sb_claimed_unref(&engine->host, claimed);
+	return why != STEPBUS_OK && why != STEPBUS_ESHUTDOWN;
+}
+
+/* Some of those that a worker's host has not answered. */
+typedef struct unanswered {
+	const stepbus_worker *worker;
+	size_t count;
+	sb_claimed *list[64];
+} unanswered;
+
+static bool note_unanswered(void *context, sb_claimed *claimed)
+{
+	unanswered *u = context;
+
+	/* One that is being answered is its caller's, who looks whether it is abandoned then. */
+	if (claimed->worker != u->worker || !is_polled(claimed) ||
+	    atomic_load(&claimed->phase) == SB_CLAIMED_ANSWERING)
+		return true;
+	sb_claimed_ref(claimed);
+	u->list[u->count++] = claimed;
+	return u->count < sizeof u->list / sizeof *u->list;
+}
+
+void sb_answer_abandon(stepbus_worker *worker)
+{
+	static const sb_submit_failure abandoned = {
+		.error_type = "abandoned",
+		.message = "the worker was freed before its host answered",
+		.is_retryable = true,
+		.attempt_outcome = SB_ATTEMPT_LOST,
+		.interruption = STEPBUS_ESTALE,
+	};
+	stepbus *engine = worker->engine;
+	unanswered u = { .worker = worker };
+
+	atomic_store(&worker->is_abandoned, 1);
+	do {
+		u.count = 0;
+		sb_claimed_table_each(&engine->claimed, note_unanswered, &u);
+		for (size_t i = 0; i < u.count; i++) {
+			bool is_ours = sb_submit_failure_of(u.list[i], &abandoned);
+
+			/* An answer may have come in between. */
+			if (is_ours || atomic_load(&u.list[i]->phase) == SB_CLAIMED_SETTLING)
+				part(engine, u.list[i], false);
+			sb_claimed_unref(&engine->host, u.list[i]);
+		}
+	} while (u.count > 0);
+}
