@@ -5,6 +5,7 @@ None as an answer means that there is none to send: the handler left it to other
 """
 from __future__ import annotations
 
+import asyncio
 import inspect
 from time import perf_counter_ns
 from typing import Any, Optional
@@ -27,19 +28,25 @@ class Execution:
     def __init__(self, functions: Functions) -> None:
         self._functions = functions
         self._single = functions.single
+        #: The last KeyboardInterrupt that came up in a handler, for those that run handlers on the main thread.
+        self.interrupt: Optional[KeyboardInterrupt] = None
 
     def run(self, step: Step) -> Optional[Answer]:
-        """Runs a step whose function is not async."""
+        """Runs a step. One whose function is async gets an event loop for itself."""
         began = perf_counter_ns()
         function = self._single.get(step._name) or self._functions.find(step)
         if function is None:
             return _unknown(step)
+        if function.is_async:
+            return asyncio.run(self.run_async(step, function))
         try:
             if step._input == _EMPTY and function.is_plain:
                 result = function.function()
             else:
                 result = _call(function, step)
         except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                self.interrupt = error
             return _raised(step, began, error)
         us = (perf_counter_ns() - began) // 1000
         if result is None and step._live:

@@ -35,11 +35,13 @@ class StepFunction(Generic[F]):
         self.function = function
         self.name = name
         self.unpack: bool = options.pop("unpack", True)
+        #: Where its steps wait when ``enqueue`` does not say it.
+        self.queue: Optional[str] = options.pop("queue", None)
         self.options = options
         self.is_async = _is_async(function)
         self.wants_step = _wants_step(function)
         #: What the hot loop may call with keyword arguments and nothing else.
-        self.is_plain = self.unpack and not self.wants_step
+        self.is_plain = self.unpack and not self.wants_step and not self.is_async
         functools.update_wrapper(self, function)
 
     @property
@@ -109,8 +111,8 @@ _TEXTS = {
     "description": "description",
     "capabilities": "capabilities",
     "config_schema": "config_schema",
-    "permitted_queues": "queues",
-    "permitted_callers": "callers",
+    "permitted_queues": "permitted_queues",
+    "permitted_callers": "permitted_callers",
 }
 
 _DURATIONS = {

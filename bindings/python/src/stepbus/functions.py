@@ -2,14 +2,10 @@
 """The functions that ``@app.step`` registered, and which of them a polled step is for."""
 from __future__ import annotations
 
-import ctypes
 import threading
-from ctypes import byref
 from typing import Any, Dict, List, Optional, Tuple
 
-from . import _structs as s
-from ._native import lib
-from .errors import Exists, StepbusError
+from .errors import Exists
 from .function import StepFunction
 from .step import Step
 
@@ -50,27 +46,8 @@ class Functions:
         return any(function.is_async for function in self.all())
 
     def find(self, step: Step) -> Optional[StepFunction[Any]]:
-        """Which one a step is for; the registry decides where there are several of its name."""
+        """Which one a step is for: the library has decided on the version where there are several."""
         found = self.single.get(step._name)
-        return found if found is not None else self._resolve(step)
-
-    def _resolve(self, step: Step) -> Optional[StepFunction[Any]]:
-        key = s.HandlerKey()
-        namespace = step.handler_namespace or "default"
-        key.put("name", step._name)
-        key.put("handler_namespace", namespace.encode())
-        key.put("version", step.handler_version.encode() or None)
-        out = ctypes.c_void_p()
-        try:
-            with step._batch.worker.engine.gate as engine:
-                status = lib.stepbus_registry_resolve(lib.stepbus_engine_registry(engine), byref(key), byref(out), None)
-                if status:
-                    return None
-                try:
-                    version = lib.stepbus_handler_definition(out)[0]
-                    text = ctypes.string_at(ctypes.cast(version.version, ctypes.c_void_p), version.version_len)
-                finally:
-                    lib.stepbus_handler_unref(out)
-        except StepbusError:
-            return None
-        return self._all.get((namespace, step.handler_name, text.decode()))
+        if found is not None:
+            return found
+        return self._all.get((step.handler_namespace or "default", step.handler_name, step.handler_version))

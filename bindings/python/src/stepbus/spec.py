@@ -117,6 +117,8 @@ def _defaults(handler: HandlerName, options: Mapping[str, Any]) -> Dict[str, Any
         for name in ("version", "namespace"):
             if said.get(name) is None:
                 said[name] = handler.options.get(name)
+        if said.get("queue") is None:
+            said["queue"] = handler.queue
     return said
 
 

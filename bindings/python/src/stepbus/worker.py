@@ -260,6 +260,14 @@ class Worker:
             self._held.clear()
         self._finalizer()
 
+    def end_at_exit(self) -> None:
+        """Gives everything back and frees nothing: handlers may still hold its steps while the process ends."""
+        try:
+            self.stop(0)
+            self.give_back()
+        except StepbusError:
+            pass
+
     def __enter__(self) -> "Worker":
         return self
 
