@@ -392,6 +392,7 @@ stepbus_status sb_enqueue_perform(stepbus *engine, const stepbus_step_spec *spec
 	/* Not zeroed as a whole: it has room for a message, which costs more than all the rest. */
 	enqueue.operation.run = sb_enqueue_run;
 	enqueue.operation.done = NULL;
+	enqueue.operation.batch = NULL;
 	enqueue.operation.weight = count;
 	enqueue.engine = engine;
 	enqueue.names = &engine->names;

@@ -26,10 +26,16 @@ from typing import Any, List, Optional, Tuple, Union
 
 from ._functions import FUNCTIONS
 from ._structs import *  # noqa: F401,F403
-from ._structs import ABI_VERSION, HEADER_VERSION, OK, Error
+from ._structs import ABI_VERSION, EFORKED, ENOMEM, EREENTRANT, HEADER_VERSION, OK, Error
 from .errors import LibraryError, from_status
 
 FILE_NAME = "libstepbus.so.%d" % ABI_VERSION
+
+_WORDS = {
+    EFORKED: "the object belongs to the parent of this process; make a new one here",
+    EREENTRANT: "callbacks that publish are nested too deep",
+    ENOMEM: "memory ran out",
+}
 
 Text = Union[str, bytes, bytearray, memoryview]
 IdLike = Union[uuid.UUID, str, bytes]
@@ -139,6 +145,11 @@ def check(status: int, err: Optional[Error] = None) -> None:
         raise from_status(status, message)
 
 
+def explain(status: int) -> str:
+    """A few words on a status, where there is no message."""
+    return _WORDS.get(status) or str(lib.stepbus_status_name(status).decode())
+
+
 def call(name: str, *arguments: Any) -> None:
     """Calls a function whose last parameter is an error, and raises what it answers."""
     err = Error()
@@ -147,7 +158,11 @@ def call(name: str, *arguments: Any) -> None:
 
 def encode(text: Text) -> bytes:
     """The bytes of a text; str becomes UTF-8."""
-    return text.encode("utf-8") if isinstance(text, str) else bytes(text)
+    if isinstance(text, str):
+        return text.encode("utf-8", "surrogatepass")
+    if isinstance(text, (bytes, bytearray, memoryview)):
+        return bytes(text)
+    raise TypeError("expected str or bytes, not %s" % type(text).__name__)
 
 
 def pair(text: Optional[Text]) -> Tuple[Optional[bytes], int]:

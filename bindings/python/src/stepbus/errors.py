@@ -46,8 +46,11 @@ class OutOfMemory(StepbusError, MemoryError):
     default_code = s.ENOMEM
 
 
-class NotFound(StepbusError, LookupError):
+class NotFound(StepbusError, KeyError):
     default_code = s.ENOTFOUND
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class Exists(StepbusError):
