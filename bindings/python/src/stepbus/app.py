@@ -112,6 +112,9 @@ class Stepbus:
         LOG.info("opened %s", self.config.get("store"))
         return engine
 
+    def is_open(self) -> bool:
+        return self._engine is not None
+
     def _wake(self) -> None:
         if self._engine is not None and not self._engine.is_closed():
             self._engine.run("stepbus_engine_wake")

@@ -68,10 +68,8 @@ class Drain:
     def _has_due(self, name: str) -> bool:
         query: Dict[str, Any] = {"handler": name, "state": "scheduled", "limit": 1000, "order": "oldest"}
         now = self._engine.clock.now if self._engine.clock is not None else datetime.now(timezone.utc)
-        return any(_time(step["run_at"]) <= now for step in self._engine.page(query)["steps"])
+        return any(_time(step["due_at"]) <= now for step in self._engine.page(query)["steps"])
 
 
-def _time(text: Any) -> datetime:
-    if isinstance(text, (int, float)):
-        return datetime.fromtimestamp(text / 1e6, timezone.utc)
-    return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))

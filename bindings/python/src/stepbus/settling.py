@@ -92,10 +92,11 @@ class Settling:
     def _instead(self, one: Answer) -> Answer:
         """A failure in place of an answer that the library finds invalid."""
         step = one[0]
-        LOG.error("the answer to step %s is not valid", step.id, extra=of_step(step))
+        why = self._worker.explain(one)
+        LOG.error("the answer to step %s is not valid: %s", step.id, why, extra=of_step(step))
         if one[1] == s.OUTCOME_FAILURE:
             return answer.released(step)
-        return answer.failure(step, one[4], "bad_result", "the library refused the result: it is not valid")
+        return answer.failure(step, one[4], "bad_result", why)
 
     def _back_off(self, count: int, status: int) -> None:
         if not self._pause:

@@ -133,8 +133,8 @@ def _input(value: Any) -> Tuple[bytes, bytes]:
 
 def _put(spec: s.StepSpec, option: str, value: Any) -> None:
     if option in _TEXTS:
-        if not isinstance(value, str):
-            raise InvalidArgument("%s is %r: it must be a text" % (option, value))
+        if not isinstance(value, str) or not value:
+            raise InvalidArgument("%s is %r: it must be a text, or left out" % (option, value))
         spec.put(_TEXTS[option], value.encode())
     elif option in _DURATIONS:
         setattr(spec, _DURATIONS[option], milliseconds(value, option))

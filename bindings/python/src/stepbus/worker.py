@@ -187,6 +187,14 @@ class Worker:
         self._settled([one], [status])
         _native.check(status, err)
 
+    def explain(self, one: Answer) -> str:
+        """What the library says against an answer that it found invalid."""
+        try:
+            self._answer_one(one)
+        except StepbusError as error:
+            return str(error)
+        return "it is not valid"
+
     # Asking
 
     def is_cancelled(self, step: Step) -> bool:
