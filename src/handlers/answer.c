@@ -194,6 +194,8 @@ static void conclude_polled(stepbus *engine, sb_claimed *claimed, stepbus_status
 		return;
 	}
 	sb_worker_release(claimed->worker, claimed);
+	/* The transaction that ended it could not claim in its place. */
+	sb_worker_line_ask(claimed->worker);
 	part(engine, claimed,
 	     status == STEPBUS_OK &&
 		     claimed->settlement.completion.outcome == STEPBUS_OUTCOME_SUCCESS);

@@ -181,13 +181,6 @@ static void hand_out_all(poll *p, sb_claimed *first)
 		sb_answer_abandon(p->worker);
 }
 
-static void ask_for_more(stepbus_worker *worker)
-{
-	if (atomic_load(&worker->queued_count) <= worker->options.block_size / 2 &&
-	    !sb_worker_is_drained(worker))
-		sb_writer_nudge(&worker->engine->writer);
-}
-
 static stepbus_status explain(stepbus_status status, stepbus_error *err)
 {
 	switch (status) {
@@ -223,7 +216,7 @@ static stepbus_status run(poll *p, const struct timespec *until, stepbus_error *
 			sb_worker_line_return(worker, first);
 			continue;
 		}
-		ask_for_more(worker);
+		sb_worker_line_ask(worker);
 		hand_out_all(p, first);
 		status = sb_engine_check(worker->engine, false, err);
 		if (status != STEPBUS_OK)

@@ -139,7 +139,6 @@ stepbus_status sb_settlement_fill(sb_settlement *s, const stepbus_host *host,
 	else if (c.outcome == STEPBUS_OUTCOME_RELEASE)
 		s->attempt_outcome = SB_ATTEMPT_GIVEN_BACK;
 	s->operation.run = sb_settle_run;
-	s->operation.batch = NULL;
 	s->operation.weight = 1;
 	return STEPBUS_OK;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "handlers/enlist.h"
 #include "handlers/news.h"
 
 bool sb_worker_is_lease_over(const stepbus_worker *worker)
@@ -125,8 +126,12 @@ static void tell_started(sb_notice *notice, stepbus_bridge *bridge)
 static void enter_told(sb_notice *notice)
 {
 	sb_claimed *claimed = claimed_of(notice);
+	stepbus_worker *worker = claimed->worker;
 
-	enter_line(claimed->worker, claimed, claimed, 1);
+	enter_line(worker, claimed, claimed, 1);
+	/* Behind a stop nobody polls any more, where a pool would see to it. */
+	if (worker->options.is_pull && atomic_load(&worker->is_claiming) == 0)
+		sb_enlist_give_back(worker, sb_worker_line_empty(worker));
 }
 
 /* Somebody listens to what happens before a step runs: the notices' thread passes the steps on. */
@@ -355,6 +360,14 @@ stepbus_status sb_worker_line_poll(stepbus_worker *worker, size_t count_max,
 		sb_wake_drain(&worker->wake);
 	pthread_mutex_unlock(&worker->lock);
 	return status;
+}
+
+/* The line runs dry while others may be busy for long, or idle: nobody else brings news of that. */
+void sb_worker_line_ask(stepbus_worker *worker)
+{
+	if (atomic_load(&worker->queued_count) <= worker->options.block_size / 2 &&
+	    !sb_worker_is_drained(worker))
+		sb_writer_nudge(&worker->engine->writer);
 }
 
 /* Under the lock it is counted, that a full house is told when it is none any more. */

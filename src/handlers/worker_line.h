@@ -22,6 +22,8 @@ sb_claimed *sb_worker_line_take(stepbus_worker *worker);
  * the line until the lease is renewed, or found lost.
  */
 void sb_worker_line_put_back(stepbus_worker *worker, sb_claimed *claimed);
+/* By whoever has taken steps, or ended some: lets the writer look whether there are more. */
+void sb_worker_line_ask(stepbus_worker *worker);
 /* What was taken is run, or given back; who stops the worker waits for that. */
 void sb_worker_line_leave(stepbus_worker *worker);
 /*

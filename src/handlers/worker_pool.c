@@ -49,14 +49,6 @@ static void run(stepbus_worker *worker, sb_claimed *claimed)
 	sb_claimed_unref(&engine->host, claimed);
 }
 
-/* The line runs dry while others may be busy for long, or idle: nobody else brings news of that. */
-static void ask_for_more(stepbus_worker *worker)
-{
-	if (atomic_load(&worker->queued_count) <= worker->options.block_size / 2 &&
-	    !sb_worker_is_drained(worker))
-		sb_writer_nudge(&worker->engine->writer);
-}
-
 /* The worker is being stopped: what has not begun is for others. */
 static void give_back(stepbus_worker *worker, sb_claimed *claimed)
 {
@@ -79,7 +71,7 @@ static void *thread_main(void *user_data)
 			sb_worker_line_put_back(worker, claimed);
 			continue;
 		}
-		ask_for_more(worker);
+		sb_worker_line_ask(worker);
 		run(worker, claimed);
 		if (sb_engine_check(worker->engine, false, NULL) != STEPBUS_OK)
 			return NULL; /* a handler forked, and this is the child */

@@ -229,6 +229,7 @@ static void push_all(sb_writer *writer, sb_operation *newest, sb_operation *olde
 
 static void push(sb_writer *writer, sb_operation *operation)
 {
+	operation->batch = NULL;
 	push_all(writer, operation, operation, operation->weight);
 }
 
