@@ -285,7 +285,7 @@ static stepbus_status on_step(void *user_data, uint32_t event_id, const void *pa
 		return status;
 	r.duration_us = (sb_clock_elapsed_ns(&subscriber->host) - started_ns) / 1000;
 	if (r.handler != NULL)
-		sb_handler_count_run(r.handler, r.result.outcome == STEPBUS_OUTCOME_SUCCESS,
+		sb_handler_count_run(r.handler, r.result.outcome != STEPBUS_OUTCOME_FAILURE,
 				     r.duration_us);
 	if (r.has_host_failed)
 		publish_error(&r);
