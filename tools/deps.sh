@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Sees that the packages of a group are there: tools/deps.sh build|test|lint|bench|bench-durable|bindings
+# Sees that the packages of a group are there: tools/deps.sh build|test|lint|python|bindings|bench|bench-durable
 # Installs what is missing with apt where that is possible, otherwise prints exactly what to install. bench-durable
 # and bindings also put packages from npm into build/bench and build/bindings.
 set -eu
@@ -20,6 +20,11 @@ has_node_headers() {
 		done
 	done
 	return 1
+}
+
+# Prints a package, where the Python that packages install for lacks a module.
+python_module() {
+	/usr/bin/python3 -c "import $1" 2>/dev/null || echo "$2"
 }
 
 # The package of the compiler that was asked for.
@@ -57,6 +62,13 @@ missing() {
 		has_command ctags || echo universal-ctags
 		has_command shellcheck || echo shellcheck
 		has_command abidiff || echo abigail-tools
+		;;
+	python)
+		missing build
+		python_module venv python3
+		python_module ensurepip python3-venv
+		python_module pytest python3-pytest
+		python_module mypy python3-mypy
 		;;
 	bench)
 		missing build
@@ -96,7 +108,7 @@ missing() {
 		has_node_headers || echo libnode-dev
 		;;
 	*)
-		echo "tools/deps.sh: there is no group '$1': use build, test, lint, bench, bench-durable or bindings" >&2
+		echo "tools/deps.sh: there is no group '$1': use build, test, lint, python, bindings, bench or bench-durable" >&2
 		exit 2
 		;;
 	esac
