@@ -40,7 +40,7 @@ count_of() {
 run_pytest() {
 	status=0
 	(cd "$binding/tests" && timeout "${TEST_TIMEOUT_S:-600}" "$work/test/bin/python" -m pytest -q \
-		-p no:cacheprovider -c "$binding/pyproject.toml" .) >"$work/log" 2>&1 || status=$?
+		-p no:cacheprovider -c "$binding/pyproject.toml" -o pythonpath= .) >"$work/log" 2>&1 || status=$?
 	tail -1 "$work/log" | sed 's/^/ /' >"$work/summary"
 	ok=$(count_of passed)
 	bad=$(count_of failed)
