@@ -59,6 +59,12 @@ check_types() {
 	(cd "$binding" && "$python" -m mypy --cache-dir="$work/mypy")
 }
 
+# What the package says of its types is there for who installs it.
+check_user_types() {
+	"$python" -m mypy --strict --cache-dir="$work/mypy" --python-executable "$work/clean/bin/python" \
+		tests/bindings/python_types.py
+}
+
 build_wheel() {
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL "${MAKE:-make}" --no-print-directory all &&
 		"$python" "$binding/tools/wheel_backend.py" "$work/dist"
@@ -82,6 +88,7 @@ check wheel build_wheel
 check install install_wheel
 check smoke run_smoke
 check types check_types
+check user-types check_user_types
 run_pytest
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
