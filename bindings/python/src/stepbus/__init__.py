@@ -2,11 +2,15 @@
 """stepbus: an event bus and a durable step runtime inside your process."""
 from __future__ import annotations
 
+from .answer import Content
+from .app import Stepbus
 from .bridge import EventBridge, EventNames
+from .clock import Clock
 from .errors import (
     Already,
     Busy,
     Cancelled,
+    Exists,
     Forked,
     HandlerFailed,
     InvalidArgument,
@@ -23,8 +27,13 @@ from .errors import (
     StoreError,
     TimedOut,
 )
+from .function import StepFunction
+from .handle import Handle
 from .handler import StepHandler
+from .outcome import LATER, Checkpoint, Snooze, StepCancelled, StepFailed, StepQuarantined
 from .registry import HandlerDefinition, HandlerRegistry
+from .retry import Retry
+from .step import Step
 from .subscriber import StepExecutionError, StepExecutionSubscriber
 from .types import (
     ErrorType,
@@ -37,6 +46,7 @@ from .types import (
     StepExecutionResult,
     StepHandlerResult,
 )
+from .worker import Worker
 
 __version__ = "0.1.0"
 
@@ -44,35 +54,50 @@ __all__ = [
     "Already",
     "Busy",
     "Cancelled",
+    "Checkpoint",
+    "Clock",
+    "Content",
     "ErrorType",
     "EventBridge",
     "EventNames",
+    "Exists",
     "ExecutionEvent",
     "FfiDispatchMetrics",
     "FfiStepEvent",
     "Forked",
+    "Handle",
     "HandlerDefinition",
     "HandlerFailed",
     "HandlerRegistry",
     "InvalidArgument",
+    "LATER",
     "LibraryError",
     "NotFound",
     "Permanent",
     "PermanentError",
     "ResultStatus",
+    "Retry",
     "Retryable",
     "RetryableError",
     "ShutDown",
+    "Snooze",
     "Stale",
+    "Step",
+    "StepCancelled",
     "StepContext",
     "StepError",
     "StepExecutionError",
     "StepExecutionResult",
     "StepExecutionSubscriber",
+    "StepFailed",
     "StepFailure",
+    "StepFunction",
     "StepHandler",
     "StepHandlerResult",
+    "StepQuarantined",
+    "Stepbus",
     "StepbusError",
     "StoreError",
     "TimedOut",
+    "Worker",
 ]
