@@ -7,6 +7,7 @@ set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
 binding=$root/bindings/python
+OUT=${OUT:-build/release}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 2' HUP INT TERM
@@ -66,8 +67,8 @@ check_user_types() {
 }
 
 build_wheel() {
-	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL "${MAKE:-make}" --no-print-directory all &&
-		"$python" "$binding/tools/wheel_backend.py" "$work/dist"
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL "${MAKE:-make}" --no-print-directory all OUT="$OUT" &&
+		STEPBUS_LIBRARY="$OUT/libstepbus.so.0" "$python" "$binding/tools/wheel_backend.py" "$work/dist"
 }
 
 install_wheel() {
