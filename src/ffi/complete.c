@@ -106,7 +106,8 @@ static stepbus_status check_call(const stepbus *engine, const stepbus_completion
 	if (status == STEPBUS_OK && (count == 0 || count > COUNT_MAX))
 		return sb_fail(err, STEPBUS_EINVAL, "count is %zu: 1 to %d is allowed", count,
 			       COUNT_MAX);
-	if (status == STEPBUS_OK && (completions->size < SIZE_MIN || completions->size > SIZE_MOST))
+	if (status == STEPBUS_OK && (completions->size < SIZE_MIN || completions->size > SIZE_MOST ||
+				     completions->size % _Alignof(stepbus_completion) != 0))
 		return sb_fail(err, STEPBUS_EINVAL,
 			       "stepbus_completion has size %u: set it to sizeof(stepbus_completion)",
 			       completions->size);

@@ -146,7 +146,9 @@ static void take_foreign(stepbus *engine, sb_answer *answer, sb_writer_batch *ba
 {
 	int64_t id = sb_id_to_row(answer->completion->step_id, engine->store->tag);
 
-	answer->status = id == 0 ? STEPBUS_ENOTFOUND : sb_engine_check(engine, true, NULL);
+	answer->status = sb_engine_check(engine, true, NULL);
+	if (answer->status == STEPBUS_OK && id == 0)
+		answer->status = STEPBUS_ENOTFOUND;
 	if (answer->status == STEPBUS_OK && sb_writer_is_full(&engine->writer))
 		answer->status = STEPBUS_EBUSY;
 	if (answer->status != STEPBUS_OK)
