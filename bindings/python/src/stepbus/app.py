@@ -375,9 +375,9 @@ class Stepbus:
         end = time.monotonic() + limit / 1000
         while True:
             left = SLICE_MS if limit < 0 else max(0, int((end - time.monotonic()) * 1000))
-            is_final, value = self.engine.outcome(step_id, min(left, SLICE_MS))
-            if is_final:
-                return value
+            found = self.engine.outcome(step_id, min(left, SLICE_MS))
+            if found is not None:
+                return found.value
             if limit >= 0 and left <= SLICE_MS:
                 raise TimedOut("step %s is not final after %.3f s" % (Handle(self, step_id, True, 0), limit / 1000))
 
@@ -391,6 +391,11 @@ class Stepbus:
             return await asyncio.wait_for(waiter.wait(id_bytes(step)), None if limit < 0 else limit / 1000)
         except asyncio.TimeoutError:
             raise TimedOut("the step is not final after %.3f s" % (limit / 1000)) from None
+
+    def metadata(self, step: StepId) -> Optional[Dict[str, Any]]:
+        """The metadata of a step that succeeded; None where there is none, or it is not final."""
+        found = self.engine.outcome(id_bytes(step), 0)
+        return None if found is None else found.metadata
 
     def cancel(self, step: StepId) -> None:
         """Cancels a step that is not final (else Already). A handler that runs it is told."""

@@ -29,7 +29,7 @@ _POLL_MS = 10000
 
 
 class Crew:
-    """A worker with threads. Made running; ended by ``end``."""
+    """A worker with threads, from ``start`` to ``end``."""
 
     def __init__(self, worker: Worker, functions: Functions, thread_count: int) -> None:
         self.worker = worker
@@ -47,6 +47,8 @@ class Crew:
             threading.Thread(target=self._work, name="stepbus-%d" % number, daemon=True)
             for number in range(thread_count)
         ]
+
+    def start(self) -> None:
         for thread in self.threads:
             thread.start()
 

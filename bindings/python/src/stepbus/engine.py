@@ -10,7 +10,7 @@ import ctypes
 import json
 import weakref
 from ctypes import byref
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from . import _native, payload
 from . import _structs as s
@@ -27,6 +27,13 @@ from .outcome import StepCancelled, StepFailed, StepQuarantined
 SLICE_MS = 200
 
 Enqueued = Tuple[bytes, bool, int]
+
+
+class Outcome(NamedTuple):
+    """What a step succeeded with."""
+
+    value: Any
+    metadata: Optional[Dict[str, Any]]
 
 
 def _close(gate: Gate) -> None:
@@ -92,15 +99,16 @@ class Engine:
         _native.check(status, err)
         return out.value
 
-    def outcome(self, step_id: bytes, wait_ms: int) -> Tuple[bool, Any]:
-        """Looks once: (whether it is final, its value). Raises StepFailed where there is none."""
+    def outcome(self, step_id: bytes, wait_ms: int) -> Optional[Outcome]:
+        """Looks once; None: it is not final. Raises StepFailed where it ended without a result."""
         handle = self._look(step_id, wait_ms)
         if handle is None:
-            return False, None
+            return None
         try:
             completion = lib.stepbus_outcome_completion(handle)[0]
             if completion.outcome == s.OUTCOME_SUCCESS:
-                return True, payload.decode(completion.get("result"), completion.get("content_type"))
+                value = payload.decode(completion.get("result"), completion.get("content_type"))
+                return Outcome(value, payload.optional(completion.get("metadata")))
             error = _failed(step_id, completion)
         finally:
             lib.stepbus_outcome_free(handle)

@@ -36,7 +36,7 @@ CANCEL_LOOK_S = 0.005
 
 
 class Serving:
-    """A worker on an event loop. Made, started and ended on the loop's thread."""
+    """A worker on an event loop: made, started and ended on the loop's thread."""
 
     def __init__(self, worker: Worker, functions: Functions, thread_count: int, task_count_max: int) -> None:
         self.worker = worker
@@ -63,6 +63,8 @@ class Serving:
             threading.Thread(target=self._work, name="stepbus-%d" % number, daemon=True)
             for number in range(thread_count)
         ]
+
+    def start(self) -> None:
         for thread in self.threads:
             thread.start()
         self._ticking = self._loop.call_later(TICK_S, self._tick)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One run of an app's workers, from its start until somebody asks it to stop."""
+"""One run of an app's worker, until somebody asks it to stop. It is known to the app before its first step runs."""
 from __future__ import annotations
 
 import asyncio
@@ -33,7 +33,6 @@ class Shift:
         self.worker = Worker(engine, settings)
         self._crew = Crew(self.worker, functions, threads)
         self.ended = threading.Event()
-        LOG.info("worker started with %d threads", threads)
 
     def stop(self) -> None:
         """Asks it to stop; from signal handlers too, so without a lock."""
@@ -44,7 +43,9 @@ class Shift:
             raise Reentrant("a handler cannot wait for its own worker to stop")
 
     def wait(self, drain_timeout: Optional[float]) -> None:
-        """Returns when it has ended."""
+        """Starts it, and returns when it has ended."""
+        self._crew.start()
+        LOG.info("worker started with %d threads", len(self._crew.threads))
         try:
             while self._crew.is_alive():
                 try:
@@ -75,7 +76,6 @@ class LoopShift:
         self._loop = asyncio.get_running_loop()
         self._serving = Serving(self.worker, functions, *counts)
         self.ended = threading.Event()
-        LOG.info("worker started on the event loop")
 
     def stop(self) -> None:
         try:
@@ -89,6 +89,8 @@ class LoopShift:
 
     async def wait(self, drain_timeout: Optional[float], signals: bool) -> None:
         with Signals(self.stop, signals):
+            self._serving.start()
+            LOG.info("worker started on the event loop")
             try:
                 await self._serving.stopped.wait()
             except asyncio.CancelledError:

@@ -61,9 +61,10 @@ class Waiter:
     def _look(self, step_id: bytes, wait_ms: int) -> bool:
         value, error = None, None
         try:
-            is_final, value = self._engine.outcome(step_id, wait_ms)
-            if not is_final:
+            found = self._engine.outcome(step_id, wait_ms)
+            if found is None:
                 return False
+            value = found.value
         except BaseException as caught:
             error = caught
         with self._lock:
