@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "handlers/enlist.h"
 #include "handlers/worker_line.h"
 
 /* Under the lock: whether a poll would hand out steps now. */
@@ -29,6 +30,12 @@ void sb_host_line_leave(stepbus_worker *worker)
 	pthread_mutex_unlock(&worker->lock);
 }
 
+void sb_host_line_see_to_stop(stepbus_worker *worker)
+{
+	if (worker->options.is_pull && atomic_load(&worker->is_claiming) == 0)
+		sb_enlist_give_back(worker, sb_worker_line_empty(worker));
+}
+
 void sb_host_line_return(stepbus_worker *worker, sb_claimed *first)
 {
 	sb_claimed *reversed = NULL;
@@ -42,6 +49,7 @@ void sb_host_line_return(stepbus_worker *worker, sb_claimed *first)
 		next = reversed->next;
 		sb_worker_line_put_back(worker, reversed);
 	}
+	sb_host_line_see_to_stop(worker);
 }
 
 void sb_host_line_wake_all(stepbus_worker *worker)

@@ -19,6 +19,11 @@ stepbus_status sb_host_line_take(stepbus_worker *worker, size_t count_max,
 				 const struct timespec *until, sb_claimed **first);
 /* Puts a list back in its order, for what sb_worker_line_put_back says. */
 void sb_host_line_return(stepbus_worker *worker, sb_claimed *first);
+/*
+ * By whoever has put something into it: behind a stop nobody polls any more, where a pool would see to
+ * what comes in. Of a worker with a pool it does nothing.
+ */
+void sb_host_line_see_to_stop(stepbus_worker *worker);
 /* A step that was taken is answered: where all places were taken, one is free. */
 void sb_host_line_leave(stepbus_worker *worker);
 /* Whoever waits for steps looks whether the worker is being stopped. */

@@ -123,9 +123,7 @@ static void enter_told(sb_notice *notice)
 	stepbus_worker *worker = claimed->worker;
 
 	enter_line(worker, claimed, claimed, 1);
-	/* Behind a stop nobody polls any more, where a pool would see to it. */
-	if (worker->options.is_pull && atomic_load(&worker->is_claiming) == 0)
-		sb_enlist_give_back(worker, sb_worker_line_empty(worker));
+	sb_host_line_see_to_stop(worker);
 }
 
 /* Somebody listens to what happens before a step runs: the notices' thread passes the steps on. */
