@@ -94,8 +94,8 @@ void sb_claimed_table_each(sb_claimed_table *table, bool (*visit)(void *context,
 
 /*
  * Asks one handler to stop. The first reason stays, but that a worker is being stopped, which still
- * leaves time for a result.
+ * leaves time for a result. True: this is news.
  */
-void sb_claimed_interrupt(sb_claimed *claimed, stepbus_status why);
+bool sb_claimed_interrupt(sb_claimed *claimed, stepbus_status why);
 
 #endif

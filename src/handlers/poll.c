@@ -139,10 +139,11 @@ static void hand_over(poll *p, sb_claimed *claimed)
 static void hand_out(poll *p, sb_claimed *claimed)
 {
 	stepbus_worker *worker = p->worker;
-	stepbus_error err = { .size = sizeof err };
+	stepbus_error err; /* not cleared: a step has none */
 	stepbus_status status;
 	const char *error_type;
 
+	err.size = sizeof err;
 	if (atomic_load(&claimed->interruption) != STEPBUS_OK) {
 		claimed->next = NULL;
 		give_back(worker, claimed);
@@ -157,7 +158,7 @@ static void hand_out(poll *p, sb_claimed *claimed)
 	atomic_store(&claimed->phase, SB_CLAIMED_RUNNING);
 	/* Whoever stops the worker tells those that run by then. */
 	if (atomic_load(&worker->is_claiming) == 0)
-		sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
+		(void)sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
 	sb_start_log_mark(worker->start_log, claimed->start_slot, SB_START_RUNNING);
 	error_type = begin(p, claimed, &status, &err);
 	if (error_type != NULL) {

@@ -22,7 +22,7 @@ void sb_polled_return(sb_claimed *claimed)
 	sb_worker_hold(worker);
 	atomic_store(&claimed->phase, SB_CLAIMED_RUNNING);
 	if (atomic_load(&worker->is_claiming) == 0)
-		sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
+		(void)sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
 	due_ns = sb_overtime_due_ns(claimed);
 	if (due_ns != INT64_MAX)
 		sb_clockwork_expect(worker->engine->clockwork, due_ns);

@@ -180,7 +180,7 @@ static bool interrupt_if_of(void *context, sb_claimed *claimed)
 	const stepbus_worker *worker = context;
 
 	if (claimed->worker == worker && atomic_load(&claimed->phase) == SB_CLAIMED_RUNNING)
-		sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
+		(void)sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
 	return true;
 }
 

@@ -308,7 +308,7 @@ static bool lose_if_of(void *context, sb_claimed *claimed)
 	const stepbus_worker *worker = context;
 
 	if (claimed->worker == worker && !is_of_row(claimed, worker))
-		sb_claimed_interrupt(claimed, STEPBUS_ESTALE);
+		(void)sb_claimed_interrupt(claimed, STEPBUS_ESTALE);
 	return true;
 }
 
