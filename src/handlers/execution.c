@@ -265,7 +265,8 @@ static stepbus_status on_step(void *user_data, uint32_t event_id, const void *pa
 	stepbus_execution_subscriber *subscriber = user_data;
 	run r = { .subscriber = subscriber };
 	stepbus_error err = STEPBUS_ERROR_INIT;
-	stepbus_status status = sb_payload_check_step_event(payload, len, &r.step, &err);
+	stepbus_step_event room; /* only written for an older host */
+	stepbus_status status = sb_payload_take_step_event(payload, len, &room, &r.step, &err);
 	int64_t started_ns;
 
 	(void)event_id;
