@@ -288,7 +288,7 @@ static void log_version(const sb_sqlite_store *store)
 				 "write, which keeps clear of it" :
 				 "");
 	sb_log(store->base.host,
-	       &(sb_log_record){ .level = is_racy ? STEPBUS_LOG_WARN : STEPBUS_LOG_INFO,
+	       &(sb_log_record){ .level = STEPBUS_LOG_INFO,
 				 .component = "store",
 				 .message = message });
 }
