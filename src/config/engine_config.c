@@ -56,6 +56,23 @@ const sb_config_table sb_retention_config_table = {
 	retention_fields, sizeof retention_fields / sizeof *retention_fields
 };
 
+static const sb_config_field breaker_fields[] = {
+	{ .name = "failure_count",
+	  .kind = SB_CONFIG_INTEGER,
+	  .max = 1000000,
+	  .initial = 5,
+	  SB_CONFIG_MEMBER(sb_breaker_config, failure_count) },
+	{ .name = "open_ms",
+	  .kind = SB_CONFIG_INTEGER,
+	  .min = 1,
+	  .max = 3600000,
+	  .initial = 1000,
+	  SB_CONFIG_MEMBER(sb_breaker_config, open_ms) },
+};
+
+const sb_config_table sb_breaker_config_table = { breaker_fields,
+						  sizeof breaker_fields / sizeof *breaker_fields };
+
 static const sb_config_field queue_element = { .kind = SB_CONFIG_OBJECT,
 					       .table = &sb_queue_config_table };
 
@@ -138,6 +155,10 @@ static const sb_config_field fields[] = {
 	  .kind = SB_CONFIG_OBJECT,
 	  .table = &sb_retry_config_table,
 	  SB_CONFIG_MEMBER(sb_engine_config, retry) },
+	{ .name = "breaker",
+	  .kind = SB_CONFIG_OBJECT,
+	  .table = &sb_breaker_config_table,
+	  SB_CONFIG_MEMBER(sb_engine_config, breaker) },
 	{ .name = "queues",
 	  .kind = SB_CONFIG_MAP,
 	  .max = 1024,

@@ -14,6 +14,12 @@ typedef struct sb_retention_config {
 	uint32_t sweep_count_max; /* steps deleted at a time */
 } sb_retention_config;
 
+/* When answers of hosts are refused because the store fails. */
+typedef struct sb_breaker_config {
+	uint32_t failure_count; /* 0: never */
+	uint32_t open_ms;
+} sb_breaker_config;
+
 /* The values are those of the public header and of the store. */
 enum {
 	SB_CONFIG_DURABILITY_MEMORY = 1,
@@ -38,11 +44,13 @@ typedef struct sb_engine_config {
 	uint32_t crash_count_max;
 	sb_retention_config retention;
 	sb_retry_config retry;
+	sb_breaker_config breaker;
 	sb_config_list queues; /* their names are the keys; sb_queue_config_change reads each */
 } sb_engine_config;
 
 extern const sb_config_table sb_engine_config_table;
 extern const sb_config_table sb_retention_config_table;
+extern const sb_config_table sb_breaker_config_table;
 
 /* The tree of root must outlive *out. errors: STEPBUS_EINVAL, with *out unspecified. */
 stepbus_status sb_engine_config_read(const sb_config_node *root, sb_engine_config *out,

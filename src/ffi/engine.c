@@ -45,6 +45,8 @@ static void translate(const sb_engine_config *config, const char *path, sb_engin
 		.retry = { config->retry.kind, config->retry.attempt_count_max,
 			   config->retry.base_ms * 1000, config->retry.cap_ms * 1000,
 			   config->retry.jitter_percent },
+		.breaker_failure_count = config->breaker.failure_count,
+		.breaker_open_ms = config->breaker.open_ms,
 		.cron_reader = &sb_cron_step_reader,
 	};
 }

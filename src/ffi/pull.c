@@ -3,10 +3,11 @@
 #include "base/ids.h"
 #include "ffi/arguments.h"
 #include "handlers/answer.h"
+#include "handlers/dispatch.h"
 #include "handlers/poll.h"
 #include "handlers/worker_line.h"
 
-enum { EVENT_LEN_MAX = 4096, COUNT_MAX = 100000 };
+enum { STRUCT_LEN_MAX = 4096, COUNT_MAX = 100000 };
 
 /* What the first version of the header knew of an event. */
 static const size_t event_len_min = offsetof(stepbus_step_event, queue);
@@ -36,7 +37,7 @@ static stepbus_status check_poll(const stepbus_worker *worker, const stepbus_ste
 	if (count_max == 0 || count_max > COUNT_MAX)
 		return sb_fail(err, STEPBUS_EINVAL, "count_max is %zu: 1 to %d is allowed",
 			       count_max, COUNT_MAX);
-	if (events->size < event_len_min || events->size > EVENT_LEN_MAX || events->size % 8 != 0)
+	if (events->size < event_len_min || events->size > STRUCT_LEN_MAX || events->size % 8 != 0)
 		return sb_fail(err, STEPBUS_EINVAL,
 			       "stepbus_step_event has size %u: set that of the first one to "
 			       "sizeof(stepbus_step_event)",
@@ -78,6 +79,30 @@ stepbus_status stepbus_wake_fd(stepbus_worker *worker, int32_t kind, int32_t *fd
 	if (kind != STEPBUS_WAKE_EVENTFD && kind != STEPBUS_WAKE_SOCKET)
 		return sb_fail(err, STEPBUS_EINVAL, "kind is %d: use STEPBUS_WAKE_…", kind);
 	return sb_worker_open_wake(worker, kind, fd, err);
+}
+
+stepbus_status stepbus_worker_metrics(stepbus_worker *worker, stepbus_dispatch_metrics *out,
+				      stepbus_error *err)
+{
+	stepbus_status status = check_worker(worker, err);
+	stepbus_dispatch_metrics metrics;
+	uint32_t size;
+
+	if (status == STEPBUS_OK)
+		status = sb_argument_check(out, "out", err);
+	if (status != STEPBUS_OK)
+		return status;
+	size = out->size;
+	if (size < sizeof metrics || size > STRUCT_LEN_MAX)
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "stepbus_dispatch_metrics has size %u: set it to "
+			       "sizeof(stepbus_dispatch_metrics)",
+			       size);
+	sb_dispatch_measure(worker, &metrics);
+	memset(out, 0, size);
+	memcpy(out, &metrics, sizeof metrics);
+	out->size = size;
+	return STEPBUS_OK;
 }
 
 static stepbus_status check_step(const stepbus *engine, const uint8_t *step_id, stepbus_error *err)

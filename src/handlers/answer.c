@@ -7,6 +7,7 @@
 #include "handlers/clockwork.h"
 #include "handlers/late.h"
 #include "handlers/news.h"
+#include "handlers/overtime.h"
 #include "handlers/submit.h"
 #include "handlers/worker_line.h"
 
@@ -89,7 +90,7 @@ static void complete_what_is_known(sb_claimed *claimed)
 static void give_back_to_host(sb_claimed *claimed)
 {
 	stepbus_worker *worker = claimed->worker;
-	int64_t deadline_ns = atomic_load(&claimed->deadline_ns);
+	int64_t due_ns;
 
 	sb_settlement_clear(&claimed->settlement, &worker->engine->host);
 	sb_start_log_mark(worker->start_log, claimed->start_slot, SB_START_RUNNING);
@@ -98,8 +99,9 @@ static void give_back_to_host(sb_claimed *claimed)
 	atomic_store(&claimed->phase, SB_CLAIMED_RUNNING);
 	if (atomic_load(&worker->is_claiming) == 0)
 		sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
-	if (deadline_ns != 0)
-		sb_clockwork_expect(worker->engine->clockwork, deadline_ns);
+	due_ns = sb_overtime_due_ns(claimed);
+	if (due_ns != INT64_MAX)
+		sb_clockwork_expect(worker->engine->clockwork, due_ns);
 	if (atomic_load(&worker->is_abandoned) != 0)
 		sb_answer_abandon(worker);
 	sb_worker_let_go(worker);
@@ -144,7 +146,9 @@ static void take_foreign(stepbus *engine, sb_answer *answer, sb_writer_batch *ba
 {
 	int64_t id = sb_id_to_row(answer->completion->step_id, engine->store->tag);
 
-	answer->status = id == 0 ? STEPBUS_ENOTFOUND : sb_engine_check(engine, true, NULL);
+	answer->status = sb_engine_check(engine, true, NULL);
+	if (answer->status == STEPBUS_OK && id == 0)
+		answer->status = STEPBUS_ENOTFOUND;
 	if (answer->status == STEPBUS_OK && sb_writer_is_full(&engine->writer))
 		answer->status = STEPBUS_EBUSY;
 	if (answer->status != STEPBUS_OK)
@@ -198,7 +202,7 @@ static void conclude_polled(stepbus *engine, sb_claimed *claimed, stepbus_status
 	sb_worker_line_ask(claimed->worker);
 	part(engine, claimed,
 	     status == STEPBUS_OK &&
-		     claimed->settlement.completion.outcome == STEPBUS_OUTCOME_SUCCESS);
+		     claimed->settlement.completion.outcome != STEPBUS_OUTCOME_FAILURE);
 	sb_claimed_unref(&engine->host, claimed);
 }
 
@@ -270,11 +274,60 @@ static void dispose(stepbus *engine, sb_answer *answer)
 		sb_claimed_unref(&engine->host, answer->claimed);
 }
 
+static bool may_pass(stepbus *engine)
+{
+	bool is_let_through;
+
+	pthread_mutex_lock(&engine->breaker_lock);
+	is_let_through = sb_breaker_let_through(&engine->breaker,
+						sb_clock_elapsed_ns(&engine->host));
+	pthread_mutex_unlock(&engine->breaker_lock);
+	return is_let_through;
+}
+
+/* By what became of the batch in the store. */
+static sb_breaker_event judge(const sb_answer *answers, size_t count)
+{
+	sb_breaker_event event = SB_BREAKER_UNDECIDED;
+
+	for (size_t i = 0; i < count && event != SB_BREAKER_FAILED; i++) {
+		stepbus_status status;
+
+		if (!answers[i].is_submitted)
+			continue;
+		status = settlement_of(&answers[i])->operation.status;
+		event = status == STEPBUS_OK || sb_writer_is_refusal(status) ? SB_BREAKER_KEPT :
+									       SB_BREAKER_FAILED;
+	}
+	return event;
+}
+
+static void note(stepbus *engine, sb_breaker_event event)
+{
+	pthread_mutex_lock(&engine->breaker_lock);
+	sb_breaker_note(&engine->breaker, event, sb_clock_elapsed_ns(&engine->host));
+	pthread_mutex_unlock(&engine->breaker_lock);
+}
+
+static void refuse_all(sb_answer *answers, size_t count, stepbus_error *err)
+{
+	for (size_t i = 0; i < count; i++)
+		if (answers[i].status == STEPBUS_OK)
+			answers[i].status = STEPBUS_EBUSY;
+	(void)sb_fail(err, STEPBUS_EBUSY,
+		      "the store has failed too often and is left alone for a moment: the step is "
+		      "still yours, try again");
+}
+
 void sb_answer_all(stepbus *engine, sb_answer *answers, size_t count, stepbus_error *err)
 {
 	sb_writer_batch batch = { 0 };
 	bool is_first = true;
 
+	if (!may_pass(engine)) {
+		refuse_all(answers, count, err);
+		return;
+	}
 	find_all(engine, answers, count);
 	for (size_t i = 0; i < count; i++) {
 		answers[i].is_taken = answers[i].status == STEPBUS_OK;
@@ -282,6 +335,7 @@ void sb_answer_all(stepbus *engine, sb_answer *answers, size_t count, stepbus_er
 			take(engine, &answers[i], &batch);
 	}
 	sb_writer_perform_batch(&engine->writer, &batch);
+	note(engine, judge(answers, count));
 	for (size_t i = 0; i < count; i++) {
 		if (answers[i].is_taken)
 			conclude(engine, &answers[i], is_first ? err : NULL);

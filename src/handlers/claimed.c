@@ -96,20 +96,20 @@ bool sb_claimed_set_progress(const stepbus_host *host, sb_claimed *claimed,
 {
 	size_t len = checkpoint->cursor.len + checkpoint->partial_result.len;
 	stepbus_step_event *event = &claimed->event;
-	char *at = NULL;
+	char *at;
 
-	if (len > 0) {
-		claimed->progress = sb_alloc(host, len);
-		at = claimed->progress;
-		if (at == NULL)
-			return false;
-	}
+	event->items_processed =
+		checkpoint->items_processed > 0 ? (uint64_t)checkpoint->items_processed : 0;
+	if (len == 0)
+		return true;
+	claimed->progress = sb_alloc(host, len);
+	at = claimed->progress;
+	if (at == NULL)
+		return false;
 	event->cursor = put(&at, checkpoint->cursor);
 	event->cursor_len = checkpoint->cursor.len;
 	event->partial_result = put(&at, checkpoint->partial_result);
 	event->partial_result_len = checkpoint->partial_result.len;
-	event->items_processed =
-		checkpoint->items_processed > 0 ? (uint64_t)checkpoint->items_processed : 0;
 	return true;
 }
 

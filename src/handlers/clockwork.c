@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "bridge/loop.h"
+#include "handlers/dispatch.h"
 #include "handlers/heartbeat.h"
+#include "handlers/overtime.h"
 #include "handlers/submit.h"
 #include "handlers/sweep.h"
 #include "handlers/worker.h"
@@ -32,6 +34,7 @@ struct sb_clockwork {
 	bool has_news;                /* of other processes, not looked at yet */
 	_Atomic(uint32_t) is_asked;   /* somebody wants it to look at everything */
 	_Atomic(int64_t) expected_us; /* when an attempt's time is over; INT64_MAX: never */
+	_Atomic(int64_t) metrics_at_us; /* when a pull worker is to be measured; likewise */
 	int64_t heartbeat_at_us;
 	int64_t heartbeat_again_at_us; /* where the last one failed */
 	int64_t reap_at_us;
@@ -59,54 +62,28 @@ static void empty_watch(const sb_clockwork *clockwork, bool *has_news)
 		*has_news = true;
 }
 
-/* Attempts whose time is over: their handlers are told, and the retry path goes on without them. */
-typedef struct overtime {
-	int64_t now_ns;
-	int64_t next_ns;
-	size_t count;
-	sb_claimed *late[16];
-} overtime;
-
-static bool note_late(void *context, sb_claimed *claimed)
-{
-	overtime *over = context;
-	int64_t deadline_ns = atomic_load(&claimed->deadline_ns);
-
-	if (deadline_ns == 0 || atomic_load(&claimed->phase) != SB_CLAIMED_RUNNING)
-		return true;
-	if (deadline_ns > over->now_ns) {
-		over->next_ns = sooner(over->next_ns, deadline_ns);
-		return true;
-	}
-	sb_claimed_ref(claimed);
-	over->late[over->count++] = claimed;
-	return over->count < sizeof over->late / sizeof *over->late;
-}
-
 static void end_overtime(sb_clockwork *clockwork)
 {
-	static const sb_submit_failure timed_out = {
-		.error_type = "timed_out",
-		.message = "the attempt took longer than its timeout allows",
-		.is_retryable = true,
-		.attempt_outcome = SB_ATTEMPT_TIMED_OUT,
-		.interruption = STEPBUS_ETIMEDOUT,
-	};
-	stepbus *engine = clockwork->engine;
-	overtime over = { .now_ns = sb_clock_elapsed_ns(&engine->host), .next_ns = INT64_MAX };
+	int64_t next_ns;
 
-	if (atomic_load(&clockwork->expected_us) > over.now_ns / 1000)
+	if (atomic_load(&clockwork->expected_us) > elapsed_us(clockwork))
 		return;
 	atomic_store(&clockwork->expected_us, INT64_MAX);
-	sb_claimed_table_each(&engine->claimed, note_late, &over);
-	for (size_t i = 0; i < over.count; i++) {
-		(void)sb_submit_failure_of(over.late[i], &timed_out);
-		sb_claimed_unref(&engine->host, over.late[i]);
-	}
-	if (over.count == sizeof over.late / sizeof *over.late)
-		over.next_ns = over.now_ns;
-	if (over.next_ns != INT64_MAX)
-		sb_clockwork_expect(clockwork, over.next_ns);
+	next_ns = sb_overtime_end(clockwork->engine);
+	if (next_ns != INT64_MAX)
+		sb_clockwork_expect(clockwork, next_ns);
+}
+
+static void measure(sb_clockwork *clockwork)
+{
+	int64_t next_ns;
+
+	if (atomic_load(&clockwork->metrics_at_us) > elapsed_us(clockwork))
+		return;
+	atomic_store(&clockwork->metrics_at_us, INT64_MAX);
+	next_ns = sb_dispatch_tick(clockwork->engine);
+	if (next_ns != INT64_MAX)
+		sb_clockwork_measure(clockwork, next_ns);
 }
 
 /* What is due by the wall clock, in time to sleep. */
@@ -185,6 +162,7 @@ static int64_t find_wait(const sb_clockwork *clockwork)
 	if (atomic_load(&clockwork->heartbeat.has_failed) != 0)
 		at_us = sooner(at_us, clockwork->heartbeat_again_at_us);
 	at_us = sooner(at_us, atomic_load(&clockwork->expected_us));
+	at_us = sooner(at_us, atomic_load(&clockwork->metrics_at_us));
 	wait_us = at_us > now_us ? at_us - now_us : 0;
 	/* What has just failed is not tried again before the next poll, though it is due. */
 	if (atomic_load(&clockwork->sweep.has_failed) == 0) {
@@ -232,6 +210,7 @@ static void run(void *user_data)
 	}
 	clockwork->has_news = clockwork->has_news || has_news;
 	end_overtime(clockwork);
+	measure(clockwork);
 	submit(clockwork);
 	sb_loop_run_after(clockwork->loop, find_wait(clockwork));
 }
@@ -284,6 +263,7 @@ stepbus_status sb_clockwork_start(stepbus *engine, sb_clockwork **out, stepbus_e
 	sb_heartbeat_init(&clockwork->heartbeat, engine);
 	sb_sweep_init(&clockwork->sweep, engine);
 	atomic_store(&clockwork->expected_us, INT64_MAX);
+	atomic_store(&clockwork->metrics_at_us, INT64_MAX);
 	now_us = elapsed_us(clockwork);
 	clockwork->heartbeat_at_us = now_us + engine->options.heartbeat_ms * US_PER_MS;
 	/* At once: what a process left that was killed, and what fell due meanwhile. */
@@ -314,16 +294,26 @@ void sb_clockwork_ask(sb_clockwork *clockwork)
 	sb_loop_wake(clockwork->loop);
 }
 
-void sb_clockwork_expect(sb_clockwork *clockwork, int64_t elapsed_ns)
+static void bring_forward(sb_clockwork *clockwork, _Atomic(int64_t) *time_us, int64_t elapsed_ns)
 {
 	int64_t at_us = (elapsed_ns - 1) / 1000 + 1;
-	int64_t before_us = atomic_load(&clockwork->expected_us);
+	int64_t before_us = atomic_load(time_us);
 
 	while (at_us < before_us)
-		if (atomic_compare_exchange_weak(&clockwork->expected_us, &before_us, at_us)) {
+		if (atomic_compare_exchange_weak(time_us, &before_us, at_us)) {
 			sb_loop_wake(clockwork->loop);
 			return;
 		}
+}
+
+void sb_clockwork_expect(sb_clockwork *clockwork, int64_t elapsed_ns)
+{
+	bring_forward(clockwork, &clockwork->expected_us, elapsed_ns);
+}
+
+void sb_clockwork_measure(sb_clockwork *clockwork, int64_t elapsed_ns)
+{
+	bring_forward(clockwork, &clockwork->metrics_at_us, elapsed_ns);
 }
 
 void sb_clockwork_tell_others(sb_clockwork *clockwork)

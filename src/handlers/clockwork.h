@@ -17,8 +17,10 @@ stepbus_status sb_clockwork_start(stepbus *engine, sb_clockwork **out, stepbus_e
 void sb_clockwork_wake(sb_clockwork *clockwork);
 /* The same, at everything, also what has just failed. */
 void sb_clockwork_ask(sb_clockwork *clockwork);
-/* Something is due at this elapsed time. Any thread. */
+/* An attempt's time is over at this elapsed time. Any thread. */
 void sb_clockwork_expect(sb_clockwork *clockwork, int64_t elapsed_ns);
+/* A pull worker is to be measured then. */
+void sb_clockwork_measure(sb_clockwork *clockwork, int64_t elapsed_ns);
 /* This process has committed something that others may want to claim. Any thread. */
 void sb_clockwork_tell_others(sb_clockwork *clockwork);
 /* Ends the thread; what it left to the writer is done first. */

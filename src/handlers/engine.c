@@ -45,6 +45,9 @@ static const char *const event_names[SB_EVENT_COUNT] = {
 	[SB_EVENT_WORKER_HEARTBEAT] = "worker.heartbeat",
 	[SB_EVENT_WORKER_ERROR] = "worker.error",
 	[SB_EVENT_WORKER_LOST] = "worker.lost",
+	[SB_EVENT_POLLER_METRICS] = "poller.metrics",
+	[SB_EVENT_POLLER_ERROR] = "poller.error",
+	[SB_EVENT_POLLER_STARVING] = "poller.starvation.detected",
 	[SB_EVENT_STORE_ALARM] = "store.alarm",
 	[SB_EVENT_STORE_ERROR] = "store.error",
 };
@@ -445,6 +448,7 @@ static void dispose(stepbus *engine)
 	sb_names_free(&engine->names);
 	sb_zone_shelf_free(&engine->zones);
 	sb_claimed_table_free(&engine->claimed);
+	pthread_mutex_destroy(&engine->breaker_lock);
 	sb_release(&host, engine->path);
 	sb_forkpage_free(&host, engine->head);
 	sb_release(&host, engine);
@@ -468,6 +472,9 @@ stepbus_status sb_engine_open(const sb_engine_options *options, const stepbus_ho
 	}
 	engine->head = head;
 	engine->options = *options;
+	engine->breaker.failure_count_max = options->breaker_failure_count;
+	engine->breaker.open_ns = options->breaker_open_ms * 1000000;
+	sb_assert(pthread_mutex_init(&engine->breaker_lock, NULL) == 0);
 	atomic_store(&engine->head->mode, SB_ENGINE_OPEN);
 	atomic_store(&engine->change_count, 1);
 	engine->may_have_parked = true;

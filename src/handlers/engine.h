@@ -15,6 +15,7 @@
 #define SB_HANDLERS_ENGINE_H
 
 #include "base/clock.h"
+#include "handlers/breaker.h"
 #include "handlers/claimed.h"
 #include "handlers/execution.h"
 #include "handlers/names.h"
@@ -56,6 +57,8 @@ typedef struct sb_engine_options {
 	int64_t keep_cancelled_us;
 	uint32_t sweep_count_max;
 	uint32_t crash_count_max;
+	uint32_t breaker_failure_count; /* 0: it never opens */
+	int64_t breaker_open_ms;
 	sb_retry_policy retry;
 	const sb_cron_reader *cron_reader; /* NULL: cron entries are left alone */
 } sb_engine_options;
@@ -81,6 +84,9 @@ typedef enum sb_engine_event {
 	SB_EVENT_WORKER_HEARTBEAT,
 	SB_EVENT_WORKER_ERROR,
 	SB_EVENT_WORKER_LOST,
+	SB_EVENT_POLLER_METRICS,
+	SB_EVENT_POLLER_ERROR,
+	SB_EVENT_POLLER_STARVING,
 	SB_EVENT_STORE_ALARM,
 	SB_EVENT_STORE_ERROR,
 	SB_EVENT_COUNT
@@ -108,6 +114,8 @@ struct stepbus {
 	sb_notices notices;
 	sb_claimed_table claimed;
 	struct sb_clockwork *clockwork;
+	pthread_mutex_t breaker_lock;
+	sb_breaker breaker; /* of answers of hosts */
 
 	/* Guarded by the writer's lead. */
 	sb_names names;

@@ -339,6 +339,50 @@ void sb_news_worker(stepbus *engine, sb_engine_event event, const stepbus_worker
 	send(engine, new_message(engine, event, json, add_worker_facts(json, event, worker)));
 }
 
+static bool add_dispatch(sb_json *json, const stepbus_worker *worker,
+			 const stepbus_dispatch_metrics *m)
+{
+	return sb_json_add_text(json, "worker_id", worker->options.name) &&
+	       sb_json_add_int(json, "starving_count", (int64_t)m->starving_count) &&
+	       sb_json_add_int(json, "oldest_age_ms", m->oldest_age_ms) &&
+	       (m->pending_count == 0 || add_id(json, "oldest_step_id", m->oldest_step_id));
+}
+
+static bool add_metrics(sb_json *json, const stepbus_dispatch_metrics *m)
+{
+	return sb_json_add_int(json, "pending_count", (int64_t)m->pending_count) &&
+	       sb_json_add_int(json, "waiting_count", (int64_t)m->waiting_count) &&
+	       sb_json_add_int(json, "polled_count", (int64_t)m->polled_count) &&
+	       sb_json_add_int(json, "newest_age_ms", m->newest_age_ms) &&
+	       sb_json_add_bool(json, "is_starving", m->is_starving != 0);
+}
+
+static bool add_starvation(sb_json *json)
+{
+	return sb_json_add_text(json, "error_type", sb_slice_z("starvation")) &&
+	       sb_json_add_text(json, "message",
+				sb_slice_z("steps wait for the host to poll them for longer than "
+					   "starvation_ms"));
+}
+
+void sb_news_dispatch(const stepbus_worker *worker, sb_engine_event event,
+		      const stepbus_dispatch_metrics *metrics)
+{
+	stepbus *engine = worker->engine;
+	bool is_complete;
+	sb_json *json;
+
+	if (!sb_engine_is_heard(engine, event))
+		return;
+	json = sb_json_object_new();
+	is_complete = add_dispatch(json, worker, metrics);
+	if (event == SB_EVENT_POLLER_METRICS)
+		is_complete = is_complete && add_metrics(json, metrics);
+	else if (event == SB_EVENT_POLLER_ERROR)
+		is_complete = is_complete && add_starvation(json);
+	send(engine, new_message(engine, event, json, is_complete));
+}
+
 void sb_news_store(stepbus *engine, sb_engine_event event, const char *text)
 {
 	sb_json *json;

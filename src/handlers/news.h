@@ -39,6 +39,9 @@ typedef struct sb_step_news {
 void sb_news_step(stepbus *engine, const sb_step_news *news);
 /* Of a worker. By the leader or any thread. */
 void sb_news_worker(stepbus *engine, sb_engine_event event, const stepbus_worker *worker);
+/* How the host of a pull worker keeps up; but metrics they are trouble. Any thread. */
+void sb_news_dispatch(const stepbus_worker *worker, sb_engine_event event,
+		      const stepbus_dispatch_metrics *metrics);
 /* Trouble with the store. Any thread. */
 void sb_news_store(stepbus *engine, sb_engine_event event, const char *text);
 

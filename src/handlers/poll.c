@@ -3,6 +3,7 @@
 
 #include "bridge/publish.h"
 #include "handlers/answer.h"
+#include "handlers/clockwork.h"
 #include "handlers/enlist.h"
 #include "handlers/resolve.h"
 #include "handlers/submit.h"
@@ -180,6 +181,9 @@ static stepbus_status hand_out_all(poll *p, sb_claimed *first, stepbus_error *er
 	}
 	sb_handler_unref(p->definition);
 	p->definition = NULL;
+	if (p->worker->options.silence_timeout_ms > 0)
+		sb_clockwork_expect(p->worker->engine->clockwork,
+				    p->now_ns + p->worker->options.silence_timeout_ms * 1000000);
 	/* Who frees the worker has not seen them. */
 	if (status == STEPBUS_OK && atomic_load(&p->worker->is_abandoned) != 0)
 		sb_answer_abandon(p->worker);

@@ -108,6 +108,8 @@ static stepbus_status link_worker(stepbus_worker *worker, stepbus_error *err)
 	engine->workers = worker;
 	worker->next_made = engine->all_workers;
 	engine->all_workers = worker;
+	worker->metrics_at_ns = sb_clock_elapsed_ns(&engine->host) +
+				worker->options.metrics_period_ms * 1000000;
 	atomic_store(&worker->is_claiming, 1);
 	atomic_fetch_add(&engine->change_count, 1);
 	engine->may_have_parked = true;
@@ -115,6 +117,8 @@ static stepbus_status link_worker(stepbus_worker *worker, stepbus_error *err)
 	sb_writer_yield(&engine->writer);
 	sb_writer_nudge(&engine->writer);
 	sb_clockwork_wake(engine->clockwork);
+	if (worker->options.is_pull && worker->options.metrics_period_ms > 0)
+		sb_clockwork_measure(engine->clockwork, worker->metrics_at_ns);
 	return STEPBUS_OK;
 }
 

@@ -60,6 +60,9 @@ struct stepbus_worker {
 	int64_t started_at_us;    /* of its row */
 	sb_worker_row row_before; /* where is_lost: the one that was lost */
 	bool is_lost;             /* in the transaction that is open: its row was gone */
+	int64_t metrics_at_ns;    /* when it is measured next */
+
+	bool was_starving; /* when it was last measured; of the clockwork */
 
 	_Atomic(int64_t) lease_until_ns; /* elapsed; steps are not started beyond it */
 	_Atomic(int64_t) beaten_at_ns;

@@ -63,6 +63,15 @@ static void forget_fresh(stepbus_worker *worker)
 	}
 }
 
+/* From now on they wait for the host. */
+static void note_claim(stepbus_worker *worker)
+{
+	int64_t now_ns = sb_clock_elapsed_ns(&worker->engine->host);
+
+	for (sb_claimed *c = worker->fresh; c != NULL; c = c->next)
+		atomic_store_explicit(&c->noticed_ns, now_ns, memory_order_relaxed);
+}
+
 /* Whoever finds this worker dead will know then which of them it had not begun. */
 static void note_fresh(stepbus_worker *worker)
 {
@@ -157,6 +166,8 @@ static void pass_on(stepbus_worker *worker)
 
 	atomic_fetch_add(&worker->unsettled_count, worker->fresh_count);
 	note_fresh(worker);
+	if (worker->options.is_pull)
+		note_claim(worker);
 	if (sb_engine_is_heard(engine, SB_EVENT_STARTED) ||
 	    sb_engine_is_heard(engine, SB_EVENT_REQUESTED))
 		enter_by_notices(worker);

@@ -23,6 +23,7 @@ typedef struct table_row {
 static const table_row tables[] = {
 	{ "## Engine\n", &sb_engine_config_table, sizeof(sb_engine_config) },
 	{ "## Retention\n", &sb_retention_config_table, sizeof(sb_retention_config) },
+	{ "## Breaker\n", &sb_breaker_config_table, sizeof(sb_breaker_config) },
 	{ "## Retry\n", &sb_retry_config_table, sizeof(sb_retry_config) },
 	{ "## Queue\n", &sb_queue_config_table, sizeof(sb_queue_config) },
 	{ "## Worker\n", &sb_worker_config_table, sizeof(sb_worker_config) },

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Numbers that stand for engines and workers in JavaScript. A number that is wrong, or whose object is
+ * gone, finds nothing, so that no call can reach what was freed. Each JavaScript environment (the main
+ * thread's and that of each worker thread) has a table of its own; only its thread uses it.
+ */
+#ifndef SBN_HANDLES_H
+#define SBN_HANDLES_H
+
+#include "api.h"
+
+typedef enum sbn_kind { SBN_ENGINE = 1, SBN_WORKER = 2 } sbn_kind;
+
+/* Makes the table of an environment, which is freed with it. */
+napi_status sbn_handles_new(napi_env env);
+
+/* 0: memory ran out. */
+int64_t sbn_handle_add(napi_env env, sbn_kind kind, void *object);
+void sbn_handle_remove(napi_env env, int64_t handle);
+
+/* NULL, with an exception thrown, where there is none. */
+void *sbn_handle_find(napi_env env, napi_value handle, sbn_kind kind);
+
+#endif

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""What happens when the interpreter exits while an app is open: its workers stop, and what still runs goes back.
+
+Registered with atexit, so it comes after the threads that are not daemons have ended and before the interpreter is
+taken apart. The library's own threads never run Python code; what they do meanwhile is of no concern.
+"""
+from __future__ import annotations
+
+import atexit
+import weakref
+from typing import Protocol
+
+#: For how long handlers that run may go on.
+GRACE_S = 1.0
+
+
+class Ending(Protocol):
+    def end_at_exit(self, grace: float) -> None: ...
+
+
+_open: "weakref.WeakSet[Ending]" = weakref.WeakSet()
+
+
+def watch(app: Ending) -> None:
+    _open.add(app)
+
+
+def forget(app: Ending) -> None:
+    _open.discard(app)
+
+
+@atexit.register
+def _end_all() -> None:
+    for app in list(_open):
+        app.end_at_exit(GRACE_S)
