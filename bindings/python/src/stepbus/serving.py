@@ -12,11 +12,12 @@ import threading
 import time
 from collections import deque
 from queue import SimpleQueue
-from typing import Any, Deque, Dict, List, Optional
+from typing import Any, Deque, Dict, List, Optional, Tuple
 
 from . import answer
 from . import _structs as s
 from .answer import Answer
+from .errands import Errands
 from .errors import Busy, ShutDown, StepbusError
 from .execution import Execution
 from .function import StepFunction
@@ -38,8 +39,10 @@ CANCEL_LOOK_S = 0.005
 class Serving:
     """A worker on an event loop: made, started and ended on the loop's thread."""
 
-    def __init__(self, worker: Worker, functions: Functions, thread_count: int, task_count_max: int) -> None:
+    def __init__(self, worker: Worker, functions: Functions, counts: Tuple[int, int], errands: Errands) -> None:
+        thread_count, task_count_max = counts
         self.worker = worker
+        self._errands = errands
         self.error: Optional[StepbusError] = None
         self._functions = functions
         self._execution = Execution(functions)
@@ -217,15 +220,15 @@ class Serving:
         """Waits for what runs, and tells how many steps still ran when the time was over."""
         self.stop()
         self._ticking.cancel()
-        await self._off_loop(self._stop_claiming)
+        await self._errands.run(self._stop_claiming)
         while self._backlog:
             self._release_last()
         for _ in self.threads:
             self._jobs.put(None)
         end = None if timeout is None else time.monotonic() + timeout
         late = await self._finish_tasks(timeout)
-        late += await self._off_loop(self._join, end)
-        lost = await self._off_loop(self._settler.end)
+        late += await self._errands.run(self._join, end)
+        lost = await self._errands.run(self._settler.end)
         if lost:
             LOG.error("%d results could not be kept: these steps run again", lost)
         return late
@@ -257,6 +260,3 @@ class Serving:
             self.worker.stop(0)
         except StepbusError as error:
             LOG.debug("stopping the worker: %s", error)
-
-    async def _off_loop(self, function: Any, *arguments: Any) -> Any:
-        return await self._loop.run_in_executor(None, function, *arguments)

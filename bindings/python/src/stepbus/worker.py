@@ -11,6 +11,7 @@ thread. Until then the library renews its lease. What is not answered when the w
 from __future__ import annotations
 
 import ctypes
+import json
 import threading
 import time
 import weakref
@@ -120,7 +121,8 @@ class Worker:
         events = bytes(room.bytes[: count * _EVENT_SIZE])
         batch = Batch(self, events)
         at = -_EVENT_SIZE
-        steps = [Step(batch, at := at + _EVENT_SIZE, row) for row in ROW.iter_unpack(events)]
+        rows: Iterable[Any] = ROW.iter_unpack(events)
+        steps = [Step(batch, at := at + _EVENT_SIZE, row) for row in rows]
         self._held.update(steps)
         return steps
 
@@ -158,8 +160,9 @@ class Worker:
             return None
         if status == s.EINVAL and not any(statuses):
             statuses[:] = [status] * completions.count
-        self._settled(answers, statuses)
-        return list(statuses)
+        each = list(statuses)
+        self._settled(answers, each)
+        return each
 
     def _settled(self, answers: Sequence[Answer], statuses: Sequence[int]) -> None:
         for one, status in zip(answers, statuses):
@@ -242,7 +245,7 @@ class Worker:
         err = s.Error()
         with self.gate as worker:
             status = lib.stepbus_worker_stop(worker, timeout_ms(timeout), byref(out), byref(err))
-        unfinished: List[Dict[str, Any]] = _native.json.loads(_native.take_text(out.value) or "[]") if out.value else []
+        unfinished: List[Dict[str, Any]] = json.loads(_native.take_text(out.value)) if out.value else []
         if status != s.ETIMEDOUT:
             _native.check(status, err)
         return unfinished
