@@ -274,6 +274,18 @@ typedef struct stepbus_failure {
 } stepbus_failure;
 stepbus_status stepbus_result_failure(stepbus_result *result, const stepbus_failure *failure, stepbus_error *err);
 stepbus_status stepbus_result_snooze(stepbus_result *result, int64_t delay_ms, stepbus_error *err);
+typedef struct stepbus_checkpoint_spec {
+	uint32_t size;
+	uint32_t reserved;
+	uint8_t step_id[16];
+	uint64_t token;
+	uint64_t items_processed;
+	const void *cursor;
+	size_t cursor_len;
+	const void *partial_result;
+	size_t partial_result_len;
+} stepbus_checkpoint_spec;
+stepbus_status stepbus_result_checkpoint(stepbus_result *result, const stepbus_checkpoint_spec *checkpoint, stepbus_error *err);
 stepbus_status stepbus_result_set_content_type(stepbus_result *result, const char *content_type, size_t len, stepbus_error *err);
 stepbus_status stepbus_result_set_metadata(stepbus_result *result, const char *metadata, size_t len, stepbus_error *err);
 typedef struct stepbus_registry stepbus_registry;
@@ -531,17 +543,6 @@ enum {
 	STEPBUS_WAKE_SOCKET = 2
 };
 stepbus_status stepbus_wake_fd(stepbus_worker *worker, int32_t kind, int32_t *fd, stepbus_error *err);
-typedef struct stepbus_checkpoint_spec {
-	uint32_t size;
-	uint32_t reserved;
-	uint8_t step_id[16];
-	uint64_t token;
-	uint64_t items_processed;
-	const void *cursor;
-	size_t cursor_len;
-	const void *partial_result;
-	size_t partial_result_len;
-} stepbus_checkpoint_spec;
 stepbus_status stepbus_checkpoint(stepbus *engine, const stepbus_checkpoint_spec *checkpoint, stepbus_error *err);
 stepbus_status stepbus_release(stepbus *engine, const uint8_t *step_id, uint64_t token, stepbus_error *err);
 stepbus_status stepbus_heartbeat(stepbus *engine, const uint8_t *step_id, uint64_t token, stepbus_error *err);

@@ -49,7 +49,7 @@ is_continued || $3 ~ /^ *#/ {
 # Whether a space stands between token i and the next one.
 function is_apart(i,    next_one) {
 	next_one = token[i + 1]
-	if (next_one ~ /^[,;)\[\]]$/ || token[i] ~ /^[(\[*]$/)
+	if (next_one ~ /^[],;)[]$/ || token[i] ~ /^[([*]$/)
 		return 0
 	return next_one != "(" || (token[i] != ")" && token[i + 2] == "*")
 }

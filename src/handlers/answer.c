@@ -202,7 +202,7 @@ static void conclude_polled(stepbus *engine, sb_claimed *claimed, stepbus_status
 	sb_worker_line_ask(claimed->worker);
 	part(engine, claimed,
 	     status == STEPBUS_OK &&
-		     claimed->settlement.completion.outcome == STEPBUS_OUTCOME_SUCCESS);
+		     claimed->settlement.completion.outcome != STEPBUS_OUTCOME_FAILURE);
 	sb_claimed_unref(&engine->host, claimed);
 }
 

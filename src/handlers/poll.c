@@ -98,15 +98,12 @@ static void refuse(stepbus_worker *worker, sb_claimed *claimed, const char *erro
 	sb_claimed_unref(&worker->engine->host, claimed);
 }
 
-static void publish(const poll *p, sb_claimed *claimed)
+static void publish(const poll *p, const sb_claimed *claimed)
 {
 	stepbus *engine = p->worker->engine;
 
-	/* Whoever hears of it may answer it before we return. */
-	sb_claimed_ref(claimed);
 	(void)sb_publish(engine->bridge, engine->event_ids[SB_EVENT_RECEIVED], &claimed->event,
 			 sizeof claimed->event, NULL);
-	sb_claimed_unref(&engine->host, claimed);
 }
 
 static void write_event(poll *p, const stepbus_step_event *event)
@@ -121,19 +118,21 @@ static void write_event(poll *p, const stepbus_step_event *event)
 	memcpy(to, &size, sizeof size);
 }
 
-/* It is the host's: from here on somebody else may end it. */
+/* It is the host's: from here on anybody who knows its token may answer it, and be done with it. */
 static void hand_over(poll *p, sb_claimed *claimed)
 {
 	stepbus_worker *worker = p->worker;
 
 	sb_handler_ref(p->definition);
 	claimed->definition = p->definition;
+	sb_claimed_ref(claimed);
 	atomic_store(&claimed->is_polled, 1);
 	/* Who interrupted it before could not tell the host. */
 	if (sb_unlikely(atomic_load(&claimed->interruption) != STEPBUS_OK))
 		sb_wake_alert(&worker->wake);
 	write_event(p, &claimed->event);
 	publish(p, claimed);
+	sb_claimed_unref(&worker->engine->host, claimed);
 }
 
 static void hand_out(poll *p, sb_claimed *claimed)

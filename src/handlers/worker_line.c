@@ -131,6 +131,13 @@ static void tell_started(sb_notice *notice, stepbus_bridge *bridge)
 	sb_news_publish_started(claimed_of(notice));
 }
 
+/* Behind a stop nobody polls any more, where a pool would see to what comes into the line. */
+static void empty_behind_stop(stepbus_worker *worker)
+{
+	if (worker->options.is_pull && atomic_load(&worker->is_claiming) == 0)
+		sb_enlist_give_back(worker, sb_worker_line_empty(worker));
+}
+
 /* Only now may it run: what follows is told behind what was. */
 static void enter_told(sb_notice *notice)
 {
@@ -138,9 +145,7 @@ static void enter_told(sb_notice *notice)
 	stepbus_worker *worker = claimed->worker;
 
 	enter_line(worker, claimed, claimed, 1);
-	/* Behind a stop nobody polls any more, where a pool would see to it. */
-	if (worker->options.is_pull && atomic_load(&worker->is_claiming) == 0)
-		sb_enlist_give_back(worker, sb_worker_line_empty(worker));
+	empty_behind_stop(worker);
 }
 
 /* Somebody listens to what happens before a step runs: the notices' thread passes the steps on. */
@@ -274,6 +279,7 @@ void sb_worker_line_return(stepbus_worker *worker, sb_claimed *first)
 		next = reversed->next;
 		sb_worker_line_put_back(worker, reversed);
 	}
+	empty_behind_stop(worker);
 }
 
 /* Far enough not to come, near enough not to overflow. */

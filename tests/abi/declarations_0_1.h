@@ -401,4 +401,13 @@ stepbus_status stepbus_worker_stop(stepbus_worker *worker, int64_t timeout_ms, s
 	**unfinished, stepbus_error *err);
 void stepbus_worker_free(stepbus_worker *worker);
 
+/* What came later, with the structs as they were. */
+enum {
+	STEPBUS_HANDLER_PULLED = 8,
+};
+stepbus_status stepbus_poll(stepbus_worker *worker, stepbus_step_event *events, size_t count_max,
+	int64_t timeout_ms, size_t *count, stepbus_error *err);
+stepbus_status stepbus_complete(stepbus *engine, const stepbus_completion *completions, size_t count,
+	stepbus_status *each, stepbus_error *err);
+
 #endif

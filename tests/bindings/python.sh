@@ -7,6 +7,7 @@ set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
 binding=$root/bindings/python
+OUT=${OUT:-build/release}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 2' HUP INT TERM
@@ -40,7 +41,7 @@ count_of() {
 run_pytest() {
 	status=0
 	(cd "$binding/tests" && timeout "${TEST_TIMEOUT_S:-600}" "$work/test/bin/python" -m pytest -q \
-		-p no:cacheprovider -c "$binding/pyproject.toml" .) >"$work/log" 2>&1 || status=$?
+		-p no:cacheprovider -c "$binding/pyproject.toml" -o pythonpath= .) >"$work/log" 2>&1 || status=$?
 	tail -1 "$work/log" | sed 's/^/ /' >"$work/summary"
 	ok=$(count_of passed)
 	bad=$(count_of failed)
@@ -59,9 +60,15 @@ check_types() {
 	(cd "$binding" && "$python" -m mypy --cache-dir="$work/mypy")
 }
 
+# What the package says of its types is there for who installs it.
+check_user_types() {
+	"$python" -m mypy --strict --cache-dir="$work/mypy" --python-executable "$work/clean/bin/python" \
+		tests/bindings/python_types.py
+}
+
 build_wheel() {
-	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL "${MAKE:-make}" --no-print-directory all &&
-		"$python" "$binding/tools/wheel_backend.py" "$work/dist"
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL "${MAKE:-make}" --no-print-directory all OUT="$OUT" &&
+		STEPBUS_LIBRARY="$OUT/libstepbus.so.0" "$python" "$binding/tools/wheel_backend.py" "$work/dist"
 }
 
 install_wheel() {
@@ -82,6 +89,7 @@ check wheel build_wheel
 check install install_wheel
 check smoke run_smoke
 check types check_types
+check user-types check_user_types
 run_pytest
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -18,11 +18,13 @@ const OK = 0
 const EINVAL = 1
 const SHUTDOWN = 12
 const CONCURRENCY = 16
-const CONCURRENCY_MAX = 100000
-const UNSETTLED_MAX = 4096
-const SLICE_MS = 4
+const CONCURRENCY_MAX = 40000
+const BLOCK_SIZE = 256
+// The library hands out no more steps than 4 blocks and this while none is answered.
+const OUT_MORE = 64
+const SLICE_MS = 2
 const CHECK_MS = 50
-const BUSY_MS = 100
+const BUSY_MS = 20
 const DRAIN_MS = 30000
 const OPTIONS = [
   'id', 'strategy', 'queues', 'capabilities', 'blockSize', 'ageSharePercent', 'silenceTimeoutMs',
@@ -52,6 +54,7 @@ class Worker {
   #config
   #concurrency
   #prefetch
+  #outMax
   #mode = 'new'
   #running = new Set() // out, and not answered
   #unsettledCount = 0
@@ -74,7 +77,9 @@ class Worker {
     this.#app = app
     this.#concurrency = integer(concurrency, 'concurrency', 1, CONCURRENCY_MAX)
     this.#prefetch = integer(prefetch, 'prefetch', 1, CONCURRENCY_MAX)
-    this.#config = JSON.stringify({ ...toDocument(config), pull: true })
+    const { blockSize = Math.max(BLOCK_SIZE, Math.ceil(this.#concurrency / 4)) } = config
+    this.#outMax = 4 * integer(blockSize, 'blockSize', 1) + OUT_MORE
+    this.#config = JSON.stringify({ ...toDocument({ ...config, blockSize }), pull: true })
     app.workers.add(this)
   }
 
@@ -160,7 +165,8 @@ class Worker {
 
   /** How many more steps may be out. */
   #room() {
-    const room = Math.min(this.#concurrency - this.#running.size, UNSETTLED_MAX - this.#unsettledCount)
+    const running = this.#running.size
+    const room = Math.min(this.#concurrency - running, this.#outMax - running - this.#unsettledCount)
     return this.#mode === 'loop' ? Math.min(room, this.#takers.length > 0 ? this.#prefetch : 0) : room
   }
 
@@ -207,7 +213,7 @@ class Worker {
   #cannotPoll(error) {
     this.#watch(false)
     if (error.code === 'STEPBUS_EBUSY' || error.code === 'STEPBUS_ENOMEM') {
-      this.tell('warn', `no steps can be taken at the moment: ${error.message}`, error)
+      this.tell('debug', `no steps can be taken at the moment: ${error.message}`, error)
       this.#retryTimer = setTimeout(() => {
         this.#retryTimer = null
         this.#pump()

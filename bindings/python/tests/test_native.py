@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 import ctypes
+import ctypes.util
 import os
 import pathlib
 import pickle
@@ -150,6 +151,20 @@ def test_a_function_that_is_not_in_the_header_is_an_attribute_error():
 def test_the_versions_of_package_library_and_header_are_one():
     assert native.version() == s.HEADER_VERSION == stepbus.__version__
     assert pathlib.Path(native.lib.path).exists()
+
+
+def test_what_lies_near_is_found_before_the_system_is_asked(monkeypatch, tmp_path):
+    def fail(name):
+        raise AssertionError("the system was asked")
+
+    monkeypatch.setattr(ctypes.util, "find_library", fail)
+    inside = native.candidates()
+    monkeypatch.setenv("STEPBUS_LIBRARY", str(tmp_path / "own.so"))
+    named = native.candidates()
+    in_package = str(pathlib.Path(native.__file__).parent / native.FILE_NAME)
+    assert inside
+    assert [path for path in named if path != in_package][0] == str(tmp_path / "own.so")
+    assert (named[0] == in_package) == pathlib.Path(in_package).exists()
 
 
 FAKE = """

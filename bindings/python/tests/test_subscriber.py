@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a result is, and that each step has one, whatever its handler does."""
 import asyncio
+import itertools
 import logging
 import threading
 import types
@@ -134,6 +135,14 @@ def test_an_instance_is_made_for_each_step_and_gets_the_context(station):
     assert result.worker_id == "w1"
     assert str(result.correlation_id) == event.correlation_id
     assert result.execution_time_ms >= 0
+
+
+def test_the_time_a_step_took_is_not_that_of_the_wall_clock(station, monkeypatch):
+    ticks = itertools.count(1_000_000_000, 250_000_000)
+    walls = itertools.count(1000, -10)
+    monkeypatch.setattr("stepbus.subscriber.time.monotonic_ns", lambda: next(ticks))
+    monkeypatch.setattr("stepbus.subscriber.time.time", lambda: next(walls))
+    assert station.run(lambda self, context: StepHandlerResult.success({})).execution_time_ms == 250
 
 
 @pytest.mark.parametrize("returned", [None, {"a": 1}, 5, "text", StepHandlerResult])

@@ -42,7 +42,7 @@ IdLike = Union[uuid.UUID, str, bytes]
 
 
 def candidates() -> List[str]:
-    """The files to try, in order; the last one may be a bare name for the loader."""
+    """The files there are, in order; or the bare name that the loader knows."""
     here = Path(__file__).resolve()
     paths = [here.parent / FILE_NAME]
     named = os.environ.get("STEPBUS_LIBRARY")
@@ -51,8 +51,11 @@ def candidates() -> List[str]:
     if len(here.parents) > 4 and (here.parents[4] / "include" / "stepbus.h").is_file():
         paths.append(here.parents[4] / "build" / "release" / FILE_NAME)
     found = [str(path) for path in paths if path.exists() or str(path) == named]
+    if found:
+        return found
+    # Last, since it may run other programs to find out.
     system = ctypes.util.find_library("stepbus")
-    return found + ([system] if system else [])
+    return [system] if system else []
 
 
 def _version(text: str) -> Tuple[int, ...]:
