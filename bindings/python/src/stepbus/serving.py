@@ -35,6 +35,11 @@ TICK_S = 0.5
 STALE_S = 1.0
 CANCEL_LOOK_S = 0.005
 
+#: A thread that runs handlers of pure Python would keep the GIL for 5 ms at a time, and so would the next one; after
+#: so long it sleeps for a moment, which lets the loop have it.
+TURN_NS = 1000000
+PAUSE_S = 0.00005
+
 
 class Serving:
     """A worker on an event loop: made, started and ended on the loop's thread."""
@@ -154,6 +159,7 @@ class Serving:
 
     def _work(self) -> None:
         backlog, run = self._backlog, self._execution.run
+        turn_end = 0
         while True:
             try:
                 step = backlog.popleft()
@@ -163,8 +169,12 @@ class Serving:
                 self._jobs.get()
                 if self.stopped.is_set() and not backlog:
                     return
+                turn_end = time.monotonic_ns() + TURN_NS
                 continue
             self._add(run(step))
+            if time.monotonic_ns() > turn_end:
+                time.sleep(PAUSE_S)
+                turn_end = time.monotonic_ns() + TURN_NS
 
     def _tell_loop(self) -> None:
         try:

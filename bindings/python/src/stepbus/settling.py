@@ -20,7 +20,8 @@ from .logs import WORKER as LOG
 from .logs import of_step
 from .worker import SEND_AGAIN, Worker
 
-COUNT_MAX = 1024
+#: At a time; packing them holds the GIL.
+COUNT_MAX = 256
 
 _REFUSALS = {
     s.ESTALE: "a newer attempt of it exists, or its lease was lost",
