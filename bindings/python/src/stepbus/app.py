@@ -134,10 +134,15 @@ class Stepbus:
                 shift.refuse_inside()
             self.stop()
             self._await_shifts(seconds(timeout))
-            for worker in self._workers:
+            for worker in [*self._workers, *(shift.worker for shift in list(self._shifts))]:
                 worker.close()
         self._forget(engine)
         engine.close()
+
+    def after_fork(self) -> None:
+        """In a forked child: what another thread of the parent held there is nobody's here."""
+        self._lock = threading.RLock()
+        self._functions.after_fork()
 
     def _forget(self, engine: Engine) -> None:
         with self._lock:
@@ -239,8 +244,8 @@ class Stepbus:
 
     def _add(self, function: StepFunction[Any]) -> None:
         function.spec()  # refuses what the library need not be asked for
-        self._functions.add(function)
         with self._lock:
+            self._functions.add(function)
             if self._engine is not None:
                 try:
                     self._engine.register(function)

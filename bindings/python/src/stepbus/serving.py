@@ -144,6 +144,14 @@ class Serving:
         made = await self._execution.run_async(step, function)
         if self._is_giving_back and made is not None and made[1] == s.OUTCOME_FAILURE:
             made = answer.released(step)
+        self._end_task(step, made)
+
+    def _cancel(self, step: Step, task: "asyncio.Task[None]") -> None:
+        """A task that has not begun ends without running anything, so somebody else has to answer."""
+        task.cancel()
+        task.add_done_callback(lambda _: self._end_task(step, answer.released(step)) if step in self._tasks else None)
+
+    def _end_task(self, step: Step, made: Optional[Answer]) -> None:
         del self._tasks[step]
         self._add(made)
         if not self._tasks:
@@ -211,7 +219,7 @@ class Serving:
         self._is_looking = False
         for step, task in list(self._tasks.items()):
             if step._live and self.worker.is_cancelled(step):
-                task.cancel()
+                self._cancel(step, task)
 
     # Ending
 
@@ -223,8 +231,8 @@ class Serving:
     def give_back(self) -> None:
         """Cancels the tasks that still run; their steps go back."""
         self._is_giving_back = True
-        for task in list(self._tasks.values()):
-            task.cancel()
+        for step, task in list(self._tasks.items()):
+            self._cancel(step, task)
 
     async def end(self, timeout: Optional[float]) -> int:
         """Waits for what runs, and tells how many steps still ran when the time was over."""

@@ -45,9 +45,9 @@ class Shift:
 
     def wait(self, drain_timeout: Optional[float]) -> None:
         """Starts it, and returns when it has ended."""
-        self._crew.start()
-        LOG.info("worker started with %d threads", len(self._crew.threads))
         try:
+            self._crew.start()
+            LOG.info("worker started with %d threads", len(self._crew.threads))
             while self._crew.is_alive():
                 try:
                     self._wishes.get(timeout=TICK_S)

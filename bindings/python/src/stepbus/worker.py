@@ -24,9 +24,8 @@ from . import _structs as s
 from ._native import lib
 from .answer import Answer, Completions
 from .duration import Seconds, timeout_ms
-from .engine import SLICE_MS
+from .engine import SLICE_MS, close_worker
 from .errors import ShutDown, StepbusError, from_status
-from .gate import Gate
 from .logs import WORKER as LOG
 from .outcome import Later
 from .step import ROW, Batch, Step
@@ -58,15 +57,6 @@ class _Room:
         self.err_at = byref(self.err)
 
 
-def _free(gate: Gate) -> None:
-    """Ends a worker that nobody uses any more."""
-    if gate.is_foreign() or not gate.shut():
-        return
-    lib.stepbus_worker_stop(gate.handle, 0, None, None)
-    gate.wait()
-    lib.stepbus_worker_free(gate.handle)
-
-
 class Worker:
     """A pull worker. Closed by ``close``, by the end of a ``with``, or with its app."""
 
@@ -77,10 +67,10 @@ class Worker:
         self.views = threading.Lock()
         self._held: Set[Step] = set()
         self._rooms: Deque[_Room] = deque()
-        self.gate = Gate(engine.start_worker(self.settings), "the worker")
+        self.gate = engine.start_worker(self.settings)
         self._poll = lib.stepbus_poll
         self._complete = lib.stepbus_complete
-        self._finalizer = weakref.finalize(self, _free, self.gate)
+        self._finalizer = weakref.finalize(self, close_worker, self.gate)
         self._finalizer.atexit = False
 
     # Taking steps
