@@ -7,8 +7,8 @@ Prints a JSON line for each case:
     python_pull           the binding alone: CPU time of the polling thread that is not spent inside the library
     python_pull_thread    CPU time of the polling thread, the library's calls included
     python_pull_wall      time on the wall, the memory store's writer included
-    python_callback       time on the wall of a callback per step: the handler runs on a pool thread of the library
-    python_callback_bare  the callback alone: what a foreign thread pays to enter Python and leave it
+    python_callback       CPU time of the pool thread of the library that does the same through a callback per step
+    python_callback_wall  time on the wall of that
 
 Usage: python_pull.py [steps] [repeats]
 """
@@ -18,6 +18,7 @@ import ctypes
 import gc
 import json
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any, Dict, List
@@ -79,12 +80,22 @@ def pull(count: int, value: Any) -> Dict[str, float]:
 
 
 def callback(count: int) -> Dict[str, float]:
-    """Handlers that the library calls: a ctypes callback on a thread that Python has not made."""
-    run = [0]
+    """The same work in a ctypes callback, on a thread that Python has not made."""
+    cpu: List[int] = []
+    done = threading.Event()
 
-    def call(_instance: int, _context: int, result: int) -> int:
-        run[0] += 1
-        return int(lib.stepbus_result_success(result, b"null", 4, None))
+    def nothing(**_: Any) -> None:
+        pass
+
+    def call(_instance: int, context: int, result: int) -> int:
+        event = lib.stepbus_context_step(context)[0]
+        assert event.get("handler_name") == b"called"
+        nothing(**json.loads(event.get("input")))
+        status = lib.stepbus_result_success(result, b"null", 4, None)
+        cpu.append(time.thread_time_ns())
+        if len(cpu) == count:
+            done.set()
+        return int(status)
 
     kept = s.HandlerFn(call)
     with Stepbus("memory") as app:
@@ -96,12 +107,11 @@ def callback(count: int) -> Dict[str, float]:
         began = time.perf_counter_ns()
         with app.engine.gate as engine:
             worker = _native.make("stepbus_worker_start", engine, b'{"pool_size":1}', 15)
-        while app.count(state="completed") < count:
-            time.sleep(0.001)
+        done.wait()
         wall = time.perf_counter_ns() - began
         lib.stepbus_worker_free(worker)
-    assert run[0] == count
-    return {"python_callback": wall / count}
+    assert len(cpu) == count
+    return {"python_callback": (cpu[-1] - cpu[0]) / (count - 1), "python_callback_wall": wall / count}
 
 
 def best(results: List[Dict[str, float]]) -> Dict[str, float]:

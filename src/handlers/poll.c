@@ -169,12 +169,17 @@ static void hand_out(poll *p, sb_claimed *claimed)
 	hand_over(p, claimed);
 }
 
-static void hand_out_all(poll *p, sb_claimed *first)
+/* Ends where a subscriber forked, and this is the child: the rest is the parent's to hand out. */
+static stepbus_status hand_out_all(poll *p, sb_claimed *first, stepbus_error *err)
 {
-	p->now_ns = sb_clock_elapsed_ns(&p->worker->engine->host);
-	for (sb_claimed *next; first != NULL; first = next) {
+	stepbus *engine = p->worker->engine;
+	stepbus_status status = STEPBUS_OK;
+
+	p->now_ns = sb_clock_elapsed_ns(&engine->host);
+	for (sb_claimed *next; first != NULL && status == STEPBUS_OK; first = next) {
 		next = first->next;
 		hand_out(p, first);
+		status = sb_engine_check(engine, false, err);
 	}
 	sb_handler_unref(p->definition);
 	p->definition = NULL;
@@ -182,8 +187,9 @@ static void hand_out_all(poll *p, sb_claimed *first)
 		sb_clockwork_expect(p->worker->engine->clockwork,
 				    p->now_ns + p->worker->options.silence_timeout_ms * 1000000);
 	/* Who frees the worker has not seen them. */
-	if (atomic_load(&p->worker->is_abandoned) != 0)
+	if (status == STEPBUS_OK && atomic_load(&p->worker->is_abandoned) != 0)
 		sb_polled_abandon(p->worker);
+	return status;
 }
 
 static stepbus_status explain(stepbus_status status, stepbus_error *err)
@@ -222,10 +228,9 @@ static stepbus_status run(poll *p, const struct timespec *until, stepbus_error *
 			continue;
 		}
 		sb_worker_line_ask(worker);
-		hand_out_all(p, first);
-		status = sb_engine_check(worker->engine, false, err);
+		status = hand_out_all(p, first, err);
 		if (status != STEPBUS_OK)
-			return status; /* a subscriber forked, and this is the child */
+			return status;
 	}
 	return STEPBUS_OK;
 }

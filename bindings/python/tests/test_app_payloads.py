@@ -84,14 +84,14 @@ def test_text_is_not_json():
         (None, {}),
         (3, {"attempt_count_max": 3}),
         (Retry(kind="fixed", base=0.5), {"retry_kind": s.RETRY_FIXED, "retry_base_ms": 500}),
-        ({"attempts": 2, "cap": 60, "jitter": 0}, {"attempt_count_max": 2, "retry_cap_ms": 60000, "jitter_percent": 0}),
+        ({"attempts": 2, "cap": 60, "jitter": 5}, {"attempt_count_max": 2, "retry_cap_ms": 60000, "jitter_percent": 5}),
     ],
 )
 def test_retry_policies(value, fields):
     assert retry_of(value).fields() == fields
 
 
-@pytest.mark.parametrize("value", [0, -1, True, "3", {"atempts": 3}, Retry(kind="cubic"), 2.5])
+@pytest.mark.parametrize("value", [0, -1, True, "3", {"atempts": 3}, Retry(kind="cubic"), Retry(jitter=0), Retry(jitter=101), 2.5])
 def test_bad_retry_policies_are_refused(value):
     with pytest.raises(InvalidArgument):
         retry_of(value).fields()

@@ -253,7 +253,7 @@ def test_a_permanent_failure_is_not_tried_again(app):
 
 
 def test_retry_after_goes_before_the_policy(app):
-    @app.step("limited", retry=Retry(attempts=2, base=0.001, cap=600, jitter=0))
+    @app.step("limited", retry=Retry(attempts=2, base=0.001, cap=600))
     def limited():
         raise Retryable("slow down", retry_after=300)
 

@@ -8,6 +8,7 @@ a second are made.
 from __future__ import annotations
 
 import ctypes
+import struct
 import traceback
 from types import TracebackType
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
@@ -16,7 +17,6 @@ from . import _structs as s
 from . import payload
 from .duration import milliseconds
 from .errors import StepFailure
-from .layout import picker
 from .outcome import Checkpoint, Snooze
 from .step import Step
 
@@ -144,16 +144,28 @@ def _metadata(value: Mapping[str, Any]) -> bytes:
 
 # Completions
 
-_PLAIN = picker(
-    s.Completion, "size", "outcome", "step_id", "token", "execution_time_us", "retry_after_ms", "result", "result_len",
-    "content_type", "content_type_len",
-)  # fmt: skip
-_SIZE = _PLAIN.size
+_SIZE = ctypes.sizeof(s.Completion)
+_NULL = payload.NULL
+
+#: What differs between plain successes: which attempt it is, how long it took, and the result.
+_ATTEMPT = struct.Struct("@16s16xQq")
+_ATTEMPT_AT = s.Completion.step_id.offset
+_RESULT = struct.Struct("@PNPN")
+_RESULT_AT = s.Completion.result.offset
 
 _words = {word: ctypes.create_string_buffer(word) for word in (payload.JSON, payload.OCTETS, payload.NULL)}
 _addresses = {word: ctypes.addressof(buffer) for word, buffer in _words.items()}
-_NULL = payload.NULL
-_NULL_AT = _addresses[payload.NULL]
+
+
+def _plain() -> bytes:
+    """A success with nothing to tell; its texts lie in _words."""
+    one = s.Completion(outcome=s.OUTCOME_SUCCESS, retry_after_ms=-1)
+    made = bytearray(bytes(one))
+    _RESULT.pack_into(made, _RESULT_AT, _addresses[_NULL], len(_NULL), _addresses[payload.JSON], len(payload.JSON))
+    return bytes(made)
+
+
+_PLAIN = _plain()
 
 
 class Completions:
@@ -163,26 +175,25 @@ class Completions:
 
     def __init__(self, answers: Sequence[Answer]) -> None:
         self.count = len(answers)
-        buffer = bytearray(_SIZE * self.count)
+        buffer = bytearray(_PLAIN * self.count)
         blob = b"".join([answer[2] for answer in answers if answer[2] is not _NULL])
         self._kept: List[Any] = [blob]
         self._pack(answers, buffer, ctypes.cast(ctypes.c_char_p(blob), ctypes.c_void_p).value or 0)
         self.array = (s.Completion * self.count).from_buffer(buffer)
 
     def _pack(self, answers: Sequence[Answer], buffer: bytearray, at: int) -> None:
-        pack, position = _PLAIN.pack_into, 0
-        kinds = _addresses
+        pack, position = _ATTEMPT.pack_into, 0
+        pack_result, kinds = _RESULT.pack_into, _addresses
         for step, outcome, result, kind, us, said in answers:
             row = step._row
             if said is not None:
                 self._pack_said(buffer, position, (step, outcome, result, kind, us, said))
-                at += 0 if result is _NULL else len(result)
-            elif result is _NULL:
-                pack(buffer, position, _SIZE, outcome, row[0], row[1], us, -1, _NULL_AT, 4, kinds[kind], len(kind))
             else:
-                length = len(result)
-                pack(buffer, position, _SIZE, outcome, row[0], row[1], us, -1, at, length, kinds[kind], len(kind))
-                at += length
+                pack(buffer, position + _ATTEMPT_AT, row[0], row[1], us)
+                if result is not _NULL:
+                    pack_result(buffer, position + _RESULT_AT, at, len(result), kinds[kind], len(kind))
+            if result is not _NULL:
+                at += len(result)
             position += _SIZE
 
     def _pack_said(self, buffer: bytearray, position: int, answer: Answer) -> None:

@@ -30,6 +30,7 @@ from . import ends
 from .clock import Clock
 from .drain import Drain
 from .duration import Seconds, timeout_ms
+from .errands import Errands
 from .engine import SLICE_MS, Engine, check_count
 from .errors import InvalidArgument, TimedOut
 from .function import StepFunction, Words
@@ -133,10 +134,15 @@ class Stepbus:
                 shift.refuse_inside()
             self.stop()
             self._await_shifts(seconds(timeout))
-            for worker in self._workers:
+            for worker in [*self._workers, *(shift.worker for shift in list(self._shifts))]:
                 worker.close()
         self._forget(engine)
         engine.close()
+
+    def after_fork(self) -> None:
+        """In a forked child: what another thread of the parent held there is nobody's here."""
+        self._lock = threading.RLock()
+        self._functions.after_fork()
 
     def _forget(self, engine: Engine) -> None:
         with self._lock:
@@ -238,8 +244,8 @@ class Stepbus:
 
     def _add(self, function: StepFunction[Any]) -> None:
         function.spec()  # refuses what the library need not be asked for
-        self._functions.add(function)
         with self._lock:
+            self._functions.add(function)
             if self._engine is not None:
                 try:
                     self._engine.register(function)
@@ -289,7 +295,7 @@ class Stepbus:
         """Sets a cron entry; where the store is not open yet, when it is opened."""
         step = {"handler": name_of(handler), **({} if input is None else {"input": input}), **options}
         said = {"zone": zone, "catch_up": catch_up, "paused": paused}
-        document = {"name": entry, "expression": expression, "step": step}
+        document: Dict[str, Any] = {"name": entry, "expression": expression, "step": step}
         document.update({name: value for name, value in said.items() if value is not None})
         with self._lock:
             if self._engine is not None:
@@ -502,11 +508,15 @@ class Stepbus:
 
         Where the task that awaits it is cancelled, it cancels the handlers' tasks too, and their steps go back.
         """
-        engine = await asyncio.to_thread(lambda: self.engine)
         counts = (_count(threads, "threads"), _count(tasks, "tasks"))
-        shift = LoopShift(engine, self._functions, worker, counts)
-        with self._at_work(shift):
-            await shift.wait(seconds(drain_timeout), signals)
+        errands = Errands("stepbus-errands")
+        try:
+            pulled = await errands.run(lambda: Worker(self.engine, worker))
+            shift = LoopShift(pulled, self._functions, counts, errands)
+            with self._at_work(shift):
+                await shift.wait(seconds(drain_timeout), signals)
+        finally:
+            errands.end()
 
     @contextmanager
     def running(self, threads: int = THREAD_COUNT, **options: Any) -> Iterator["Stepbus"]:

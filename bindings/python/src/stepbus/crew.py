@@ -33,7 +33,7 @@ class Crew:
 
     def __init__(self, worker: Worker, functions: Functions, thread_count: int) -> None:
         self.worker = worker
-        self.error: Optional[StepbusError] = None
+        self.error: Optional[BaseException] = None
         self._execution = Execution(functions)
         self._settling = Settling(worker)
         self._settler = Settler(self._settling, "stepbus-settler")
@@ -74,7 +74,7 @@ class Crew:
         self._stop_claiming()
         while self._backlog:
             self._release_last()
-        for thread in self.threads:
+        for thread in filter(lambda thread: thread.ident, self.threads):
             thread.join(None if end is None else max(0.0, end - time.monotonic()))
         late = sum(thread.is_alive() for thread in self.threads)
         lost = self._settler.end()
@@ -95,6 +95,13 @@ class Crew:
             pass
 
     def _work(self) -> None:
+        try:
+            self._run_all()
+        except BaseException as error:
+            LOG.critical("a worker thread ended: %r", error, exc_info=True)
+            self.error = error
+
+    def _run_all(self) -> None:
         backlog, run, settling = self._backlog, self._execution.run, self._settling
         while True:
             try:

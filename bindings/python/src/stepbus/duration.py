@@ -10,6 +10,8 @@ from .errors import InvalidArgument
 
 Seconds = Union[int, float, timedelta]
 
+SECONDS_MAX = 100 * 366 * 86400
+
 
 def milliseconds(value: Seconds, name: str) -> int:
     """Turns a duration into milliseconds, rounding up: what is said to take a while never becomes 0, "not said"."""
@@ -18,6 +20,8 @@ def milliseconds(value: Seconds, name: str) -> int:
         raise InvalidArgument("%s is %r: give seconds or a timedelta" % (name, value))
     if not math.isfinite(seconds) or seconds < 0:
         raise InvalidArgument("%s is %r: it must be finite and not negative" % (name, value))
+    if seconds > SECONDS_MAX:
+        raise InvalidArgument("%s is %r: at most a hundred years are allowed" % (name, value))
     return math.ceil(round(seconds * 1000, 6))
 
 

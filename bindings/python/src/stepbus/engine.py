@@ -36,12 +36,16 @@ class Outcome(NamedTuple):
     metadata: Optional[Dict[str, Any]]
 
 
-def _close(gate: Gate) -> None:
-    if gate.is_foreign() or not gate.shut():
-        return
-    lib.stepbus_stop(gate.handle, 0, None, None)
-    gate.wait()
-    lib.stepbus_close(gate.handle)
+def close_worker(gate: Gate) -> None:
+    """Ends a worker. What was polled and not answered counts as lost."""
+    gate.close(lambda worker: lib.stepbus_worker_stop(worker, 0, None, None), lib.stepbus_worker_free)
+
+
+def _close(gate: Gate, workers: List[Gate]) -> None:
+    """Ends an engine, after its workers: the garbage collector may come to them in any order."""
+    for worker in list(workers):
+        close_worker(worker)
+    gate.close(lambda engine: lib.stepbus_stop(engine, 0, None, None), lib.stepbus_close)
 
 
 class Engine:
@@ -55,7 +59,8 @@ class Engine:
         handle = _native.make("stepbus_open", byref(options))
         self.clock = clock  # must outlive the engine
         self.gate = Gate(handle, "the engine")
-        self._finalizer = weakref.finalize(self, _close, self.gate)
+        self._workers: List[Gate] = []
+        self._finalizer = weakref.finalize(self, _close, self.gate, self._workers)
         self._finalizer.atexit = False
 
     def close(self) -> None:
@@ -154,9 +159,12 @@ class Engine:
 
     # Workers
 
-    def start_worker(self, settings: Mapping[str, Any]) -> int:
+    def start_worker(self, settings: Mapping[str, Any]) -> Gate:
         with self.gate as engine:
-            return _native.make("stepbus_worker_start", engine, *_native.pair(json.dumps(settings)))
+            worker = _native.make("stepbus_worker_start", engine, *_native.pair(json.dumps(settings)))
+            gate = Gate(worker, "the worker")
+            self._workers[:] = [other for other in self._workers if not other.is_closed()] + [gate]
+            return gate
 
     def stop(self, timeout: Optional[float]) -> None:
         self.run("stepbus_stop", timeout_ms(timeout), None)

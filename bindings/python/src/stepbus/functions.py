@@ -20,6 +20,9 @@ class Functions:
         self._all: Dict[Key, StepFunction[Any]] = {}
         self.single: Dict[bytes, StepFunction[Any]] = {}
 
+    def after_fork(self) -> None:
+        self._lock = threading.Lock()
+
     def add(self, function: StepFunction[Any]) -> None:
         key = (function.namespace, function.name, function.version)
         with self._lock:

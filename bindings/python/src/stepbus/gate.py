@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import Callable
 
 from .errors import Forked, ShutDown
 
@@ -21,6 +22,8 @@ class Gate:
         self._inside = 0
         self._changed = threading.Condition(threading.Lock())
         self._closed = False
+        self._freeing = threading.RLock()
+        self._is_freed = False
 
     def __enter__(self) -> int:
         if self.is_foreign():
@@ -41,23 +44,24 @@ class Gate:
         """Whether this process is a forked child of the one that opened it."""
         return os.getpid() != self._pid
 
-    @property
-    def handle(self) -> int:
-        """The object itself, for whoever closes it."""
-        return self._handle
-
     def is_closed(self) -> bool:
         return self._closed
 
-    def shut(self) -> bool:
-        """Refuses calls from now on; False where somebody did so before."""
-        with self._changed:
-            was_open = not self._closed
-            self._closed = True
-        return was_open
+    def close(self, stop: Callable[[int], object], free: Callable[[int], object]) -> None:
+        """Refuses calls from now on, brings back those that are inside with stop, and frees the object, once.
 
-    def wait(self) -> None:
-        """Waits until nobody is inside."""
-        with self._changed:
-            while self._inside:
-                self._changed.wait()
+        Whoever comes second returns when that is done. In a forked child nothing is called.
+        """
+        if self.is_foreign():
+            return
+        with self._freeing:
+            if self._is_freed:
+                return
+            self._is_freed = True
+            with self._changed:
+                self._closed = True
+            stop(self._handle)
+            with self._changed:
+                while self._inside:
+                    self._changed.wait()
+            free(self._handle)

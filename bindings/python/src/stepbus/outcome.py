@@ -11,6 +11,7 @@ from typing import Any, Dict, Optional
 from uuid import UUID
 
 from .duration import Seconds, milliseconds
+from .errors import InvalidArgument
 
 
 class Snooze(Exception):
@@ -26,6 +27,8 @@ class Checkpoint(Exception):
 
     def __init__(self, cursor: Any, partial: Any = None, items: int = 0) -> None:
         super().__init__(cursor)
+        if isinstance(items, bool) or not isinstance(items, int) or not 0 <= items < 1 << 63:
+            raise InvalidArgument("items is %r: it must be a number of items" % (items,))
         self.cursor = cursor
         self.partial = partial
         self.items = items

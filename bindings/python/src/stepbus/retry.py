@@ -25,7 +25,8 @@ class Retry:
     attempts  attempts in all, the first among them: 1 to 1,000.
     kind      "none", "fixed", "linear", "exponential" or "fibonacci".
     base      the first delay; cap: no delay is longer.
-    jitter    by how many percent a delay may vary.
+    jitter    by how many percent a delay may vary: 1 to 100. None at all can only be said in the configuration,
+              ``Stepbus(…, retry={"jitter_percent": 0})``.
     """
 
     attempts: Optional[int] = None
@@ -38,6 +39,11 @@ class Retry:
         """The fields of a handler or step spec that say this."""
         if self.kind is not None and self.kind not in KINDS:
             raise InvalidArgument("retry kind %r: it must be one of %s" % (self.kind, ", ".join(KINDS)))
+        if self.jitter is not None and not 1 <= self.jitter <= 100:
+            raise InvalidArgument(
+                "retry jitter is %r: 1 to 100 is allowed; for none, set it in the app's configuration: "
+                'retry={"jitter_percent": 0}' % (self.jitter,)
+            )
         said = {
             "attempt_count_max": self.attempts,
             "retry_kind": None if self.kind is None else KINDS[self.kind],

@@ -12,11 +12,12 @@ import threading
 import time
 from collections import deque
 from queue import SimpleQueue
-from typing import Any, Deque, Dict, List, Optional
+from typing import Any, Deque, Dict, List, Optional, Tuple
 
 from . import answer
 from . import _structs as s
 from .answer import Answer
+from .errands import Errands
 from .errors import Busy, ShutDown, StepbusError
 from .execution import Execution
 from .function import StepFunction
@@ -34,12 +35,19 @@ TICK_S = 0.5
 STALE_S = 1.0
 CANCEL_LOOK_S = 0.005
 
+#: A thread that runs handlers of pure Python would keep the GIL for 5 ms at a time, and so would the next one; after
+#: so long it sleeps for a moment, which lets the loop have it.
+TURN_NS = 1000000
+PAUSE_S = 0.00005
+
 
 class Serving:
     """A worker on an event loop: made, started and ended on the loop's thread."""
 
-    def __init__(self, worker: Worker, functions: Functions, thread_count: int, task_count_max: int) -> None:
+    def __init__(self, worker: Worker, functions: Functions, counts: Tuple[int, int], errands: Errands) -> None:
+        thread_count, task_count_max = counts
         self.worker = worker
+        self._errands = errands
         self.error: Optional[StepbusError] = None
         self._functions = functions
         self._execution = Execution(functions)
@@ -136,6 +144,14 @@ class Serving:
         made = await self._execution.run_async(step, function)
         if self._is_giving_back and made is not None and made[1] == s.OUTCOME_FAILURE:
             made = answer.released(step)
+        self._end_task(step, made)
+
+    def _cancel(self, step: Step, task: "asyncio.Task[None]") -> None:
+        """A task that has not begun ends without running anything, so somebody else has to answer."""
+        task.cancel()
+        task.add_done_callback(lambda _: self._end_task(step, answer.released(step)) if step in self._tasks else None)
+
+    def _end_task(self, step: Step, made: Optional[Answer]) -> None:
         del self._tasks[step]
         self._add(made)
         if not self._tasks:
@@ -151,6 +167,7 @@ class Serving:
 
     def _work(self) -> None:
         backlog, run = self._backlog, self._execution.run
+        turn_end = 0
         while True:
             try:
                 step = backlog.popleft()
@@ -160,8 +177,12 @@ class Serving:
                 self._jobs.get()
                 if self.stopped.is_set() and not backlog:
                     return
+                turn_end = time.monotonic_ns() + TURN_NS
                 continue
             self._add(run(step))
+            if time.monotonic_ns() > turn_end:
+                time.sleep(PAUSE_S)
+                turn_end = time.monotonic_ns() + TURN_NS
 
     def _tell_loop(self) -> None:
         try:
@@ -198,7 +219,7 @@ class Serving:
         self._is_looking = False
         for step, task in list(self._tasks.items()):
             if step._live and self.worker.is_cancelled(step):
-                task.cancel()
+                self._cancel(step, task)
 
     # Ending
 
@@ -210,22 +231,22 @@ class Serving:
     def give_back(self) -> None:
         """Cancels the tasks that still run; their steps go back."""
         self._is_giving_back = True
-        for task in list(self._tasks.values()):
-            task.cancel()
+        for step, task in list(self._tasks.items()):
+            self._cancel(step, task)
 
     async def end(self, timeout: Optional[float]) -> int:
         """Waits for what runs, and tells how many steps still ran when the time was over."""
         self.stop()
         self._ticking.cancel()
-        await self._off_loop(self._stop_claiming)
+        await self._errands.run(self._stop_claiming)
         while self._backlog:
             self._release_last()
         for _ in self.threads:
             self._jobs.put(None)
         end = None if timeout is None else time.monotonic() + timeout
         late = await self._finish_tasks(timeout)
-        late += await self._off_loop(self._join, end)
-        lost = await self._off_loop(self._settler.end)
+        late += await self._errands.run(self._join, end)
+        lost = await self._errands.run(self._settler.end)
         if lost:
             LOG.error("%d results could not be kept: these steps run again", lost)
         return late
@@ -257,6 +278,3 @@ class Serving:
             self.worker.stop(0)
         except StepbusError as error:
             LOG.debug("stopping the worker: %s", error)
-
-    async def _off_loop(self, function: Any, *arguments: Any) -> Any:
-        return await self._loop.run_in_executor(None, function, *arguments)

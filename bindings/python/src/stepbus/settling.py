@@ -20,7 +20,8 @@ from .logs import WORKER as LOG
 from .logs import of_step
 from .worker import SEND_AGAIN, Worker
 
-COUNT_MAX = 1024
+#: At a time; packing them holds the GIL.
+COUNT_MAX = 256
 
 _REFUSALS = {
     s.ESTALE: "a newer attempt of it exists, or its lease was lost",
@@ -65,7 +66,12 @@ class Settling:
 
     def _send(self, answers: Sequence[Answer]) -> int:
         """Sends answers, and gives back how many have to be sent again."""
-        statuses = self._worker.submit(answers)
+        try:
+            statuses = self._worker.submit(answers)
+        except BaseException:
+            self._waiting.extendleft(reversed(answers))
+            self._back_off(len(answers), s.ENOMEM)
+            raise
         if LOG.isEnabledFor(logging.DEBUG) or any(one[5] for one in answers):
             for one, status in zip(answers, statuses or [s.OK] * len(answers)):
                 if status == s.OK:

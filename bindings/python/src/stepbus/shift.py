@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from queue import Empty, SimpleQueue
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 from .crew import Crew
 from .duration import Seconds, milliseconds
 from .engine import Engine
+from .errands import Errands
 from .errors import Reentrant
 from .functions import Functions
 from .logs import WORKER as LOG
@@ -44,9 +45,9 @@ class Shift:
 
     def wait(self, drain_timeout: Optional[float]) -> None:
         """Starts it, and returns when it has ended."""
-        self._crew.start()
-        LOG.info("worker started with %d threads", len(self._crew.threads))
         try:
+            self._crew.start()
+            LOG.info("worker started with %d threads", len(self._crew.threads))
             while self._crew.is_alive():
                 try:
                     self._wishes.get(timeout=TICK_S)
@@ -71,10 +72,11 @@ class Shift:
 class LoopShift:
     """The same on an event loop."""
 
-    def __init__(self, engine: Engine, functions: Functions, settings: Dict[str, Any], counts: "tuple[int, int]"):
-        self.worker = Worker(engine, settings)
+    def __init__(self, worker: Worker, functions: Functions, counts: Tuple[int, int], errands: Errands) -> None:
+        self.worker = worker
+        self._errands = errands
         self._loop = asyncio.get_running_loop()
-        self._serving = Serving(self.worker, functions, *counts)
+        self._serving = Serving(worker, functions, counts, errands)
         self.ended = threading.Event()
 
     def stop(self) -> None:
@@ -107,7 +109,7 @@ class LoopShift:
         late = await self._serving.end(drain_timeout)
         if late:
             LOG.warning("%d handlers still ran when the time to stop was over: their steps go back", late)
-        await self._loop.run_in_executor(None, self.worker.close)
+        await self._errands.run(self.worker.close)
         self.ended.set()
         LOG.info("worker stopped")
 

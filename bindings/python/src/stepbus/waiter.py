@@ -11,6 +11,7 @@ import threading
 from typing import Any, Dict, List, Optional, Tuple
 
 from .engine import SLICE_MS, Engine
+from .errands import settle
 
 LOOK_S = 0.005
 
@@ -71,16 +72,7 @@ class Waiter:
             waiting = self._waiting.pop(step_id, [])
         for loop, future in waiting:
             try:
-                loop.call_soon_threadsafe(_settle, future, value, error)
+                loop.call_soon_threadsafe(settle, future, value, error)
             except RuntimeError:
                 pass  # the loop is closed
         return True
-
-
-def _settle(future: "asyncio.Future[Any]", value: Any, error: Optional[BaseException]) -> None:
-    if future.done():
-        return
-    if error is not None:
-        future.set_exception(error)
-    else:
-        future.set_result(value)

@@ -11,6 +11,7 @@ thread. Until then the library renews its lease. What is not answered when the w
 from __future__ import annotations
 
 import ctypes
+import json
 import threading
 import time
 import weakref
@@ -23,9 +24,8 @@ from . import _structs as s
 from ._native import lib
 from .answer import Answer, Completions
 from .duration import Seconds, timeout_ms
-from .engine import SLICE_MS
+from .engine import SLICE_MS, close_worker
 from .errors import ShutDown, StepbusError, from_status
-from .gate import Gate
 from .logs import WORKER as LOG
 from .outcome import Later
 from .step import ROW, Batch, Step
@@ -57,15 +57,6 @@ class _Room:
         self.err_at = byref(self.err)
 
 
-def _free(gate: Gate) -> None:
-    """Ends a worker that nobody uses any more."""
-    if gate.is_foreign() or not gate.shut():
-        return
-    lib.stepbus_worker_stop(gate.handle, 0, None, None)
-    gate.wait()
-    lib.stepbus_worker_free(gate.handle)
-
-
 class Worker:
     """A pull worker. Closed by ``close``, by the end of a ``with``, or with its app."""
 
@@ -76,10 +67,10 @@ class Worker:
         self.views = threading.Lock()
         self._held: Set[Step] = set()
         self._rooms: Deque[_Room] = deque()
-        self.gate = Gate(engine.start_worker(self.settings), "the worker")
+        self.gate = engine.start_worker(self.settings)
         self._poll = lib.stepbus_poll
         self._complete = lib.stepbus_complete
-        self._finalizer = weakref.finalize(self, _free, self.gate)
+        self._finalizer = weakref.finalize(self, close_worker, self.gate)
         self._finalizer.atexit = False
 
     # Taking steps
@@ -120,7 +111,8 @@ class Worker:
         events = bytes(room.bytes[: count * _EVENT_SIZE])
         batch = Batch(self, events)
         at = -_EVENT_SIZE
-        steps = [Step(batch, at := at + _EVENT_SIZE, row) for row in ROW.iter_unpack(events)]
+        rows: Iterable[Any] = ROW.iter_unpack(events)
+        steps = [Step(batch, at := at + _EVENT_SIZE, row) for row in rows]
         self._held.update(steps)
         return steps
 
@@ -158,8 +150,9 @@ class Worker:
             return None
         if status == s.EINVAL and not any(statuses):
             statuses[:] = [status] * completions.count
-        self._settled(answers, statuses)
-        return list(statuses)
+        each = list(statuses)
+        self._settled(answers, each)
+        return each
 
     def _settled(self, answers: Sequence[Answer], statuses: Sequence[int]) -> None:
         for one, status in zip(answers, statuses):
@@ -242,7 +235,7 @@ class Worker:
         err = s.Error()
         with self.gate as worker:
             status = lib.stepbus_worker_stop(worker, timeout_ms(timeout), byref(out), byref(err))
-        unfinished: List[Dict[str, Any]] = _native.json.loads(_native.take_text(out.value) or "[]") if out.value else []
+        unfinished: List[Dict[str, Any]] = json.loads(_native.take_text(out.value)) if out.value else []
         if status != s.ETIMEDOUT:
             _native.check(status, err)
         return unfinished
