@@ -150,8 +150,7 @@ void sb_claim_grant(const stepbus_worker *worker, const sb_step_row *row, sb_ste
 {
 	status->deadline_at_us = deadline_after_start(status, row);
 	status->state = SB_STEP_RUNNING;
-	/* Grows even where a backup was restored, since time went on. */
-	status->token = status->token >= now_us ? status->token + 1 : now_us;
+	status->token = sb_settle_next_token(status->token, now_us);
 	status->worker_id = worker->row.id;
 	status->attempt_count++;
 	status->changed_at_us = now_us;
@@ -222,8 +221,8 @@ static stepbus_status admit(sb_claim_block *b, const sb_step_status *status,
 
 	if (answer == STEPBUS_OK)
 		answer = sb_serving_judge(b->engine, handler, b->err);
-	if (answer == STEPBUS_OK && (!sb_serving_is_for(handler, b->worker) ||
-				     !sb_serving_has_room(b->engine, handler)))
+	if (answer == STEPBUS_OK &&
+	    (!sb_serving_is_for(handler, b->worker) || !sb_serving_has_room(b->engine, handler)))
 		return park_for(b, status, handler);
 	if (answer == STEPBUS_OK)
 		answer = sb_claim_block_is_key_full(b, status, &is_full);
