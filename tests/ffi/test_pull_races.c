@@ -59,13 +59,13 @@ static void a_stop_does_not_wait_for_steps_that_come_back_behind_it(void **state
 
 	box->host.elapsed_ns = elapsed_ns;
 	memset(&ambush, 0, sizeof ambush);
+	ambush.poller = pthread_self();
 	ambush.engine = test_box_open(box, "\"lease_ms\":1000,\"poll_ms\":10");
 	test_pull_handle(box, ambush.engine, "work", NULL);
 	ambush.worker = test_pull_work(box, ambush.engine, NULL);
 	box_ok(box,
 	       stepbus_wake_fd(ambush.worker, STEPBUS_WAKE_EVENTFD, &ambush.wake_fd, &box->err));
 	test_box_put(box, ambush.engine, &spec, id);
-	ambush.poller = pthread_self();
 	atomic_store(&ambush.is_armed, 1);
 	assert_int_equal(stepbus_poll(ambush.worker, &event, 1, PATIENCE_MS, &count, &box->err),
 			 STEPBUS_ESHUTDOWN);
