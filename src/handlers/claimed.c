@@ -177,13 +177,14 @@ void sb_claimed_table_leave(sb_claimed_table *table, sb_claimed *claimed)
 		sb_claimed_table_remove(table, claimed);
 }
 
-void sb_claimed_interrupt(sb_claimed *claimed, stepbus_status why)
+bool sb_claimed_interrupt(sb_claimed *claimed, stepbus_status why)
 {
 	int32_t before = STEPBUS_OK;
 
-	while (before == STEPBUS_OK || before == STEPBUS_ESHUTDOWN)
+	while (before == STEPBUS_OK || (before == STEPBUS_ESHUTDOWN && before != why))
 		if (atomic_compare_exchange_weak(&claimed->interruption, &before, why))
-			break;
+			return true;
+	return false;
 }
 
 void sb_claimed_table_interrupt(sb_claimed_table *table, int64_t id, int64_t token,
@@ -194,12 +195,10 @@ void sb_claimed_table_interrupt(sb_claimed_table *table, int64_t id, int64_t tok
 
 	pthread_mutex_lock(&table->lock);
 	found = (sb_claimed *)(void *)sb_map_find(&table->by_key, &key, sizeof key);
-	if (found != NULL) {
-		sb_claimed_interrupt(found, why);
-		/* It is not freed before all that it has claimed has left the table. */
-		if (atomic_load(&found->is_polled) != 0)
-			sb_wake_alert(&found->worker->wake);
-	}
+	/* A worker is not freed before all that it has claimed has left the table. */
+	if (found != NULL && sb_claimed_interrupt(found, why) &&
+	    atomic_load(&found->is_polled) != 0)
+		sb_wake_alert(&found->worker->wake);
 	pthread_mutex_unlock(&table->lock);
 }
 

@@ -48,8 +48,8 @@ static void each_answer_has_its_own_status(void **state)
 	answers[5] = test_pull_success(&events[3], "d");
 	memset(answers[5].step_id, 7, sizeof answers[5].step_id);
 	answers[6] = test_pull_failure(&events[4], "broken", 0);
-	box_refused(box, STEPBUS_ECANCELLED, "completion 1: ",
-		    stepbus_complete(engine, answers, COUNT, each, &box->err));
+	box_refused(box, STEPBUS_ECANCELLED,
+		    "completion 1: ", stepbus_complete(engine, answers, COUNT, each, &box->err));
 	assert_int_equal(each[0], STEPBUS_OK);
 	assert_int_equal(each[1], STEPBUS_ECANCELLED);
 	assert_int_equal(each[2], STEPBUS_EINVAL);
@@ -260,8 +260,8 @@ static void a_host_that_is_silent_loses_the_step(void **state)
 	poll_exactly(box, worker, events, 2);
 	for (int i = 0; i < 3; i++) {
 		test_box_advance(box, 3 * SECOND);
-		box_ok(box, stepbus_heartbeat(engine, events[1].step_id, events[1].token,
-					      &box->err));
+		box_ok(box,
+		       stepbus_heartbeat(engine, events[1].step_id, events[1].token, &box->err));
 	}
 	test_box_await_notes(box, "step.retry_requested", 1);
 	assert_string_equal(test_box_look(box, engine, events[0].step_id).error_type,
@@ -414,10 +414,9 @@ static void a_subscriber_may_answer_before_the_poll_returns(void **state)
 					    .user_data = box };
 	stepbus_step_event event;
 
-	box_ok(box, stepbus_bridge_subscribe(
-			    stepbus_engine_bridge(engine),
-			    STEPBUS_TEXT(STEPBUS_EVENT_STEP_EXECUTION_RECEIVED), &spec, NULL,
-			    &box->err));
+	box_ok(box, stepbus_bridge_subscribe(stepbus_engine_bridge(engine),
+					     STEPBUS_TEXT(STEPBUS_EVENT_STEP_EXECUTION_RECEIVED),
+					     &spec, NULL, &box->err));
 	add_steps(box, engine, 1);
 	event = test_pull_one(box, worker);
 	assert_int_equal(state_of(box, engine, &event), SB_STEP_COMPLETED);

@@ -135,8 +135,8 @@ static void starvation_is_told_when_it_begins(void **state)
 {
 	test_box *box = *state;
 	stepbus *engine;
-	stepbus_worker *worker = test_pull_begin(
-		box, &engine, "\"metrics_period_ms\":1000,\"starvation_ms\":1500");
+	stepbus_worker *worker =
+		test_pull_begin(box, &engine, "\"metrics_period_ms\":1000,\"starvation_ms\":1500");
 	stepbus_step_event event;
 
 	add_waiting(box, engine, worker, 1);
@@ -148,8 +148,8 @@ static void starvation_is_told_when_it_begins(void **state)
 	assert_int_equal(test_box_count_notes(box, "poller.error"), 1);
 	assert_int_equal(test_box_count_notes(box, "poller.starvation.detected"), 1);
 	assert_true(says(test_box_note(box, "poller.error", 0), "\"error_type\":\"starvation\""));
-	assert_true(says(test_box_note(box, "poller.starvation.detected", 0),
-			 "\"starving_count\":1"));
+	assert_true(
+		says(test_box_note(box, "poller.starvation.detected", 0), "\"starving_count\":1"));
 	event = test_pull_one(box, worker);
 	assert_int_equal(test_pull_succeed(box, engine, &event, ""), STEPBUS_OK);
 	test_box_advance(box, SECOND);

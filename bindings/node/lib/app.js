@@ -141,8 +141,11 @@ class Stepbus {
     if (this.#closing !== null) throw new StepbusError('STEPBUS_ESHUTDOWN', 'stepbus was closed')
     try {
       return await call(this.#engine)
-    } catch (error) {
-      throw StepbusError.from(error)
+    } catch (thrown) {
+      const error = StepbusError.from(thrown)
+      // Of what was made elsewhere the stack says nothing to whoever called us.
+      if (error === thrown && error instanceof StepbusError) Error.captureStackTrace(error)
+      throw error
     }
   }
 
@@ -318,7 +321,7 @@ class Stepbus {
     await Promise.allSettled([...workers].map((worker) => worker.close({ timeout })))
     outbox.close()
     await Promise.allSettled([this.#enqueuer.drain(), outbox.drain()])
-    results.close()
+    await results.close()
     try {
       await native.close(this.#engine)
     } catch (error) {

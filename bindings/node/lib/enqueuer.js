@@ -4,7 +4,7 @@
 'use strict'
 
 const native = require('./native.js')
-const { invalid, StepbusError } = require('./errors.js')
+const { invalid } = require('./errors.js')
 const { Pack, layouts } = require('./record.js')
 const { encode, BINARY } = require('./content.js')
 const { text, writeStep } = require('./options.js')
@@ -105,11 +105,12 @@ class Enqueuer {
   }
 
   async #sendBatch({ pack, groups, answers }) {
+    if (groups.length === 0) return // all of it was refused here
     let sent
     try {
       sent = await native.enqueue(this.#engine, pack.records, pack.texts8, Uint32Array.from(groups))
     } catch (error) {
-      for (const { reject } of answers) reject(StepbusError.from(error))
+      for (const { reject } of answers) reject(error)
       return
     }
     let number = 0
@@ -120,13 +121,13 @@ class Enqueuer {
       }
       const failure = sent.failures[i]
       if (failure === undefined) answers[i].resolve(ids)
-      else answers[i].reject(StepbusError.from(failure))
+      else answers[i].reject(failure)
     }
   }
 
   /** Resolves when nothing is on its way. */
   async drain() {
-    while (this.#isSending || this.#waiting.length > 0) await new Promise((resolve) => this.#idle.push(resolve))
+    while (this.#isSending || this.#waiting.some(({ groups }) => groups.length > 0)) await new Promise((resolve) => this.#idle.push(resolve))
   }
 }
 

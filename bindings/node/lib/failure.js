@@ -18,6 +18,15 @@ function read(object, name) {
   }
 }
 
+/** instanceof, of what may be a proxy that throws. */
+function isA(value, type) {
+  try {
+    return value instanceof type
+  } catch {
+    return false
+  }
+}
+
 function show(value) {
   try {
     return typeof value === 'string' ? value : inspect(value, { depth: 1, breakLength: Infinity })
@@ -30,12 +39,12 @@ function show(value) {
 function backtraceOf(error) {
   const stacks = []
   let at = error
-  while (at instanceof Error && stacks.length < CAUSE_COUNT_MAX) {
+  while (isA(at, Error) && stacks.length < CAUSE_COUNT_MAX) {
     const stack = read(at, 'stack')
     stacks.push(typeof stack === 'string' ? stack : show(at))
     at = read(at, 'cause')
   }
-  if (at !== undefined && !(at instanceof Error)) stacks.push(show(at))
+  if (at !== undefined && !isA(at, Error)) stacks.push(show(at))
   return stacks.join('\nCaused by: ').slice(0, BACKTRACE_MAX)
 }
 
@@ -52,18 +61,18 @@ const nonEmpty = (value) => (typeof value === 'string' && value !== '' ? value :
 
 /** {type, message, code, backtrace, metadata, isRetryable, retryAfter} of anything that was thrown. */
 function describeFailure(thrown, options = {}) {
-  const isError = thrown instanceof Error
+  const isError = isA(thrown, Error)
   const code = isError ? read(thrown, 'code') : undefined
-  const retryAfter = options.retryAfter ?? (thrown instanceof Retryable ? thrown.retryAfter : undefined)
+  const retryAfter = options.retryAfter ?? (isA(thrown, Retryable) ? thrown.retryAfter : undefined)
   return {
     type: options.type ?? (isError ? nonEmpty(read(thrown, 'type')) ?? nonEmpty(read(thrown, 'name')) ?? 'Error' : `thrown_${typeof thrown}`),
     message: (isError ? show(read(thrown, 'message')) : show(thrown)).slice(0, MESSAGE_MAX),
     code: options.code ?? (typeof code === 'string' || typeof code === 'number' ? String(code) : undefined),
     backtrace: isError ? backtraceOf(thrown) : undefined,
     metadata: jsonOf(options.metadata ?? (isError ? read(thrown, 'metadata') : undefined)),
-    isRetryable: options.retryable ?? !(thrown instanceof Permanent),
+    isRetryable: options.retryable ?? !isA(thrown, Permanent),
     retryAfter: Number.isSafeInteger(retryAfter) && retryAfter >= 0 ? retryAfter : -1,
   }
 }
 
-module.exports = { describeFailure, show }
+module.exports = { describeFailure, isA, read }

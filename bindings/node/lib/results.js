@@ -55,7 +55,7 @@ class Results {
   #waits = new Map()
   #timer = null
   #timerAt = 0
-  #isLooking = false
+  #looking = null
   #isClosed = false
 
   constructor(engine) {
@@ -107,16 +107,20 @@ class Results {
     this.#schedule()
   }
 
-  close() {
+  /** Looks once more for all, and sends those away who waited in vain. */
+  async close() {
     this.#isClosed = true
     clearTimeout(this.#timer)
+    await this.#looking
+    const waits = [...this.#waits.values()]
+    for (let i = 0; i < waits.length; i += LOOK_COUNT_MAX) await this.#lookFor(waits.slice(i, i + LOOK_COUNT_MAX))
     for (const wait of [...this.#waits.values()]) {
       this.#end(wait, () => { throw new StepbusError('STEPBUS_ESHUTDOWN', 'stepbus was closed while a result was awaited') })
     }
   }
 
   #schedule() {
-    if (this.#isLooking || this.#isClosed || this.#waits.size === 0) return
+    if (this.#looking !== null || this.#isClosed || this.#waits.size === 0) return
     let at = Infinity
     for (const wait of this.#waits.values()) at = Math.min(at, wait.lookAt)
     if (this.#timer !== null && this.#timerAt <= at) return
@@ -138,19 +142,23 @@ class Results {
       this.#schedule()
       return
     }
-    this.#isLooking = true
     for (const wait of due) {
       wait.lookAt = now + wait.delay
       wait.delay = Math.min(wait.delay * 2, LAST_MS)
     }
+    this.#looking = this.#lookFor(due)
+    await this.#looking
+    this.#looking = null
+    this.#schedule()
+  }
+
+  async #lookFor(due) {
     try {
       const found = await native.look(this.#engine, Buffer.concat(due.map((wait) => wait.bytes)))
       due.forEach((wait, i) => this.#take(wait, found[i]))
     } catch (error) {
       for (const wait of due) this.#end(wait, () => { throw StepbusError.from(error) })
     }
-    this.#isLooking = false
-    this.#schedule()
   }
 
   #take(wait, found) {

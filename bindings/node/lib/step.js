@@ -7,7 +7,7 @@ const native = require('./native.js')
 const { StepbusError, Snooze, invalid, nameOf } = require('./errors.js')
 const { layouts, readInt64 } = require('./record.js')
 const { encode, decode, guess } = require('./content.js')
-const { describeFailure } = require('./failure.js')
+const { describeFailure, isA } = require('./failure.js')
 const { check, integer, isObject } = require('./options.js')
 const { formatId, describe } = require('./uuid.js')
 
@@ -125,7 +125,7 @@ class Step {
 
   /** The attempt failed; see Retryable, Permanent and Snooze. */
   fail(error, options = {}) {
-    if (error instanceof Snooze) return this.snooze(error.delay)
+    if (isA(error, Snooze)) return this.snooze(error.delay)
     return this.#answer((answer, us) => {
       check(options, 'the options of fail', ['retryable', 'retryAfter', 'type', 'code', 'metadata'])
       this.#worker.outbox.failure(this.#batch.words, this.#base, answer, us, describeFailure(error, options))

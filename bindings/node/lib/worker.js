@@ -8,7 +8,7 @@ const native = require('./native.js')
 const { StepbusError, Snooze, Permanent, nameOf } = require('./errors.js')
 const { layouts } = require('./record.js')
 const { encode } = require('./content.js')
-const { describeFailure } = require('./failure.js')
+const { describeFailure, isA, read } = require('./failure.js')
 const { check, integer, toDocument } = require('./options.js')
 const { Step, inner, reasonOf } = require('./step.js')
 
@@ -319,7 +319,7 @@ class Worker {
       return
     }
     const answer = new HandlerAnswer(this, step)
-    if (error instanceof Snooze && Number.isSafeInteger(error.delay) && error.delay >= 0) {
+    if (isA(error, Snooze) && Number.isSafeInteger(error.delay) && error.delay >= 0) {
       inner.snooze(step, answer, error.delay)
     } else if (this.isClosing && isShutdown(error)) {
       inner.release(step, answer)
@@ -372,7 +372,7 @@ class Worker {
     inner.fail(step, { settle: (status, refusal) => {
       this.#unsettledCount--
       if (status !== OK) this.tell('error', `${step}: its failure was refused: ${refusal.message}`, refusal)
-    } }, describeFailure(new Permanent(error.message, { type: 'result_invalid' })))
+    } }, describeFailure(new Permanent(error.message, { type: /^result has \d+ bytes/.test(error.message) ? 'result_too_large' : 'result_invalid' })))
   }
 
   /** Somebody looks at the signal of a step. */
@@ -498,6 +498,7 @@ class Worker {
   }
 }
 
-const isShutdown = (error) => [error, error?.cause].some((each) => each instanceof StepbusError && each.code === nameOf(SHUTDOWN))
+const isShutdown = (error) =>
+  isA(error, Error) && [error, read(error, 'cause')].some((each) => isA(each, StepbusError) && each.code === nameOf(SHUTDOWN))
 
 module.exports = { Worker }
