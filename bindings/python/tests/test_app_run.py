@@ -96,7 +96,9 @@ def test_stopping_finishes_what_runs_and_leaves_the_rest(app):
     steps = app.enqueue_many([("slow", None)] * 3)
     with app.running(threads=1):
         assert begun.wait(20)
+        (shift,) = app._shifts
         app.stop()
+        wait_until(lambda: shift._crew._stopping)
         go.set()
     states = sorted(app.info(step)["state"] for step in steps)
     assert states == ["completed", "ready", "ready"]
