@@ -40,7 +40,7 @@ from .logs import APP as LOG
 from .retry import RetryLike
 from .shift import LoopShift, Shift, seconds
 from .signals import Signals
-from .spec import HandlerName, fill, name_of
+from .spec import HandlerName, Specs, name_of
 from .waiter import Waiter
 from .worker import Worker
 
@@ -351,8 +351,8 @@ class Stepbus:
         if not wanted:
             return []
         check_count(wanted)
-        made = self.engine.enqueue(len(wanted), lambda position, spec: fill(spec, *wanted[position]))
-        return [Handle(self, *one) for one in made]
+        made = self.engine.enqueue(Specs(wanted))
+        return [Handle(self, step_id, bool(was_there), durability) for durability, step_id, was_there in made]
 
     def _known(self, handler: HandlerName) -> HandlerName:
         """The function of a name, for the options it brings, where this app has exactly one of that name."""
