@@ -62,7 +62,7 @@ SHARED := $(OUT)/libstepbus.so.$(SOVERSION)
 STATIC := $(OUT)/libstepbus.a
 
 .DEFAULT_GOAL := help
-.PHONY: help all check lint states bench bench-bridge bench-registry bench-durable bench-durable-quick demo install uninstall clean asan tsan deps format
+.PHONY: help all check lint cdef abi states bench bench-bridge bench-registry bench-durable bench-durable-quick demo install uninstall clean asan tsan deps format
 .SECONDARY:
 
 help: ## print this list
@@ -89,13 +89,20 @@ torture-quick: $(OUT)/tests/torture/torture ## kill workers 200 times, and check
 torture: $(OUT)/tests/torture/torture ## the same with 10,000 kills
 	@$< 10000
 
-.PHONY: run-tests
+.PHONY: run-tests check-bindings
+check-bindings: all ## run the tests of the bindings and the examples in other languages
+	@OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' tests/bindings/run.sh
+
 run-tests: $(TESTS)
 	@SCRIPTS=0 TEST_TIMEOUT_S=$(TEST_TIMEOUT_S) OUT=$(OUT) tests/run.sh $(TESTS)
 
 lint: all ## check layers, sizes, symbols, the header, format, clang-tidy and cppcheck
 	@OUT=$(OUT) tools/lint.sh
 
+cdef: ## write include/stepbus.cdef.h from the header
+	@mkdir -p $(OUT) && tools/cdef.sh include/stepbus.h > $(OUT)/stepbus.cdef.h && mv $(OUT)/stepbus.cdef.h include/
+abi: all ## write down in abi/stepbus.abi what the library offers, for lint to hold later ones against
+	@tools/abi.sh include $(SHARED) > $(OUT)/stepbus.abi && mv $(OUT)/stepbus.abi abi/
 states: $(OUT)/tools/states ## write docs/STATES.md from the table of states
 	@$< > $(OUT)/STATES.md && mv $(OUT)/STATES.md docs/STATES.md
 
@@ -118,7 +125,7 @@ tell_loader = @if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" -eq 0 ]; then ldconfig; f
 
 install: all ## install under PREFIX (/usr/local), below DESTDIR
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
-	install -m 644 include/stepbus.h $(DESTDIR)$(INCLUDEDIR)/stepbus.h
+	install -m 644 include/stepbus.h include/stepbus.cdef.h $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/libstepbus.a
 	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/libstepbus.so.$(SOVERSION)
 	ln -sf libstepbus.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libstepbus.so
@@ -127,8 +134,8 @@ install: all ## install under PREFIX (/usr/local), below DESTDIR
 	$(call tell_loader)
 
 uninstall: ## take away what install put there
-	rm -f $(DESTDIR)$(INCLUDEDIR)/stepbus.h $(DESTDIR)$(LIBDIR)/libstepbus.a \
-		$(DESTDIR)$(LIBDIR)/libstepbus.so $(DESTDIR)$(LIBDIR)/libstepbus.so.$(SOVERSION) \
+	rm -f $(DESTDIR)$(INCLUDEDIR)/stepbus.h $(DESTDIR)$(INCLUDEDIR)/stepbus.cdef.h \
+		$(DESTDIR)$(LIBDIR)/libstepbus.a $(DESTDIR)$(LIBDIR)/libstepbus.so $(DESTDIR)$(LIBDIR)/libstepbus.so.$(SOVERSION) \
 		$(DESTDIR)$(LIBDIR)/pkgconfig/stepbus.pc
 	$(call tell_loader)
 
@@ -136,8 +143,9 @@ clean: ## remove all that was built
 	rm -rf build
 
 # What the goals need on this machine, asked for in one go; the stamp spares asking again.
-NEEDS := $(if $(filter lint format,$(MAKECMDGOALS)),lint,$(if \
-	$(filter check asan tsan run-tests $(OUT)/tests/%,$(MAKECMDGOALS)),test,build))
+NEEDS := $(if $(filter lint format abi,$(MAKECMDGOALS)),lint,$(if \
+	$(filter check-bindings,$(MAKECMDGOALS)),bindings,$(if \
+	$(filter check asan tsan run-tests $(OUT)/tests/%,$(MAKECMDGOALS)),test,build)))
 deps:
 	@test -e build/.deps-$(NEEDS) || CC='$(CC)' tools/deps.sh $(NEEDS)
 	@mkdir -p build && touch build/.deps-$(NEEDS)

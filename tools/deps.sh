@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Sees that the packages of a group are there: tools/deps.sh build|test|lint|bench|bench-durable
+# Sees that the packages of a group are there: tools/deps.sh build|test|lint|python|bindings|bench|bench-durable
 # Installs what is missing with apt where that is possible, otherwise prints exactly what to install. bench-durable
-# also puts packages from npm into build/bench.
+# and bindings also put packages from npm into build/bench and build/bindings.
 set -eu
 
 group=${1:-build}
@@ -11,6 +11,21 @@ cc=${CC:-cc}
 has_command() { command -v "$1" >/dev/null 2>&1; }
 has_library() { has_command pkg-config && pkg-config --exists "$1"; }
 has_header() { echo "#include <$1>" | "$cc" -E -x c - >/dev/null 2>&1; }
+
+# Beside Node, where its own packages put them, or where Debian does.
+has_node_headers() {
+	for folder in "$(dirname "$(command -v node)")/.." /usr; do
+		for name in node nodejs/src; do
+			[ ! -e "$folder/include/$name/node_api.h" ] || return 0
+		done
+	done
+	return 1
+}
+
+# Prints a package, where the Python that packages install for lacks a module.
+python_module() {
+	/usr/bin/python3 -c "import $1" 2>/dev/null || echo "$2"
+}
 
 # The package of the compiler that was asked for.
 compiler() {
@@ -46,6 +61,14 @@ missing() {
 		has_command cppcheck || echo cppcheck
 		has_command ctags || echo universal-ctags
 		has_command shellcheck || echo shellcheck
+		has_command abidiff || echo abigail-tools
+		;;
+	python)
+		missing build
+		python_module venv python3
+		python_module ensurepip python3-venv
+		python_module pytest python3-pytest
+		python_module mypy python3-mypy
 		;;
 	bench)
 		missing build
@@ -72,28 +95,55 @@ missing() {
 		has_command make || echo make
 		has_command python3 || echo python3
 		;;
+	bindings)
+		missing test
+		has_command luajit || echo luajit
+		has_command ruby || echo ruby
+		has_command go || echo golang-go
+		has_command rustc || echo rustc
+		php -r 'exit(class_exists("FFI") ? 0 : 1);' 2>/dev/null || echo php-cli
+		/usr/bin/python3 -c 'import cffi' 2>/dev/null || echo python3-cffi
+		has_command node || echo nodejs
+		has_command npm || echo npm
+		has_node_headers || echo libnode-dev
+		;;
 	*)
-		echo "tools/deps.sh: there is no group '$1': use build, test, lint, bench or bench-durable" >&2
+		echo "tools/deps.sh: there is no group '$1': use build, test, lint, python, bindings, bench or bench-durable" >&2
 		exit 2
 		;;
 	esac
 }
 
-# The packages of npm, beside which bench/durable/run.sh puts the scripts that use them.
+# Where a group finds packages of npm, and the file that lists them.
+modules_of() {
+	case $1 in
+	bench-durable) echo build/bench bench/durable/package.json ;;
+	bindings) echo build/bindings tests/bindings/cdef/package.json ;;
+	esac
+}
+
+# Puts the packages that a file lists into a folder, beside which go the scripts that use them.
 install_modules() {
-	modules=build/bench
-	mkdir -p "$modules"
-	if cmp -s bench/durable/package.json "$modules/package.json" && [ -e "$modules/.installed" ]; then
+	if cmp -s "$2" "$1/package.json" && [ -e "$1/.installed" ]; then
 		return
 	fi
-	echo "installing the packages of bench/durable/package.json" >&2
-	rm -f "$modules/.installed"
-	cp bench/durable/package.json "$modules/package.json"
-	(cd "$modules" && npm install --no-audit --no-fund --no-package-lock --loglevel=error >&2) || {
-		echo "tools/deps.sh: npm could not install the packages of bench/durable/package.json" >&2
+	echo "installing the packages of $2" >&2
+	mkdir -p "$1"
+	rm -f "$1/.installed"
+	cp "$2" "$1/package.json"
+	(cd "$1" && npm install --no-audit --no-fund --no-package-lock --loglevel=error >&2) || {
+		echo "tools/deps.sh: npm could not install the packages of $2" >&2
+		# The bindings have none; only one of the readers of their declarations comes from there.
+		[ "$group" = bindings ] && return
 		exit 1
 	}
-	touch "$modules/.installed"
+	touch "$1/.installed"
+}
+
+# shellcheck disable=SC2046 # two words, or none
+finish() {
+	set -- $(modules_of "$group")
+	[ $# -eq 0 ] || install_modules "$@"
 }
 
 # Servers that are installed for the benchmark are not started as services of this machine.
@@ -109,7 +159,7 @@ keep_services_down() {
 cd "$(dirname "$0")/.."
 wanted=$(missing "$group" | tr ' ' '\n' | sort -u | tr '\n' ' ' | sed 's/ *$//')
 if [ -z "$wanted" ]; then
-	[ "$group" != bench-durable ] || install_modules
+	finish
 	exit 0
 fi
 
@@ -126,10 +176,10 @@ echo "installing: $wanted" >&2
 [ "$group" != bench-durable ] || keep_services_down
 $as_root apt-get update -qq >/dev/null
 # shellcheck disable=SC2086 # a list of words is meant
-DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $wanted >/dev/null
+DEBIAN_FRONTEND=noninteractive $as_root apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends $wanted >/dev/null
 left=$(missing "$group" | sort -u | tr '\n' ' ')
 [ -z "$left" ] || {
 	echo "tools/deps.sh: still missing after installing: $left" >&2
 	exit 1
 }
-[ "$group" != bench-durable ] || install_modules
+finish

@@ -25,7 +25,9 @@ check layers .
 check sizes .
 check banned .
 check header include/stepbus.h
+check cdef include/stepbus.h include/stepbus.cdef.h
 check symbols include/stepbus.h "$out/libstepbus.so.0" "$out/libstepbus.a"
+check abi include abi/stepbus.abi "$out/libstepbus.so.0"
 check spdx .
 check format .
 check tidy .

@@ -15,10 +15,10 @@ const CHUNK = 10000
 const cpuNs = () => Number(readFileSync('/proc/self/schedstat', 'latin1').split(' ')[0])
 
 const cases = {
-  'pull, sync handler, {"n":1} in, nothing out': { input: { n: 1 }, handler: () => undefined },
-  'pull, sync handler, {"n":1} in and out': { input: { n: 1 }, handler: (input) => input },
-  'pull, async handler, {"n":1} in and out': { input: { n: 1 }, handler: async (input) => input },
-  'pull, sync handler, 64 bytes in and out': { input: Buffer.alloc(64, 1), handler: (input) => input },
+  node_pull: { input: { n: 1 }, handler: () => undefined },
+  node_pull_json: { input: { n: 1 }, handler: (input) => input },
+  node_pull_async: { input: { n: 1 }, handler: async (input) => input },
+  node_pull_buffer: { input: Buffer.alloc(64, 1), handler: (input) => input },
 }
 
 async function measure({ input, handler }) {

@@ -34,34 +34,31 @@ while [ "$round" -lt "$rounds" ]; do
 	"$drain" pool "$steps"
 	"$drain" pull "$steps"
 	if [ -n "$python" ]; then
-		"$python" "$here/python_pull.py" pull "$steps"
-		"$python" "$here/python_pull.py" callback "$steps"
+		"$python" "$here/python_pull.py" "$steps" 1
 	fi
-	[ -z "$has_node" ] || "$node" "$here/node_pull.mjs" "$steps"
+	[ -z "$has_node" ] || "$node" "$here/node_pull.mjs" "$steps" 1
 	round=$((round + 1))
 	echo "bench: round $round of $rounds" >&2
 done >"$lines"
 
-# Medians, and what is left of them when the engine's own part (c_pool) is taken away.
-sed -n 's/.*"case": *"\([a-z_]*\)".*"ns_per_event": *\([0-9.]*\).*/\1 \2/p' "$lines" | sort -k1,1 -k2,2n | awk '
+# Medians. What pulling costs in C is what is left when the engine's own part (c_pool) is taken away.
+sed -n 's/.*"case": *"\([a-z_]*\)".*"ns_per_event": *\(-*[0-9.]*\).*/\1 \2/p' "$lines" | sort -k1,1 -k2,2n | awk '
+function tell(name, median, least, most) {
+	printf "{\"bench\":\"bindings\",\"case\":\"%s\",\"unit\":\"ns/step\",\"median\":%.1f,\"min\":%.1f,\"max\":%.1f}\n", name, median, least, most
+	printf "%-28s %10.0f %10.0f %10.0f\n", name, median, least, most >"/dev/stderr"
+}
 function close_case() {
 	if (name != "") {
 		median[name] = values[int((count + 1) / 2)]
-		least[name] = values[1]
-		most[name] = values[count]
-		names[++case_count] = name
+		tell(name, median[name], values[1], values[count])
 	}
 	count = 0
 }
+BEGIN { printf "%-28s %10s %10s %10s\n", "case", "ns/step", "min", "max" >"/dev/stderr" }
 $1 != name { close_case(); name = $1 }
 { values[++count] = $2 }
 END {
 	close_case()
-	printf "%-18s %12s %10s %10s %14s\n", "case", "ns/step", "min", "max", "binding ns" >"/dev/stderr"
-	for (i = 1; i <= case_count; i++) {
-		name = names[i]
-		own = median[name] - median["c_pool"]
-		printf "{\"bench\":\"bindings\",\"case\":\"%s\",\"unit\":\"ns/step\",\"median\":%.1f,\"min\":%.1f,\"max\":%.1f,\"binding_ns\":%.1f}\n", name, median[name], least[name], most[name], own
-		printf "%-18s %12.0f %10.0f %10.0f %14.0f\n", name, median[name], least[name], most[name], own >"/dev/stderr"
-	}
+	name = "c_pull_alone"
+	tell(name, median["c_pull"] - median["c_pool"], 0, 0)
 }'

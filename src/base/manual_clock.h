@@ -16,8 +16,8 @@
 /* 100 years of 365.25 days: of one step, and twice that of all of them, which fits nanoseconds. */
 #define SB_MANUAL_CLOCK_STEP_MAX_MS INT64_C(3155760000000)
 
-/* now_us: 1 to the maximum. */
-stepbus_status sb_manual_clock_new(int64_t now_us, stepbus_clock **out, stepbus_error *err);
+/* begun_us: what it shows at first, 1 to the maximum. */
+stepbus_status sb_manual_clock_new(int64_t begun_us, stepbus_clock **out, stepbus_error *err);
 /* NULL is accepted. */
 void sb_manual_clock_free(stepbus_clock *clock);
 /* Sets what a host says of time. */

@@ -218,8 +218,8 @@ static const char poller_example[] = JSON({"worker_id":"billing-1","poll_interva
 
 static const char poller_metrics_schema[] = SCHEMA(
 	JSON("worker_id","pending_count","is_starving","starving_count"),
-	TEXT(worker_id) "," COUNT(pending_count) "," ID(oldest_step_id) "," COUNT(oldest_age_ms) ","
-	COUNT(newest_age_ms) "," FLAG(is_starving) "," COUNT(starving_count));
+	TEXT(worker_id) "," COUNT(pending_count) "," COUNT(waiting_count) "," COUNT(polled_count) ","
+	ID(oldest_step_id) "," COUNT(oldest_age_ms) "," COUNT(newest_age_ms) "," FLAG(is_starving) "," COUNT(starving_count));
 
 static const char poller_cycle_schema[] = SCHEMA(JSON("worker_id","claimed_count"),
 	TEXT(worker_id) "," COUNT(cycle_count) "," COUNT(claimed_count) "," COUNT(duration_us));
@@ -267,13 +267,14 @@ const sb_standard_event sb_catalog_standard[] = {
 	{ "poller.metrics", "poller",
 	  "A worker tells how many of its claimed steps nobody runs yet, and how old they are.",
 	  poller_metrics_schema,
-	  JSON({"worker_id":"billing-1","pending_count":3,)
+	  JSON({"worker_id":"billing-1","pending_count":3,"waiting_count":1,"polled_count":2,)
 	  JSON("oldest_step_id":"01a1fda8-9083-7c41-9b5e-3d2a6f80c714","oldest_age_ms":850,)
 	  JSON("newest_age_ms":12,"is_starving":false,"starving_count":0}), "worker", BYTES },
 	{ "poller.error", "poller",
-	  "A worker cannot claim steps and will try again.",
+	  "Steps do not get from a worker to whoever runs them; it goes on trying.",
 	  worker_error_schema,
-	  JSON({"worker_id":"billing-1","error_type":"store_busy","message":"the store is locked"}),
+	  JSON({"worker_id":"billing-1","error_type":"starvation",)
+	  JSON("message":"steps wait for the host to poll them"}),
 	  "worker", BYTES },
 
 	/* The life of a task. */

@@ -52,22 +52,29 @@ static const pair dependency_pairs[] = {
 	PAIR(stepbus_dependency, content_type),
 };
 
-/* The shape of a struct: how long, and which pairs. */
+/*
+ * The shape of a struct: how long it is, how long it was when hosts were first built with it, and which
+ * pairs it has, in the order of its fields.
+ */
 typedef struct shape {
 	const char *name;
 	size_t len;
+	size_t first_len;
 	const pair *pairs;
 	size_t pair_count;
 } shape;
 
-#define SHAPE(type, pairs)                                                     \
-	{                                                                      \
-#type, sizeof(type), (pairs), sizeof(pairs) / sizeof(*(pairs)) \
+#define SHAPE(type, first_len, pairs)                                                       \
+	{                                                                                   \
+#type, sizeof(type), (first_len), (pairs), sizeof(pairs) / sizeof(*(pairs)) \
 	}
 
-static const shape step_event_shape = SHAPE(stepbus_step_event, step_event_pairs);
-static const shape completion_shape = SHAPE(stepbus_completion, completion_pairs);
-static const shape dependency_shape = SHAPE(stepbus_dependency, dependency_pairs);
+static const shape step_event_shape =
+	SHAPE(stepbus_step_event, offsetof(stepbus_step_event, queue), step_event_pairs);
+static const shape completion_shape =
+	SHAPE(stepbus_completion, offsetof(stepbus_completion, backtrace), completion_pairs);
+static const shape dependency_shape =
+	SHAPE(stepbus_dependency, sizeof(stepbus_dependency), dependency_pairs);
 
 static const char *pointer_at(const void *base, const pair *p)
 {
@@ -85,11 +92,24 @@ static size_t len_at(const void *base, const pair *p)
 	return len;
 }
 
-static stepbus_status check_struct(const shape *s, const void *base, size_t len, stepbus_error *err)
+/* Those that a struct has: that of an older host ends before the fields that came later. */
+static size_t pair_count_of(const shape *s, const void *base)
 {
+	size_t count = s->pair_count;
 	uint32_t size;
 
-	if (base == NULL || len < s->len)
+	memcpy(&size, base, sizeof size);
+	while (count > 0 && s->pairs[count - 1].len_offset + sizeof(size_t) > size)
+		count--;
+	return count;
+}
+
+static stepbus_status check_struct(const shape *s, const void *base, size_t len, stepbus_error *err)
+{
+	size_t pair_count;
+	uint32_t size;
+
+	if (base == NULL || len < s->first_len)
 		return sb_fail(err, STEPBUS_EINVAL,
 			       "the payload has %zu bytes and so is no %s, which has %zu", len,
 			       s->name, s->len);
@@ -98,7 +118,7 @@ static stepbus_status check_struct(const shape *s, const void *base, size_t len,
 			       "the payload is no %s: its address is no multiple of %zu", s->name,
 			       _Alignof(stepbus_step_event));
 	memcpy(&size, base, sizeof size);
-	if (size < s->len || size > len)
+	if (size < s->first_len || size > len || size % _Alignof(stepbus_step_event) != 0)
 		return sb_fail(err, STEPBUS_EINVAL,
 			       "the payload is no %s: its size says %u, sizeof(%s) is %zu", s->name,
 			       size, s->name, s->len);
@@ -109,7 +129,8 @@ static stepbus_status check_struct(const shape *s, const void *base, size_t len,
 				"%s has a field at byte %zu that library version %s does not "
 				"know",
 				s->name, i, STEPBUS_VERSION);
-	for (size_t i = 0; i < s->pair_count; i++)
+	pair_count = pair_count_of(s, base);
+	for (size_t i = 0; i < pair_count; i++)
 		if (pointer_at(base, &s->pairs[i]) == NULL && len_at(base, &s->pairs[i]) > 0)
 			return sb_fail(err, STEPBUS_EINVAL, "%s is NULL but has a length of %zu",
 				       s->pairs[i].name, len_at(base, &s->pairs[i]));
@@ -161,6 +182,20 @@ stepbus_status sb_payload_check_step_event(const void *payload, size_t len,
 	return status;
 }
 
+stepbus_status sb_payload_take_step_event(const void *payload, size_t len, stepbus_step_event *room,
+					  const stepbus_step_event **out, stepbus_error *err)
+{
+	stepbus_status status = sb_payload_check_step_event(payload, len, out, err);
+
+	if (status != STEPBUS_OK || (*out)->size >= sizeof *room)
+		return status;
+	memset(room, 0, sizeof *room);
+	memcpy(room, payload, (*out)->size);
+	room->size = sizeof *room;
+	*out = room;
+	return STEPBUS_OK;
+}
+
 stepbus_status sb_payload_check_completion(const void *payload, size_t len,
 					   const stepbus_completion **out, stepbus_error *err)
 {
@@ -181,7 +216,9 @@ stepbus_status sb_payload_check_completion(const void *payload, size_t len,
  */
 static bool add_tail_len(const shape *s, const void *base, size_t *total)
 {
-	for (size_t i = 0; i < s->pair_count; i++) {
+	size_t pair_count = pair_count_of(s, base);
+
+	for (size_t i = 0; i < pair_count; i++) {
 		size_t len = len_at(base, &s->pairs[i]);
 
 		if (len >= SIZE_MAX - *total)
@@ -194,7 +231,9 @@ static bool add_tail_len(const shape *s, const void *base, size_t *total)
 /* Moves what copy points at into the block at tail; returns the new tail. */
 static char *move_tail(const shape *s, void *copy, char *tail)
 {
-	for (size_t i = 0; i < s->pair_count; i++) {
+	size_t pair_count = pair_count_of(s, copy);
+
+	for (size_t i = 0; i < pair_count; i++) {
 		const pair *p = &s->pairs[i];
 		const char *source = pointer_at(copy, p);
 		size_t len = len_at(copy, p);

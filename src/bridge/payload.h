@@ -17,10 +17,15 @@ typedef enum sb_payload_kind {
 	SB_PAYLOAD_COMPLETION
 } sb_payload_kind;
 
+/* What is checked may be shorter than we know it, where an older host made it: its size says so. */
 stepbus_status sb_payload_check_step_event(const void *payload, size_t len,
 					   const stepbus_step_event **out, stepbus_error *err);
 stepbus_status sb_payload_check_completion(const void *payload, size_t len,
 					   const stepbus_completion **out, stepbus_error *err);
+
+/* Gives an event with all the fields that we know: a shorter one is copied into room, the rest zero. */
+stepbus_status sb_payload_take_step_event(const void *payload, size_t len, stepbus_step_event *room,
+					  const stepbus_step_event **out, stepbus_error *err);
 
 /*
  * One block that holds the payload and all it points at, freed with sb_release; its first len bytes

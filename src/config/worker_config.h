@@ -19,9 +19,9 @@ typedef struct sb_worker_config {
 	uint32_t pool_size;
 	uint32_t age_share_percent;
 	bool is_pull;
-	int64_t silence_timeout_ms; /* 0: none */
-	int64_t starvation_ms;      /* 0: never */
-	int64_t metrics_period_ms;  /* 0: never */
+	int64_t silence_timeout_ms;  /* 0: none */
+	int64_t starvation_ms;       /* 0: never */
+	int64_t metrics_period_ms;   /* 0: never */
 	sb_config_list queues;       /* names; empty: all */
 	sb_config_list capabilities; /* words */
 } sb_worker_config;

@@ -26,7 +26,8 @@ static stepbus_status read_one(const row *r, size_t i, const stepbus_completion 
 	*out = given;
 	if (given->size != r->size)
 		return sb_fail(err, STEPBUS_EINVAL,
-			       "it has size %u, and the first one has %u: each stepbus_completion of a call "
+			       "it has size %u, and the first one has %u: each stepbus_completion "
+			       "of a call "
 			       "has the same",
 			       given->size, r->size);
 	if (r->copies == NULL)
@@ -40,10 +41,9 @@ static stepbus_status check_one(const stepbus *engine, const stepbus_completion 
 {
 	stepbus_status status = sb_completion_check(completion, err);
 
-	return status == STEPBUS_OK ?
-		       sb_completion_check_limits(completion, engine->options.payload_len_max,
-						  err) :
-		       status;
+	return status == STEPBUS_OK ? sb_completion_check_limits(
+					      completion, engine->options.payload_len_max, err) :
+				      status;
 }
 
 /* What was refused before the call came to the store, and what was refused then. */
@@ -106,10 +106,13 @@ static stepbus_status check_call(const stepbus *engine, const stepbus_completion
 	if (status == STEPBUS_OK && (count == 0 || count > COUNT_MAX))
 		return sb_fail(err, STEPBUS_EINVAL, "count is %zu: 1 to %d is allowed", count,
 			       COUNT_MAX);
-	if (status == STEPBUS_OK && (completions->size < SIZE_MIN || completions->size > SIZE_MOST))
-		return sb_fail(err, STEPBUS_EINVAL,
-			       "stepbus_completion has size %u: set it to sizeof(stepbus_completion)",
-			       completions->size);
+	if (status == STEPBUS_OK &&
+	    (completions->size < SIZE_MIN || completions->size > SIZE_MOST ||
+	     completions->size % _Alignof(stepbus_completion) != 0))
+		return sb_fail(
+			err, STEPBUS_EINVAL,
+			"stepbus_completion has size %u: set it to sizeof(stepbus_completion)",
+			completions->size);
 	return status == STEPBUS_OK ? sb_engine_check(engine, false, err) : status;
 }
 

@@ -2,10 +2,10 @@
 /* The exported functions of pull workers and of the steps that hosts have polled. */
 #include "base/ids.h"
 #include "ffi/arguments.h"
-#include "handlers/answer.h"
 #include "handlers/dispatch.h"
+#include "handlers/host_line.h"
 #include "handlers/poll.h"
-#include "handlers/worker_line.h"
+#include "handlers/polled.h"
 
 enum { STRUCT_LEN_MAX = 4096, COUNT_MAX = 100000 };
 
@@ -78,7 +78,7 @@ stepbus_status stepbus_wake_fd(stepbus_worker *worker, int32_t kind, int32_t *fd
 		return status;
 	if (kind != STEPBUS_WAKE_EVENTFD && kind != STEPBUS_WAKE_SOCKET)
 		return sb_fail(err, STEPBUS_EINVAL, "kind is %d: use STEPBUS_WAKE_…", kind);
-	return sb_worker_open_wake(worker, kind, fd, err);
+	return sb_host_line_open_wake(worker, kind, fd, err);
 }
 
 stepbus_status stepbus_worker_metrics(stepbus_worker *worker, stepbus_dispatch_metrics *out,
@@ -128,7 +128,7 @@ stepbus_status stepbus_heartbeat(stepbus *engine, const uint8_t *step_id, uint64
 	if (status != STEPBUS_OK)
 		return status;
 	key = key_of(engine, step_id, token);
-	return sb_answer_notice(engine, &key, err);
+	return sb_polled_notice(engine, &key, err);
 }
 
 int32_t stepbus_step_is_cancelled(stepbus *engine, const uint8_t *step_id, uint64_t token)
@@ -138,5 +138,5 @@ int32_t stepbus_step_is_cancelled(stepbus *engine, const uint8_t *step_id, uint6
 	if (check_step(engine, step_id, NULL) != STEPBUS_OK)
 		return 1;
 	key = key_of(engine, step_id, token);
-	return sb_answer_is_in_vain(engine, &key);
+	return sb_polled_is_in_vain(engine, &key);
 }

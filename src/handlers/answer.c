@@ -4,21 +4,15 @@
 #include <stddef.h>
 
 #include "base/ids.h"
-#include "handlers/clockwork.h"
 #include "handlers/late.h"
 #include "handlers/news.h"
-#include "handlers/overtime.h"
+#include "handlers/polled.h"
 #include "handlers/submit.h"
 #include "handlers/worker_line.h"
 
 static sb_settlement *settlement_of(const sb_answer *answer)
 {
 	return answer->own != NULL ? answer->own : &answer->claimed->settlement;
-}
-
-static bool is_polled(const sb_claimed *claimed)
-{
-	return atomic_load(&claimed->is_polled) != 0;
 }
 
 /* All under one lock. */
@@ -86,42 +80,6 @@ static void complete_what_is_known(sb_claimed *claimed)
 				       1000;
 }
 
-/* It is the host's as before: whatever would have happened to it meanwhile happens now. */
-static void give_back_to_host(sb_claimed *claimed)
-{
-	stepbus_worker *worker = claimed->worker;
-	int64_t due_ns;
-
-	sb_settlement_clear(&claimed->settlement, &worker->engine->host);
-	sb_start_log_mark(worker->start_log, claimed->start_slot, SB_START_RUNNING);
-	/* It may be abandoned, and the worker freed, as soon as it runs. */
-	sb_worker_hold(worker);
-	atomic_store(&claimed->phase, SB_CLAIMED_RUNNING);
-	if (atomic_load(&worker->is_claiming) == 0)
-		sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
-	due_ns = sb_overtime_due_ns(claimed);
-	if (due_ns != INT64_MAX)
-		sb_clockwork_expect(worker->engine->clockwork, due_ns);
-	if (atomic_load(&worker->is_abandoned) != 0)
-		sb_answer_abandon(worker);
-	sb_worker_let_go(worker);
-}
-
-/* The host has answered, or lost it, and the memory is ours again. */
-static void part(stepbus *engine, sb_claimed *claimed, bool is_success)
-{
-	int64_t started_ns = atomic_load(&claimed->started_ns);
-
-	if (atomic_exchange(&claimed->is_polled, 0) == 0)
-		return;
-	sb_handler_count_run(claimed->definition, is_success,
-			     (sb_clock_elapsed_ns(&engine->host) - started_ns) / 1000);
-	sb_handler_unref_slowly(claimed->definition);
-	sb_claimed_table_leave(&engine->claimed, claimed);
-	sb_worker_line_leave(claimed->worker);
-	sb_claimed_unref(&engine->host, claimed);
-}
-
 static void take_polled(sb_answer *answer, sb_writer_batch *batch)
 {
 	sb_claimed *claimed = answer->claimed;
@@ -132,7 +90,7 @@ static void take_polled(sb_answer *answer, sb_writer_batch *batch)
 	sb_submit_prepare(claimed);
 	answer->status = sb_settlement_fill(s, &worker->engine->host, answer->completion, NULL);
 	if (answer->status != STEPBUS_OK) {
-		give_back_to_host(claimed);
+		sb_polled_return(claimed);
 		return;
 	}
 	complete_what_is_known(claimed);
@@ -146,7 +104,9 @@ static void take_foreign(stepbus *engine, sb_answer *answer, sb_writer_batch *ba
 {
 	int64_t id = sb_id_to_row(answer->completion->step_id, engine->store->tag);
 
-	answer->status = id == 0 ? STEPBUS_ENOTFOUND : sb_engine_check(engine, true, NULL);
+	answer->status = sb_engine_check(engine, true, NULL);
+	if (answer->status == STEPBUS_OK && id == 0)
+		answer->status = STEPBUS_ENOTFOUND;
 	if (answer->status == STEPBUS_OK && sb_writer_is_full(&engine->writer))
 		answer->status = STEPBUS_EBUSY;
 	if (answer->status != STEPBUS_OK)
@@ -171,14 +131,14 @@ static void refuse_late(stepbus *engine, sb_answer *answer)
 	answer->status = atomic_load(&answer->claimed->interruption);
 	if (answer->status == STEPBUS_OK || answer->status == STEPBUS_ESHUTDOWN)
 		answer->status = STEPBUS_ESTALE;
-	part(engine, answer->claimed, false);
+	sb_polled_part(engine, answer->claimed, false);
 }
 
 static void take(stepbus *engine, sb_answer *answer, sb_writer_batch *batch)
 {
 	sb_claimed *claimed = answer->claimed;
 
-	if (claimed == NULL || !is_polled(claimed))
+	if (claimed == NULL || atomic_load(&claimed->is_polled) == 0)
 		take_foreign(engine, answer, batch);
 	else if (sb_submit_win(claimed, SB_CLAIMED_ANSWERING))
 		take_polled(answer, batch);
@@ -192,15 +152,15 @@ static void take(stepbus *engine, sb_answer *answer, sb_writer_batch *batch)
 static void conclude_polled(stepbus *engine, sb_claimed *claimed, stepbus_status status)
 {
 	if (status != STEPBUS_OK && !sb_writer_is_refusal(status)) {
-		give_back_to_host(claimed);
+		sb_polled_return(claimed);
 		return;
 	}
 	sb_worker_release(claimed->worker, claimed);
 	/* The transaction that ended it could not claim in its place. */
 	sb_worker_line_ask(claimed->worker);
-	part(engine, claimed,
-	     status == STEPBUS_OK &&
-		     claimed->settlement.completion.outcome == STEPBUS_OUTCOME_SUCCESS);
+	sb_polled_part(engine, claimed,
+		       status == STEPBUS_OK &&
+			       claimed->settlement.completion.outcome != STEPBUS_OUTCOME_FAILURE);
 	sb_claimed_unref(&engine->host, claimed);
 }
 
@@ -277,8 +237,8 @@ static bool may_pass(stepbus *engine)
 	bool is_let_through;
 
 	pthread_mutex_lock(&engine->breaker_lock);
-	is_let_through = sb_breaker_let_through(&engine->breaker,
-						sb_clock_elapsed_ns(&engine->host));
+	is_let_through =
+		sb_breaker_let_through(&engine->breaker, sb_clock_elapsed_ns(&engine->host));
 	pthread_mutex_unlock(&engine->breaker_lock);
 	return is_let_through;
 }
@@ -340,87 +300,4 @@ void sb_answer_all(stepbus *engine, sb_answer *answers, size_t count, stepbus_er
 		dispose(engine, &answers[i]);
 		is_first = is_first && answers[i].status == STEPBUS_OK;
 	}
-}
-
-stepbus_status sb_answer_notice(stepbus *engine, const sb_claimed_key *key, stepbus_error *err)
-{
-	sb_claimed *claimed = sb_claimed_table_find(&engine->claimed, key);
-	stepbus_status status = STEPBUS_ENOTFOUND;
-
-	if (claimed != NULL && is_polled(claimed)) {
-		atomic_store(&claimed->noticed_ns, sb_clock_elapsed_ns(&engine->host));
-		status = atomic_load(&claimed->interruption);
-	}
-	if (claimed != NULL)
-		sb_claimed_unref(&engine->host, claimed);
-	switch (status) {
-	case STEPBUS_OK:
-		return status;
-	case STEPBUS_ENOTFOUND:
-		return sb_fail(err, status,
-			       "no such attempt was polled here, or it was answered already");
-	case STEPBUS_ESHUTDOWN:
-		return sb_fail(err, status, "the worker is being stopped: finish the step soon");
-	default:
-		return sb_fail(err, status, "the attempt was ended: its result will be refused");
-	}
-}
-
-bool sb_answer_is_in_vain(stepbus *engine, const sb_claimed_key *key)
-{
-	sb_claimed *claimed = sb_claimed_table_find(&engine->claimed, key);
-	stepbus_status why = STEPBUS_ENOTFOUND;
-
-	if (claimed != NULL && is_polled(claimed))
-		why = atomic_load(&claimed->interruption);
-	if (claimed != NULL)
-		sb_claimed_unref(&engine->host, claimed);
-	return why != STEPBUS_OK && why != STEPBUS_ESHUTDOWN;
-}
-
-/* Some of those that a worker's host has not answered. */
-typedef struct unanswered {
-	const stepbus_worker *worker;
-	size_t count;
-	sb_claimed *list[64];
-} unanswered;
-
-static bool note_unanswered(void *context, sb_claimed *claimed)
-{
-	unanswered *u = context;
-
-	/* One that is being answered is its caller's, who looks whether it is abandoned then. */
-	if (claimed->worker != u->worker || !is_polled(claimed) ||
-	    atomic_load(&claimed->phase) == SB_CLAIMED_ANSWERING)
-		return true;
-	sb_claimed_ref(claimed);
-	u->list[u->count++] = claimed;
-	return u->count < sizeof u->list / sizeof *u->list;
-}
-
-void sb_answer_abandon(stepbus_worker *worker)
-{
-	static const sb_submit_failure abandoned = {
-		.error_type = "abandoned",
-		.message = "the worker was freed before its host answered",
-		.is_retryable = true,
-		.attempt_outcome = SB_ATTEMPT_LOST,
-		.interruption = STEPBUS_ESTALE,
-	};
-	stepbus *engine = worker->engine;
-	unanswered u = { .worker = worker };
-
-	atomic_store(&worker->is_abandoned, 1);
-	do {
-		u.count = 0;
-		sb_claimed_table_each(&engine->claimed, note_unanswered, &u);
-		for (size_t i = 0; i < u.count; i++) {
-			bool is_ours = sb_submit_failure_of(u.list[i], &abandoned);
-
-			/* An answer may have come in between. */
-			if (is_ours || atomic_load(&u.list[i]->phase) == SB_CLAIMED_SETTLING)
-				part(engine, u.list[i], false);
-			sb_claimed_unref(&engine->host, u.list[i]);
-		}
-	} while (u.count > 0);
 }

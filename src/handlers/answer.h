@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What hosts say of steps: the results that come in by stepbus_complete and its like, for steps that
- * were polled here and for all others, and what a host may ask about a step that it has. All that one
- * call brings becomes one batch of the writer, so it shares a transaction.
+ * were polled here and for all others. All that one call brings becomes one batch of the writer, so it
+ * shares a transaction.
  *
  * A step that was polled is the host's until an answer of it is durable or refused. Where the store
  * fails, it stays the host's: nothing is tried again behind its back.
@@ -15,8 +15,8 @@
 /* One completion, and what became of it. */
 typedef struct sb_answer {
 	const stepbus_completion *completion; /* checked; read before sb_answer_all returns */
-	stepbus_status status;                /* not STEPBUS_OK: it was refused before, and is left out */
-	sb_claimed *claimed;                  /* what follows begins as zero */
+	stepbus_status status; /* not STEPBUS_OK: it was refused before, and is left out */
+	sb_claimed *claimed;   /* what follows begins as zero */
 	sb_settlement *own;
 	bool is_taken;
 	bool is_submitted;
@@ -27,13 +27,5 @@ typedef struct sb_answer {
  * that was not refused before. Any thread.
  */
 void sb_answer_all(stepbus *engine, sb_answer *answers, size_t count, stepbus_error *err);
-
-/* STEPBUS_OK: go on; else why not, or STEPBUS_ENOTFOUND. Puts off the silence timeout. */
-stepbus_status sb_answer_notice(stepbus *engine, const sb_claimed_key *key, stepbus_error *err);
-/* Whether a result would be refused; true of what is not here. */
-bool sb_answer_is_in_vain(stepbus *engine, const sb_claimed_key *key);
-
-/* Ends the attempts of all that is polled and not answered; answers that come later are too late. */
-void sb_answer_abandon(stepbus_worker *worker);
 
 #endif

@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 typedef enum sb_breaker_state {
-	SB_BREAKER_CLOSED,  /* all goes through */
-	SB_BREAKER_OPEN,    /* nothing does, for a while */
-	SB_BREAKER_TRYING,  /* one call is on its way, nothing else goes through */
+	SB_BREAKER_CLOSED, /* all goes through */
+	SB_BREAKER_OPEN,   /* nothing does, for a while */
+	SB_BREAKER_TRYING, /* one call is on its way, nothing else goes through */
 } sb_breaker_state;
 
 typedef enum sb_breaker_event {

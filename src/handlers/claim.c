@@ -222,8 +222,8 @@ static stepbus_status admit(sb_claim_block *b, const sb_step_status *status,
 
 	if (answer == STEPBUS_OK)
 		answer = sb_serving_judge(b->engine, handler, b->err);
-	if (answer == STEPBUS_OK && (!sb_serving_is_for(handler, b->worker) ||
-				     !sb_serving_has_room(b->engine, handler)))
+	if (answer == STEPBUS_OK &&
+	    (!sb_serving_is_for(handler, b->worker) || !sb_serving_has_room(b->engine, handler)))
 		return park_for(b, status, handler);
 	if (answer == STEPBUS_OK)
 		answer = sb_claim_block_is_key_full(b, status, &is_full);

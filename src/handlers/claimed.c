@@ -96,20 +96,20 @@ bool sb_claimed_set_progress(const stepbus_host *host, sb_claimed *claimed,
 {
 	size_t len = checkpoint->cursor.len + checkpoint->partial_result.len;
 	stepbus_step_event *event = &claimed->event;
-	char *at = NULL;
+	char *at;
 
-	if (len > 0) {
-		claimed->progress = sb_alloc(host, len);
-		at = claimed->progress;
-		if (at == NULL)
-			return false;
-	}
+	event->items_processed =
+		checkpoint->items_processed > 0 ? (uint64_t)checkpoint->items_processed : 0;
+	if (len == 0)
+		return true;
+	claimed->progress = sb_alloc(host, len);
+	at = claimed->progress;
+	if (at == NULL)
+		return false;
 	event->cursor = put(&at, checkpoint->cursor);
 	event->cursor_len = checkpoint->cursor.len;
 	event->partial_result = put(&at, checkpoint->partial_result);
 	event->partial_result_len = checkpoint->partial_result.len;
-	event->items_processed =
-		checkpoint->items_processed > 0 ? (uint64_t)checkpoint->items_processed : 0;
 	return true;
 }
 
@@ -177,13 +177,14 @@ void sb_claimed_table_leave(sb_claimed_table *table, sb_claimed *claimed)
 		sb_claimed_table_remove(table, claimed);
 }
 
-void sb_claimed_interrupt(sb_claimed *claimed, stepbus_status why)
+bool sb_claimed_interrupt(sb_claimed *claimed, stepbus_status why)
 {
 	int32_t before = STEPBUS_OK;
 
-	while (before == STEPBUS_OK || before == STEPBUS_ESHUTDOWN)
+	while (before == STEPBUS_OK || (before == STEPBUS_ESHUTDOWN && before != why))
 		if (atomic_compare_exchange_weak(&claimed->interruption, &before, why))
-			break;
+			return true;
+	return false;
 }
 
 void sb_claimed_table_interrupt(sb_claimed_table *table, int64_t id, int64_t token,
@@ -194,12 +195,10 @@ void sb_claimed_table_interrupt(sb_claimed_table *table, int64_t id, int64_t tok
 
 	pthread_mutex_lock(&table->lock);
 	found = (sb_claimed *)(void *)sb_map_find(&table->by_key, &key, sizeof key);
-	if (found != NULL) {
-		sb_claimed_interrupt(found, why);
-		/* It is not freed before all that it has claimed has left the table. */
-		if (atomic_load(&found->is_polled) != 0)
-			sb_wake_alert(&found->worker->wake);
-	}
+	/* A worker is not freed before all that it has claimed has left the table. */
+	if (found != NULL && sb_claimed_interrupt(found, why) &&
+	    atomic_load(&found->is_polled) != 0)
+		sb_wake_alert(&found->worker->wake);
 	pthread_mutex_unlock(&table->lock);
 }
 

@@ -38,13 +38,13 @@ typedef struct sb_claimed {
 	sb_retry_policy retry;     /* what the step says itself */
 	int64_t attempt_timeout_us;
 	stepbus_step_event event;
-	sb_slice queue;                /* its name */
-	_Atomic(int64_t) started_ns;   /* elapsed; 0: not started */
-	_Atomic(int64_t) deadline_ns;  /* elapsed; 0: none */
-	_Atomic(uint32_t) phase;       /* an sb_claimed_phase */
-	_Atomic(uint32_t) ref_count;   /* the line's or the settlement's, the thread's, the host's */
-	_Atomic(uint32_t) hold_count;  /* in the table until it is settled and the host answered */
-	_Atomic(uint32_t) is_polled;   /* the host has it, and has not answered */
+	sb_slice queue;               /* its name */
+	_Atomic(int64_t) started_ns;  /* elapsed; 0: not started */
+	_Atomic(int64_t) deadline_ns; /* elapsed; 0: none */
+	_Atomic(uint32_t) phase;      /* an sb_claimed_phase */
+	_Atomic(uint32_t) ref_count;  /* the line's or the settlement's, the thread's, the host's */
+	_Atomic(uint32_t) hold_count; /* in the table until it is settled and the host answered */
+	_Atomic(uint32_t) is_polled;  /* the host has it, and has not answered */
 	_Atomic(int32_t) interruption; /* why the handler should stop; STEPBUS_OK: it should not */
 	_Atomic(int64_t) noticed_ns;   /* elapsed: the host's last sign that it knows of it */
 	stepbus_handler *definition;   /* counted; NULL but of what is polled */
@@ -94,8 +94,8 @@ void sb_claimed_table_each(sb_claimed_table *table, bool (*visit)(void *context,
 
 /*
  * Asks one handler to stop. The first reason stays, but that a worker is being stopped, which still
- * leaves time for a result.
+ * leaves time for a result. True: this is news.
  */
-void sb_claimed_interrupt(sb_claimed *claimed, stepbus_status why);
+bool sb_claimed_interrupt(sb_claimed *claimed, stepbus_status why);
 
 #endif

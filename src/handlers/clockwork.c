@@ -31,9 +31,9 @@ struct sb_clockwork {
 	int wake_file;  /* written by whoever has news for the other processes; -1: none */
 	int wake_watch; /* inotify on it; -1: none */
 	bool is_watched;
-	bool has_news;                /* of other processes, not looked at yet */
-	_Atomic(uint32_t) is_asked;   /* somebody wants it to look at everything */
-	_Atomic(int64_t) expected_us; /* when an attempt's time is over; INT64_MAX: never */
+	bool has_news;                  /* of other processes, not looked at yet */
+	_Atomic(uint32_t) is_asked;     /* somebody wants it to look at everything */
+	_Atomic(int64_t) expected_us;   /* when an attempt's time is over; INT64_MAX: never */
 	_Atomic(int64_t) metrics_at_us; /* when a pull worker is to be measured; likewise */
 	int64_t heartbeat_at_us;
 	int64_t heartbeat_again_at_us; /* where the last one failed */

@@ -265,7 +265,8 @@ static stepbus_status on_step(void *user_data, uint32_t event_id, const void *pa
 	stepbus_execution_subscriber *subscriber = user_data;
 	run r = { .subscriber = subscriber };
 	stepbus_error err = STEPBUS_ERROR_INIT;
-	stepbus_status status = sb_payload_check_step_event(payload, len, &r.step, &err);
+	stepbus_step_event room; /* only written for an older host */
+	stepbus_status status = sb_payload_take_step_event(payload, len, &room, &r.step, &err);
 	int64_t started_ns;
 
 	(void)event_id;
@@ -285,7 +286,7 @@ static stepbus_status on_step(void *user_data, uint32_t event_id, const void *pa
 		return status;
 	r.duration_us = (sb_clock_elapsed_ns(&subscriber->host) - started_ns) / 1000;
 	if (r.handler != NULL)
-		sb_handler_count_run(r.handler, r.result.outcome == STEPBUS_OUTCOME_SUCCESS,
+		sb_handler_count_run(r.handler, r.result.outcome != STEPBUS_OUTCOME_FAILURE,
 				     r.duration_us);
 	if (r.has_host_failed)
 		publish_error(&r);

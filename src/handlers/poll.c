@@ -2,9 +2,10 @@
 #include "handlers/poll.h"
 
 #include "bridge/publish.h"
-#include "handlers/answer.h"
 #include "handlers/clockwork.h"
 #include "handlers/enlist.h"
+#include "handlers/host_line.h"
+#include "handlers/polled.h"
 #include "handlers/resolve.h"
 #include "handlers/submit.h"
 #include "handlers/worker_line.h"
@@ -98,15 +99,12 @@ static void refuse(stepbus_worker *worker, sb_claimed *claimed, const char *erro
 	sb_claimed_unref(&worker->engine->host, claimed);
 }
 
-static void publish(const poll *p, sb_claimed *claimed)
+static void publish(const poll *p, const sb_claimed *claimed)
 {
 	stepbus *engine = p->worker->engine;
 
-	/* Whoever hears of it may answer it before we return. */
-	sb_claimed_ref(claimed);
 	(void)sb_publish(engine->bridge, engine->event_ids[SB_EVENT_RECEIVED], &claimed->event,
 			 sizeof claimed->event, NULL);
-	sb_claimed_unref(&engine->host, claimed);
 }
 
 static void write_event(poll *p, const stepbus_step_event *event)
@@ -121,28 +119,31 @@ static void write_event(poll *p, const stepbus_step_event *event)
 	memcpy(to, &size, sizeof size);
 }
 
-/* It is the host's: from here on somebody else may end it. */
+/* It is the host's: from here on anybody who knows its token may answer it, and be done with it. */
 static void hand_over(poll *p, sb_claimed *claimed)
 {
 	stepbus_worker *worker = p->worker;
 
 	sb_handler_ref(p->definition);
 	claimed->definition = p->definition;
+	sb_claimed_ref(claimed);
 	atomic_store(&claimed->is_polled, 1);
 	/* Who interrupted it before could not tell the host. */
 	if (sb_unlikely(atomic_load(&claimed->interruption) != STEPBUS_OK))
 		sb_wake_alert(&worker->wake);
 	write_event(p, &claimed->event);
 	publish(p, claimed);
+	sb_claimed_unref(&worker->engine->host, claimed);
 }
 
 static void hand_out(poll *p, sb_claimed *claimed)
 {
 	stepbus_worker *worker = p->worker;
-	stepbus_error err = { .size = sizeof err };
+	stepbus_error err; /* not cleared: a step has none */
 	stepbus_status status;
 	const char *error_type;
 
+	err.size = sizeof err;
 	if (atomic_load(&claimed->interruption) != STEPBUS_OK) {
 		claimed->next = NULL;
 		give_back(worker, claimed);
@@ -157,7 +158,7 @@ static void hand_out(poll *p, sb_claimed *claimed)
 	atomic_store(&claimed->phase, SB_CLAIMED_RUNNING);
 	/* Whoever stops the worker tells those that run by then. */
 	if (atomic_load(&worker->is_claiming) == 0)
-		sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
+		(void)sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
 	sb_start_log_mark(worker->start_log, claimed->start_slot, SB_START_RUNNING);
 	error_type = begin(p, claimed, &status, &err);
 	if (error_type != NULL) {
@@ -168,12 +169,17 @@ static void hand_out(poll *p, sb_claimed *claimed)
 	hand_over(p, claimed);
 }
 
-static void hand_out_all(poll *p, sb_claimed *first)
+/* Ends where a subscriber forked, and this is the child: the rest is the parent's to hand out. */
+static stepbus_status hand_out_all(poll *p, sb_claimed *first, stepbus_error *err)
 {
-	p->now_ns = sb_clock_elapsed_ns(&p->worker->engine->host);
-	for (sb_claimed *next; first != NULL; first = next) {
+	stepbus *engine = p->worker->engine;
+	stepbus_status status = STEPBUS_OK;
+
+	p->now_ns = sb_clock_elapsed_ns(&engine->host);
+	for (sb_claimed *next; first != NULL && status == STEPBUS_OK; first = next) {
 		next = first->next;
 		hand_out(p, first);
+		status = sb_engine_check(engine, false, err);
 	}
 	sb_handler_unref(p->definition);
 	p->definition = NULL;
@@ -181,8 +187,9 @@ static void hand_out_all(poll *p, sb_claimed *first)
 		sb_clockwork_expect(p->worker->engine->clockwork,
 				    p->now_ns + p->worker->options.silence_timeout_ms * 1000000);
 	/* Who frees the worker has not seen them. */
-	if (atomic_load(&p->worker->is_abandoned) != 0)
-		sb_answer_abandon(p->worker);
+	if (status == STEPBUS_OK && atomic_load(&p->worker->is_abandoned) != 0)
+		sb_polled_abandon(p->worker);
+	return status;
 }
 
 static stepbus_status explain(stepbus_status status, stepbus_error *err)
@@ -209,7 +216,7 @@ static stepbus_status run(poll *p, const struct timespec *until, stepbus_error *
 	stepbus_status status = STEPBUS_OK;
 
 	while (p->count == 0) {
-		status = sb_worker_line_poll(worker, p->room->count_max, until, &first);
+		status = sb_host_line_take(worker, p->room->count_max, until, &first);
 		if (status != STEPBUS_OK)
 			return explain(status, err);
 		if (atomic_load(&worker->is_claiming) == 0) {
@@ -217,14 +224,13 @@ static stepbus_status run(poll *p, const struct timespec *until, stepbus_error *
 			continue;
 		}
 		if (sb_worker_is_lease_over(worker)) {
-			sb_worker_line_return(worker, first);
+			sb_host_line_return(worker, first);
 			continue;
 		}
 		sb_worker_line_ask(worker);
-		hand_out_all(p, first);
-		status = sb_engine_check(worker->engine, false, err);
+		status = hand_out_all(p, first, err);
 		if (status != STEPBUS_OK)
-			return status; /* a subscriber forked, and this is the child */
+			return status;
 	}
 	return STEPBUS_OK;
 }

@@ -189,14 +189,16 @@ static void submit(sb_claimed *claimed)
 
 bool sb_submit_failure_of(sb_claimed *claimed, const sb_submit_failure *failure)
 {
+	bool is_news = false;
+
 	/* Before it is ended, so that whoever comes too late hears why. */
 	if (failure->interruption != STEPBUS_OK)
-		sb_claimed_interrupt(claimed, failure->interruption);
+		is_news = sb_claimed_interrupt(claimed, failure->interruption);
 	if (!sb_submit_win(claimed, SB_CLAIMED_SETTLING))
 		return false;
 	sb_submit_prepare(claimed);
 	fill_plainly(claimed, failure);
-	if (failure->interruption != STEPBUS_OK && atomic_load(&claimed->is_polled) != 0)
+	if (is_news && atomic_load(&claimed->is_polled) != 0)
 		sb_wake_alert(&claimed->worker->wake);
 	submit(claimed);
 	return true;
@@ -267,8 +269,7 @@ void sb_submit_refuse(sb_claimed *claimed, const sb_submit_failure *failure)
 	sb_submit_prepare(claimed);
 	fill_plainly(claimed, failure);
 	completion = s->completion;
-	if (sb_settlement_fill(s, &claimed->worker->engine->host, &completion, NULL) !=
-	    STEPBUS_OK)
+	if (sb_settlement_fill(s, &claimed->worker->engine->host, &completion, NULL) != STEPBUS_OK)
 		fill_plainly(claimed, &no_memory);
 	s->completion.worker_id = completion.worker_id;
 	s->completion.worker_id_len = completion.worker_id_len;

@@ -37,8 +37,9 @@ stepbus_status sb_wake_open(sb_wake *wake, int32_t kind, int32_t *fd, stepbus_er
 	int fds[2];
 
 	if (wake->kind != 0 && wake->kind != kind)
-		return sb_fail(err, STEPBUS_EINVAL,
-			       "the worker's wake descriptor was asked for as the other kind before");
+		return sb_fail(
+			err, STEPBUS_EINVAL,
+			"the worker's wake descriptor was asked for as the other kind before");
 	if (wake->kind == 0) {
 		if (!make(kind, fds))
 			return sb_fail(err, STEPBUS_ESYSTEM,

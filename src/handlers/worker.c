@@ -7,11 +7,12 @@
 #include <unistd.h>
 
 #include "bridge/publish.h"
-#include "handlers/answer.h"
 #include "handlers/claim.h"
 #include "handlers/clockwork.h"
 #include "handlers/enlist.h"
+#include "handlers/host_line.h"
 #include "handlers/news.h"
+#include "handlers/polled.h"
 #include "handlers/serving.h"
 #include "handlers/submit.h"
 #include "handlers/worker_line.h"
@@ -108,8 +109,8 @@ static stepbus_status link_worker(stepbus_worker *worker, stepbus_error *err)
 	engine->workers = worker;
 	worker->next_made = engine->all_workers;
 	engine->all_workers = worker;
-	worker->metrics_at_ns = sb_clock_elapsed_ns(&engine->host) +
-				worker->options.metrics_period_ms * 1000000;
+	worker->metrics_at_ns =
+		sb_clock_elapsed_ns(&engine->host) + worker->options.metrics_period_ms * 1000000;
 	atomic_store(&worker->is_claiming, 1);
 	atomic_fetch_add(&engine->change_count, 1);
 	engine->may_have_parked = true;
@@ -179,7 +180,7 @@ static bool interrupt_if_of(void *context, sb_claimed *claimed)
 	const stepbus_worker *worker = context;
 
 	if (claimed->worker == worker && atomic_load(&claimed->phase) == SB_CLAIMED_RUNNING)
-		sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
+		(void)sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
 	return true;
 }
 
@@ -257,7 +258,7 @@ stepbus_status sb_worker_stop(stepbus_worker *worker, int64_t timeout_ms, stepbu
 	sb_writer_yield(&engine->writer);
 	sb_enlist_give_back(worker, sb_worker_line_empty(worker));
 	sb_claimed_table_each(&engine->claimed, interrupt_if_of, worker);
-	sb_worker_line_wake_all(worker);
+	sb_host_line_wake_all(worker);
 	/* Results that could not be kept would be waited for until the next poll. */
 	sb_submit_again(engine);
 	if (!wait_until_idle(worker, timeout_ms))
@@ -310,7 +311,7 @@ void sb_worker_free(stepbus_worker *worker)
 		return;
 	/* A host that never answers cannot be waited for. */
 	if (worker->options.is_pull && sb_worker_stop(worker, 0, NULL) == STEPBUS_ETIMEDOUT)
-		sb_answer_abandon(worker);
+		sb_polled_abandon(worker);
 	/* From inside a callback it cannot be stopped: the engine's end frees it. */
 	if (sb_worker_stop(worker, -1, NULL) != STEPBUS_OK)
 		return;

@@ -27,7 +27,7 @@ typedef struct sb_worker_options {
 	uint32_t block_size;
 	uint32_t pool_size;
 	uint32_t age_percent;
-	bool is_pull; /* without a pool: hosts poll it */
+	bool is_pull;               /* without a pool: hosts poll it */
 	int64_t silence_timeout_ms; /* 0: none; for this and what follows see docs/PULL.md */
 	int64_t starvation_ms;
 	int64_t metrics_period_ms;
@@ -68,7 +68,8 @@ struct stepbus_worker {
 	_Atomic(int64_t) beaten_at_ns;
 	_Atomic(uint64_t) seen_change_count; /* of the engine, when it last found nothing more */
 	_Atomic(uint32_t) queued_count;
-	_Atomic(uint32_t) running_count; /* steps that a thread runs; or that are polled and not answered */
+	_Atomic(uint32_t)
+		running_count; /* steps that a thread runs; or that are polled and not answered */
 	_Atomic(uint32_t) unsettled_count; /* all that is claimed; changes under the lock */
 	_Atomic(uint32_t) is_claiming;     /* 0: stopping */
 	_Atomic(uint32_t) is_ended;        /* stopped; set under the lock */

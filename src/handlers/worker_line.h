@@ -26,19 +26,6 @@ void sb_worker_line_put_back(stepbus_worker *worker, sb_claimed *claimed);
 void sb_worker_line_ask(stepbus_worker *worker);
 /* What was taken is run, or given back; who stops the worker waits for that. */
 void sb_worker_line_leave(stepbus_worker *worker);
-/*
- * The next steps for a host, as a list of at most count_max that count as running; waits for the first
- * one until a time of CLOCK_MONOTONIC (NULL: not at all). STEPBUS_ETIMEDOUT, _EBUSY or _ESHUTDOWN.
- */
-stepbus_status sb_worker_line_poll(stepbus_worker *worker, size_t count_max,
-				   const struct timespec *until, sb_claimed **first);
-/* Puts a list back in its order, for what _put_back says. */
-void sb_worker_line_return(stepbus_worker *worker, sb_claimed *first);
-/* Whoever waits for steps looks whether the worker is being stopped. */
-void sb_worker_line_wake_all(stepbus_worker *worker);
-/* The descriptor of stepbus_wake_fd. Any thread. */
-stepbus_status sb_worker_open_wake(stepbus_worker *worker, int32_t kind, int32_t *fd,
-				   stepbus_error *err);
 /* A time to wait until; -1: far away. */
 struct timespec sb_worker_deadline_after(int64_t timeout_ms);
 /* All that waits in it, as a list. */

@@ -43,7 +43,7 @@ static void run(stepbus_worker *worker, sb_claimed *claimed)
 	atomic_store(&claimed->phase, SB_CLAIMED_RUNNING);
 	/* Whoever stops the worker tells those that run by then. */
 	if (atomic_load(&worker->is_claiming) == 0)
-		sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
+		(void)sb_claimed_interrupt(claimed, STEPBUS_ESHUTDOWN);
 	sb_start_log_mark(worker->start_log, claimed->start_slot, SB_START_RUNNING);
 	publish(claimed);
 	sb_claimed_unref(&engine->host, claimed);

@@ -93,7 +93,10 @@ static sb_operation *take_group(sb_writer *writer)
 static stepbus_status run_operations(sb_writer *writer, sb_operation *first, stepbus_error *err)
 {
 	for (sb_operation *o = first; o != NULL; o = o->next) {
-		o->err = (stepbus_error)STEPBUS_ERROR_INIT;
+		/* Not all of it, which would cost more than what most of them do. */
+		o->err.size = sizeof o->err;
+		o->err.code = STEPBUS_OK;
+		o->err.message[0] = '\0';
 		o->status = o->run(o, writer->store, &o->err);
 		if (!is_harmless(o->status)) {
 			*err = o->err;

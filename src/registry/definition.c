@@ -165,11 +165,11 @@ static stepbus_status check_functions(const stepbus_handler_spec *spec, stepbus_
 	if ((spec->flags & STEPBUS_HANDLER_PULLED) != 0)
 		return check_pulled(spec, name, err);
 	if (spec->call == NULL)
-		return sb_fail(
-			err, STEPBUS_EINVAL,
-			"handler '%s' has no call: set call to the function that runs its steps, or "
-			"the flag STEPBUS_HANDLER_PULLED",
-			name);
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "handler '%s' has no call: set call to the function that runs its "
+			       "steps, or "
+			       "the flag STEPBUS_HANDLER_PULLED",
+			       name);
 	if (spec->create == NULL && spec->discard != NULL)
 		return sb_fail(err, STEPBUS_EINVAL,
 			       "handler '%s' has discard but no create: a factory needs create, a "

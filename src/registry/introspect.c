@@ -126,10 +126,16 @@ static bool add_identity(sb_json *json, const stepbus_handler_spec *spec)
 	       sb_json_add_text(json, "version", sb_slice_of(spec->version, spec->version_len));
 }
 
+static const char *kind_of(const stepbus_handler_spec *spec)
+{
+	if ((spec->flags & STEPBUS_HANDLER_PULLED) != 0)
+		return "pulled";
+	return spec->create != NULL ? "factory" : "function";
+}
+
 static sb_json *handler_json(const stepbus_handler *handler, bool *is_complete)
 {
 	const stepbus_handler_spec *spec = &handler->facts->spec;
-	bool is_factory = spec->create != NULL;
 	bool is_per_worker = spec->instance_scope == STEPBUS_SCOPE_WORKER;
 	sb_json *json = sb_json_object_new();
 
@@ -142,7 +148,7 @@ static sb_json *handler_json(const stepbus_handler *handler, bool *is_complete)
 				  sb_slice_of(spec->capabilities, spec->capabilities_len)) &&
 		sb_json_add_raw(json, "config_schema",
 				sb_slice_of(spec->config_schema, spec->config_schema_len)) &&
-		sb_json_add_text(json, "kind", sb_slice_z(is_factory ? "factory" : "function")) &&
+		sb_json_add_text(json, "kind", sb_slice_z(kind_of(spec))) &&
 		sb_json_add_text(json, "instance_scope",
 				 sb_slice_z(is_per_worker ? "worker" : "step")) &&
 		sb_json_add_bool(json, "is_default",

@@ -287,10 +287,9 @@ static void log_version(const sb_sqlite_store *store)
 		       is_racy ? ", which has the WAL-reset race: checkpoints hold the right to "
 				 "write, which keeps clear of it" :
 				 "");
-	sb_log(store->base.host,
-	       &(sb_log_record){ .level = is_racy ? STEPBUS_LOG_WARN : STEPBUS_LOG_INFO,
-				 .component = "store",
-				 .message = message });
+	sb_log(store->base.host, &(sb_log_record){ .level = STEPBUS_LOG_INFO,
+						   .component = "store",
+						   .message = message });
 }
 
 /* A path that SQLite cannot take for anything else, as ":memory:" or "file:...". */

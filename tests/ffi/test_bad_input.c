@@ -11,10 +11,10 @@
 enum { ROW_COUNT_MAX = 256, NAME_LEN_MAX = 64, HEADER_LEN_MAX = 256 * 1024 };
 
 static const test_bad_rows *const tables[] = {
-	&test_bad_library,    &test_bad_bridge, &test_bad_payload, &test_bad_registry,
-	&test_bad_execution,  &test_bad_engine, &test_bad_worker,  &test_bad_step,
-	&test_bad_control,    &test_bad_query,  &test_bad_queue,   &test_bad_cron,
-	&test_bad_enqueue_in,
+	&test_bad_library,   &test_bad_bridge,     &test_bad_payload, &test_bad_registry,
+	&test_bad_execution, &test_bad_engine,     &test_bad_worker,  &test_bad_pull,
+	&test_bad_step,      &test_bad_control,    &test_bad_query,   &test_bad_queue,
+	&test_bad_cron,      &test_bad_enqueue_in,
 };
 
 static char declared[ROW_COUNT_MAX][NAME_LEN_MAX];

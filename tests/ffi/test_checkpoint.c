@@ -104,6 +104,33 @@ static void a_handler_goes_on_from_its_checkpoint_uncharged(void **state)
 	assert_false(has_checkpoint(box, engine, id));
 }
 
+static int32_t act_put_off(test_handler *h, const stepbus_context *context, stepbus_result *result)
+{
+	if (atomic_load(&h->run_count) == 1)
+		return stepbus_result_snooze(result, 0, NULL);
+	return act_count(h, context, result);
+}
+
+static void what_is_no_failure_counts_as_none(void **state)
+{
+	test_box *box = *state;
+	stepbus *engine = open_with_worker(box, NULL);
+	const stepbus_handler_key key = { .size = sizeof key, .name = "work", .name_len = 4 };
+	stepbus_text *text = NULL;
+	const cJSON *stats;
+	cJSON *info;
+
+	(void)test_box_handle(box, engine, "work", act_put_off, NULL);
+	test_box_add(box, engine, "work", "");
+	test_box_await_notes(box, "step.completed", 1);
+	box_ok(box, stepbus_registry_info(stepbus_engine_registry(engine), &key, &text, &box->err));
+	info = test_answer_take(text);
+	stats = cJSON_GetObjectItem(info, "stats");
+	assert_int_equal(test_answer_int(stats, "runs"), 1 + ROUNDS);
+	assert_int_equal(test_answer_int(stats, "failures"), 0);
+	cJSON_Delete(info);
+}
+
 /* One checkpoint, one failure, and the rest. */
 static int32_t act_stumble(test_handler *h, const stepbus_context *context, stepbus_result *result)
 {
@@ -207,7 +234,7 @@ static void bytes_come_back_as_they_were(void **state)
 	for (size_t i = 0; i < sizeof b.data; i++)
 		b.data[i] = (unsigned char)(i * 31 >> (i % 3));
 	handler->object = &b;
-	for (b.len = 1; b.len <= LARGE; b.len *= 32) {
+	for (b.len = 2; b.len <= LARGE; b.len *= 32) {
 		atomic_store(&b.is_same, false);
 		test_box_add(box, engine, "work", "");
 		test_box_await_notes(box, "step.completed", ++count);
@@ -488,6 +515,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOX_TEST(a_handler_goes_on_from_its_checkpoint_uncharged),
+		BOX_TEST(what_is_no_failure_counts_as_none),
 		BOX_TEST(a_retry_goes_on_from_the_checkpoint_too),
 		BOX_TEST(a_step_that_is_redriven_goes_on_from_its_checkpoint),
 		BOX_TEST(bytes_come_back_as_they_were),

@@ -45,6 +45,27 @@ static void the_ack_says_what_it_survives(void **state)
 	assert_int_equal(out.size, sizeof out);
 }
 
+/* Fills what the next call will find on its stack. */
+static void __attribute__((noinline)) spoil_the_stack(void)
+{
+	volatile unsigned char bytes[16384];
+
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = 0xA5;
+}
+
+static void an_enqueue_does_not_ask_what_the_stack_held_before(void **state)
+{
+	test_box *box = *state;
+	stepbus *engine = test_box_open(box, NULL);
+	const stepbus_step_spec spec = test_box_spec("work", "1");
+
+	for (int i = 0; i < 3; i++) {
+		spoil_the_stack();
+		box_ok(box, stepbus_step_enqueue(engine, &spec, 1, NULL, &box->err));
+	}
+}
+
 static void disk_is_what_a_file_promises_by_default(void **state)
 {
 	test_box *box = *state;
@@ -426,6 +447,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BOX_TEST(ids_are_of_version_8_and_ascend),
 		BOX_TEST(the_ack_says_what_it_survives),
+		BOX_TEST(an_enqueue_does_not_ask_what_the_stack_held_before),
 		BOX_TEST_ON_DISK(disk_is_what_a_file_promises_by_default),
 		BOX_TEST(a_refused_spec_in_the_middle_leaves_nothing),
 		BOX_TEST(counts_are_from_1_to_100000),

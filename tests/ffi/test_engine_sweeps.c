@@ -85,7 +85,7 @@ static bool inquire(void *context, sb_claimed *claimed)
 	if (claimed->status.id != i->id)
 		return true;
 	if (i->why != STEPBUS_OK)
-		sb_claimed_interrupt(claimed, i->why);
+		(void)sb_claimed_interrupt(claimed, i->why);
 	i->interruption = atomic_load(&claimed->interruption);
 	return false;
 }

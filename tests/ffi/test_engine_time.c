@@ -104,38 +104,6 @@ static void handlers_get_what_was_enqueued_and_their_result_comes_back(void **st
 	assert_memory_equal(look.result, bytes, sizeof bytes - 1);
 }
 
-static int32_t act_tell_timeout(test_handler *h, const stepbus_context *context,
-				stepbus_result *result)
-{
-	char text[32];
-	int len = snprintf(text, sizeof text, "%lld",
-			   (long long)stepbus_context_step(context)->attempt_timeout_ms);
-
-	(void)h;
-	return stepbus_result_success(result, text, (size_t)len, NULL);
-}
-
-static void a_step_knows_the_time_its_handler_gives_it(void **state)
-{
-	test_box *box = *state;
-	stepbus *engine = open_with_worker(box, NULL);
-	const stepbus_handler_spec own = { .attempt_timeout_ms = 90000 };
-	stepbus_step_spec spec = test_box_spec("work", "");
-
-	(void)test_box_handle(box, engine, "work", act_tell_timeout, &own);
-	(void)test_box_handle(box, engine, "idle", act_tell_timeout, NULL);
-	box_ok(box, stepbus_step_enqueue(engine, &spec, 1, NULL, &box->err));
-	test_box_await_notes(box, "step.completion.sent", 1);
-	spec.attempt_timeout_ms = 30000;
-	box_ok(box, stepbus_step_enqueue(engine, &spec, 1, NULL, &box->err));
-	test_box_await_notes(box, "step.completion.sent", 2);
-	test_box_add(box, engine, "idle", "");
-	test_box_await_notes(box, "step.completion.sent", 3);
-	assert_string_equal(test_box_note(box, "step.completion.sent", 0)->text, "90000");
-	assert_string_equal(test_box_note(box, "step.completion.sent", 1)->text, "30000");
-	assert_string_equal(test_box_note(box, "step.completion.sent", 2)->text, "0");
-}
-
 static void a_time_in_the_past_and_now_mean_now(void **state)
 {
 	test_box *box = *state;
@@ -595,7 +563,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOX_TEST(handlers_get_what_was_enqueued_and_their_result_comes_back),
-		BOX_TEST(a_step_knows_the_time_its_handler_gives_it),
 		BOX_TEST(a_time_in_the_past_and_now_mean_now),
 		BOX_TEST(a_step_runs_when_it_is_due_and_no_microsecond_before),
 		BOX_TEST(a_clock_that_jumps_makes_all_run_that_is_due),

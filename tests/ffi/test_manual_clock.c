@@ -383,6 +383,63 @@ static void many_short_steps_of_the_clock_lose_nothing(void **state)
 	assert_int_equal(count_of(s, LOST), 0);
 }
 
+/* A step of the host's own threads, polled. */
+static stepbus_step_event poll_one(scene *s, const char *worker_config, int64_t attempt_timeout_ms)
+{
+	const stepbus_handler_spec spec = { .size = sizeof spec,
+					    .flags = STEPBUS_HANDLER_PULLED,
+					    .name = "pulled",
+					    .name_len = 6 };
+	const stepbus_step_spec step = { .size = sizeof step,
+					 .handler_name = "pulled",
+					 .handler_name_len = 6,
+					 .attempt_count_max = 1,
+					 .attempt_timeout_ms = attempt_timeout_ms };
+	stepbus_step_event event = { .size = sizeof event };
+	stepbus_worker *worker = NULL;
+	size_t count = 0;
+
+	scene_ok(s, stepbus_registry_register(stepbus_engine_registry(s->engine), &spec, &s->err));
+	scene_ok(s, stepbus_worker_start(s->engine, worker_config, strlen(worker_config), &worker,
+					 &s->err));
+	enqueue(s, &step);
+	scene_ok(s, stepbus_poll(worker, &event, 1, -1, &count, &s->err));
+	return event;
+}
+
+static void the_time_of_a_polled_step_is_over(void **state)
+{
+	scene *s = *state;
+	const stepbus_step_event event = poll_one(s, "{\"pull\":true}", HOUR_MS);
+
+	pass(s, HOUR_MS - 1);
+	let_one_through(s);
+	scene_ok(s, stepbus_heartbeat(s->engine, event.step_id, event.token, &s->err));
+	pass(s, 1);
+	await(s, FAILED, 1);
+	assert_int_equal(stepbus_step_is_cancelled(s->engine, event.step_id, event.token), 1);
+	assert_int_equal(stepbus_release(s->engine, event.step_id, event.token, &s->err),
+			 STEPBUS_ETIMEDOUT);
+}
+
+static void a_host_that_is_silent_for_too_long_loses_its_step(void **state)
+{
+	scene *s = *state;
+	const stepbus_step_event event =
+		poll_one(s, "{\"pull\":true,\"silence_timeout_ms\":60000}", 0);
+
+	for (int i = 0; i < 10; i++) {
+		pass(s, MINUTE_MS - 1);
+		scene_ok(s, stepbus_heartbeat(s->engine, event.step_id, event.token, &s->err));
+	}
+	pass(s, MINUTE_MS - 1);
+	let_one_through(s);
+	assert_int_equal(count_of(s, FAILED), 0);
+	pass(s, 1);
+	await(s, FAILED, 1);
+	assert_int_equal(stepbus_step_is_cancelled(s->engine, event.step_id, event.token), 1);
+}
+
 static void a_clock_has_bounds(void **state)
 {
 	const int64_t century_ms = INT64_C(3155760000000);
@@ -420,6 +477,8 @@ int main(void)
 		CLOCK_TEST(a_cron_entry_fires),
 		CLOCK_TEST(steps_that_run_while_years_pass_are_not_lost),
 		CLOCK_TEST(many_short_steps_of_the_clock_lose_nothing),
+		CLOCK_TEST(the_time_of_a_polled_step_is_over),
+		CLOCK_TEST(a_host_that_is_silent_for_too_long_loses_its_step),
 		cmocka_unit_test(a_clock_has_bounds),
 	};
 

@@ -5,14 +5,19 @@
 # tree with one violation, which it must name. A check that cannot fail proves nothing.
 set -u
 export LC_ALL=C
-lint=$(cd "$(dirname "$0")/../../tools/lint" && pwd)
+parts=$(cd "$(dirname "$0")" && pwd)
+lint=$(cd "$parts/../../tools/lint" && pwd)
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 trap 'exit 2' HUP INT TERM
 clean=$work/clean
 tree=$work/tree
 header=$clean/include/stepbus.h
+cdef=$clean/include/stepbus.cdef.h
 output=$work/output
+soname=-Wl,-soname,libstepbus.so.0
+relro=-Wl,-z,relro
+now=-Wl,-z,now
 
 # ---- how a check is tested -----------------------------------------------------------------------
 
@@ -103,6 +108,7 @@ STEPBUS_API int32_t stepbus_one(const stepbus_spec *spec);
 
 #endif
 END
+	sh "$lint/../cdef.sh" "$header" | put "$cdef"
 	put "$clean/src/base/number.h" <<'END'
 /* SPDX-License-Identifier: MIT */
 #ifndef SB_BASE_NUMBER_H
@@ -145,6 +151,7 @@ test_clean_tree() {
 		expect "$check without a tree could not run" 2 usage sh "$lint/$check.sh"
 	done
 	expect 'header passes a clean header' 0 '' sh "$lint/header.sh" "$header"
+	expect 'cdef passes a clean header' 0 '' sh "$lint/cdef.sh" "$header" "$cdef"
 }
 
 # ---- layers --------------------------------------------------------------------------------------
@@ -343,6 +350,83 @@ test_header_types() {
 	echo 'typedef void (*print)(int32_t count, ...);' | header_violation 'varargs'
 }
 
+# cdef_violation TEXT: the clean header with standard input in it has no cdef, and the check says TEXT.
+cdef_violation() {
+	fresh_tree
+	cat >"$work/more"
+	sed "/^enum/r $work/more" "$header" >"$tree/include/stepbus.h"
+	expect "cdef finds: $1" 2 "$1" \
+		sh "$lint/cdef.sh" "$tree/include/stepbus.h" "$tree/include/stepbus.cdef.h"
+}
+
+test_cdef() {
+	stale=$work/stale.h
+	sed '/^int32_t stepbus_one/d' "$cdef" >"$stale"
+	expect 'cdef finds a function that is missing' 1 'run "make cdef"' \
+		sh "$lint/cdef.sh" "$header" "$stale"
+	sed 's/uint32_t flags;/uint64_t flags;/' "$cdef" >"$stale"
+	expect 'cdef finds a field of another type' 1 '+	uint32_t flags;' \
+		sh "$lint/cdef.sh" "$header" "$stale"
+	expect 'cdef without its file fails' 1 'run "make cdef"' \
+		sh "$lint/cdef.sh" "$header" "$work/none.h"
+	expect 'cdef without a header could not run' 2 'cdef: no' \
+		sh "$lint/cdef.sh" "$work/none.h" "$cdef"
+	echo 'enum { STEPBUS_ONE };' | cdef_violation 'STEPBUS_ONE needs a number'
+	echo 'enum { STEPBUS_ONE = 1 << 2 };' | cdef_violation 'STEPBUS_ONE needs a number'
+	echo 'typedef struct box { uint32_t size; char text[STEPBUS_LEN]; } box;' |
+		cdef_violation 'the length of an array'
+	echo 'typedef struct box { uint32_t size; struct { int32_t x; } in; } box;' |
+		cdef_violation 'what is in braces'
+	echo 'int32_t stepbus_two(void) __attribute__((pure));' |
+		cdef_violation '"__attribute__" is not what'
+	echo 'extern int32_t stepbus_two;' | cdef_violation '"extern" is not what'
+}
+
+test_cdef_text() {
+	put "$tree/all.h" <<'END'
+/* A comment; with { braces }. */
+#define STEPBUS_ABI_VERSION 3
+#define STEPBUS_VERSION "1.0"
+#define STEPBUS_TEXT(a) (a), \
+	(sizeof(a) - 1)
+#ifdef __cplusplus
+extern "C" {
+#endif
+#if defined(__GNUC__)
+#define STEPBUS_API __attribute__((visibility("default")))
+#endif
+enum { STEPBUS_LOW = -1, /* low */ STEPBUS_HIGH = 2, };
+typedef struct stepbus_box {
+	uint32_t size; const char *const *names; uint8_t id[16];
+	void *(*make)(void *self,
+		      int32_t (*visit)(void *));
+} stepbus_box;
+STEPBUS_API const char *
+stepbus_name(const stepbus_box *box, size_t *len);
+#ifdef __cplusplus
+}
+#endif
+END
+	put "$work/expected" <<'END'
+enum {
+	STEPBUS_ABI_VERSION = 3
+};
+enum {
+	STEPBUS_LOW = - 1,
+	STEPBUS_HIGH = 2
+};
+typedef struct stepbus_box {
+	uint32_t size;
+	const char *const *names;
+	uint8_t id[16];
+	void *(*make)(void *self, int32_t (*visit)(void *));
+} stepbus_box;
+const char *stepbus_name(const stepbus_box *box, size_t *len);
+END
+	sh "$lint/../cdef.sh" "$tree/all.h" | sed 1,3d >"$work/actual"
+	expect 'a cdef is declarations, one a line' 0 '' diff "$work/expected" "$work/actual"
+}
+
 test_header_languages() {
 	echo 'enum { STEPBUS_ALIGNMENT = _Alignof(int32_t) };' | header_violation 'ISO C99'
 	echo 'typedef struct { uint32_t size; int32_t class; } box;' |
@@ -354,130 +438,17 @@ test_header_languages() {
 		env CXX=no-such-compiler sh "$lint/header.sh" "$header"
 }
 
-# ---- symbols -------------------------------------------------------------------------------------
+# ---- symbols and abi -----------------------------------------------------------------------------
 
-soname=-Wl,-soname,libstepbus.so.0
-relro=-Wl,-z,relro
-now=-Wl,-z,now
-
-# build SOURCE FLAG...: makes both libraries out of SOURCE, the shared one with FLAGs.
-build() {
-	source=$1
-	shift
-	gcc -w -O1 -fPIC -fno-builtin -c "$source" -o "$work/lib.o"
-	gcc -shared "$work/lib.o" -o "$work/libstepbus.so.0" "$@"
-	rm -f "$work/libstepbus.a"
-	ar rcs "$work/libstepbus.a" "$work/lib.o"
-}
-
-# As build, with all symbols in a version.
-build_versioned() {
-	echo 'STEPBUS_0.1 { global: stepbus_*; local: *; };' >"$work/export.map"
-	build "$@" "-Wl,--version-script=$work/export.map"
-}
-
-check_symbols() {
-	sh "$lint/symbols.sh" "$header" "$work/libstepbus.so.0" "$work/libstepbus.a"
-}
-
-# linked TEXT FLAG...: the clean library, linked with FLAGs, fails and says TEXT.
-linked() {
-	text=$1
-	shift
-	build_versioned "$work/lib.c" "$@" 2>/dev/null
-	expect "symbols finds: $text" 1 "$text" check_symbols
-}
-
-# with_source TEXT: the clean library with standard input in it fails and says TEXT.
-with_source() {
-	cat "$work/lib.c" - >"$work/bad.c"
-	build_versioned "$work/bad.c" $soname $relro $now
-	expect "symbols finds: $1" 1 "$1" check_symbols
-}
-
-test_exports() {
-	put "$work/lib.c" <<'END'
-static const int low, high;
-static const int *const table[] = { &low, &high };
-int stepbus_one(void) { static int turn; return *table[turn++ & 1]; }
-END
-	build_versioned "$work/lib.c" $soname $relro $now
-	expect 'symbols passes a clean library' 0 '' check_symbols
-	echo 'int stepbus_two(void) { return 2; }' | with_source 'so.0: exports stepbus_two'
-	echo 'int stepbus_two(void) { return 2; }' | with_source 'stepbus.a: exports stepbus_two'
-	echo 'int sb_two(void) { return 2; }' | with_source 'stepbus.a: exports sb_two'
-
-	echo 'int sb_one(void) { return 1; }' >"$work/bad.c"
-	build_versioned "$work/bad.c" $soname $relro $now
-	for file in so.0 a; do
-		text="libstepbus.$file: does not export stepbus_one"
-		expect "symbols finds: $text" 1 "$text" check_symbols
-	done
-	build "$work/lib.c" $soname $relro $now
-	expect 'symbols finds: no version' 1 'stepbus_one has no version' check_symbols
-	expect 'symbols without a library could not run' 2 'build it first' \
-		sh "$lint/symbols.sh" "$header" "$work/none.so" "$work/libstepbus.a"
-}
-
-test_prefix() {
-	fresh_tree
-	sed 's/stepbus_one/other_one/' "$header" >"$tree/include/stepbus.h"
-	expect 'symbols finds: a name without the prefix' 1 'does not start with stepbus_' \
-		sh "$lint/symbols.sh" "$tree/include/stepbus.h" "$work/libstepbus.so.0" \
-		"$work/libstepbus.a"
-}
-
-test_imports() {
-	names='dlopen dlmopen dlsym opendir readdir readdir64 scandir glob ftw nftw system popen
-		execl execv execve execvp posix_spawn fork vfork exit _exit abort signal sigaction
-		setlocale chdir umask getenv tmpnam mktemp gets strcpy strcat sprintf vsprintf rand
-		srand stderr stdout __sprintf_chk __strcpy_chk'
-	sum=0
-	for name in $names; do
-		echo "extern int $name;"
-		sum="$sum + $name"
-	done >"$work/imports.c"
-	echo "int stepbus_one(void) { return $sum; }" >>"$work/imports.c"
-	build_versioned "$work/imports.c" $soname $relro $now 2>/dev/null
-	check_symbols >"$work/findings"
-	for symbol in $names; do
-		for file in so.0 a; do
-			expect "symbols finds: libstepbus.$file imports $symbol" 0 '' \
-				grep -q "libstepbus.$file: imports $symbol:" "$work/findings"
-		done
-	done
-}
-
-test_linking() {
-	linked 'SONAME is' $relro $now
-	linked 'has no RELRO' $soname -Wl,-z,norelro $now
-	linked 'not bound at load time' $soname $relro -Wl,-z,lazy
-	linked 'has an RPATH' $soname $relro $now -Wl,-rpath,/usr/lib/none
-	linked 'executable stack' $soname $relro $now -Wl,-z,execstack
-	# Only this machine's assembler lets a shared library hold addresses of its own.
-	if [ "$(uname -m)" = x86_64 ]; then
-		echo '.text; .quad stepbus_one; .section .note.GNU-stack,"",@progbits' |
-			gcc -x assembler -c - -o "$work/absolute.o"
-		linked 'text relocations' $soname $relro $now -Wl,-z,notext "$work/absolute.o"
-	fi
-}
-
-test_writable() {
-	for kind in 'static int counter' 'static int counter = 7' 'int counter' \
-		'static _Thread_local int counter' 'static _Thread_local int counter = 7'; do
-		echo "$kind; int sb_counter_next(void) { return ++counter; }" |
-			with_source 'libstepbus.so.0: counter is writable'
-	done
-	strip "$work/libstepbus.so.0"
-	expect 'symbols finds: writable data behind a stripped library' 1 \
-		'libstepbus.a: counter is writable' check_symbols
-}
+# shellcheck source=/dev/null # a check sees one file at a time
+. "$parts/built.sh"
 
 # ---- spdx, and which files are looked at ---------------------------------------------------------
 
 test_spdx() {
 	for path in src/base/x.c src/base/x.h tools/x.sh tools/x.awk rules.mk bench/x.cpp \
-		bindings/node/x.js bindings/python/x.py src/ffi/x.map Makefile .clang-format \
+		bindings/node/x.js bindings/node/x.mjs bindings/python/x.py examples/x.cc examples/x.rs \
+		examples/x.go examples/x.rb examples/x.lua tests/bindings/x.php src/ffi/x.map Makefile .clang-format \
 		.clang-tidy .ci/run; do
 		printf '\n\n\nSPDX-License-Identifier: MIT\n' |
 			violation spdx 'names no licence' $path
@@ -522,13 +493,15 @@ test_tools() {
 
 test_lint() {
 	build_versioned "$work/lib.c" $soname $relro $now
+	mkdir -p "$clean/abi"
+	sh "$lint/../abi.sh" "$clean/include" "$work/libstepbus.so.0" >"$clean/abi/stepbus.abi"
 	expect 'lint passes a clean tree' 0 'ok   shell' env OUT="$work" sh "$lint.sh" "$clean"
 	fresh_tree
 	echo '#include "bridge/bus.h"' >"$tree/src/base/x.h"
 	expect 'lint fails with one of its checks' 1 'FAIL layers' \
 		env OUT="$work/none" sh "$lint.sh" "$tree"
 	cp "$output" "$work/lint"
-	for line in 'ok   sizes' 'ok   banned' 'ok   header' 'FAIL symbols' 'FAIL spdx' \
+	for line in 'ok   sizes' 'ok   banned' 'ok   header' 'ok   cdef' 'FAIL symbols' 'FAIL abi' 'FAIL spdx' \
 		'ok   format' 'ok   tidy' 'ok   cppcheck' 'ok   shell'; do
 		expect "lint goes on after a failure: $line" 0 "$line" cat "$work/lint"
 	done
@@ -544,11 +517,14 @@ test_banned_among_other_text
 test_header_comments
 test_header_types
 test_header_languages
+test_cdef
+test_cdef_text
 test_exports
 test_prefix
 test_imports
 test_linking
 test_writable
+test_abi
 test_spdx
 test_listing
 test_tools

@@ -102,8 +102,8 @@ build_both() {
 }
 
 run_make install
-for file in include/stepbus.h lib/libstepbus.a lib/libstepbus.so lib/libstepbus.so.0 \
-	lib/pkgconfig/stepbus.pc; do
+for file in include/stepbus.h include/stepbus.cdef.h lib/libstepbus.a lib/libstepbus.so \
+	lib/libstepbus.so.0 lib/pkgconfig/stepbus.pc; do
 	[ -e "$stage/usr/$file" ] || fail "there is no /usr/$file"
 done
 cmp -s include/stepbus.h "$stage/usr/include/stepbus.h" || fail 'the header is another one'

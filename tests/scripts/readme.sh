@@ -1,8 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Builds and runs every program of README.md (each ```c block that has a main) and compares what it
-# prints with the ```text block that follows it. A README without such a program fails too.
+# Builds and runs every program of a language in README.md (each block of it with a ```text block right
+# behind it; in C each that has a main) and compares what it prints with that. A README without such a
+# program fails too, and so does a program that is longer than LINES.
+#
+# readme.sh [README [LANGUAGE LINES COMMAND...]]: as README.md c 25, or each program run by COMMAND FILE
+# in a folder of its own: readme.sh README.md python 12 python3
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
@@ -10,6 +14,10 @@ OUT=${OUT:-build/release}
 CC=${CC:-cc}
 PKG_CONFIG=${PKG_CONFIG:-pkg-config}
 readme=${1:-README.md}
+language=${2:-c}
+lines_max=${3:-25}
+[ $# -gt 3 ] || set -- 1 2 3
+shift 3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 2' HUP INT TERM
@@ -22,12 +30,12 @@ fail() {
 [ -r "$readme" ] || fail "there is no $readme"
 [ -r "$OUT/libstepbus.a" ] || fail "there is no $OUT/libstepbus.a: build it first"
 
-# Writes program N to N.c, and the text block that is the next block behind it to N.expected.
-awk -v work="$work" '
+# Writes program N to N.LANGUAGE, and the text block that is the next block behind it to N.expected.
+awk -v work="$work" -v language="$language" '
 function end_block() {
-	if (kind == "c" && has_main) {
+	if (kind == language && (has_main || language != "c")) {
 		count++
-		printf "%s", block >(work "/" count ".c")
+		printf "%s", block >(work "/" count "." language)
 		line_of[count] = start
 		awaits = 1
 	} else if (awaits) {
@@ -67,18 +75,32 @@ END {
 	}
 }' "$readme"
 
-[ -s "$work/programs" ] || fail "$readme has no program: no \`\`\`c block with a main"
+[ -s "$work/programs" ] || fail "$readme has no program in $language"
 
-libs=$("$PKG_CONFIG" --libs libevent_core libcjson sqlite3)
+# program NUMBER COMMAND...: runs it, in a folder where it may leave its files.
+program() {
+	file=$work/$1.$language
+	shift
+	if [ $# -gt 0 ]; then
+		"$@" "$file"
+		return
+	fi
+	# The flags are words of their own.
+	# shellcheck disable=SC2046
+	(cd "$root" && "$CC" -std=c99 -Wall -Wextra -Werror -Iinclude "$file" -o "$file.out" \
+		"$OUT/libstepbus.a" -pthread $("$PKG_CONFIG" --libs libevent_core libcjson sqlite3)) &&
+		"$file.out"
+}
+
 while read -r number line; do
 	where="the program in line $line of $readme"
 	[ -e "$work/$number.expected" ] || fail "$where has no \`\`\`text block right behind it"
-	# The flags are words of their own.
-	# shellcheck disable=SC2086
-	"$CC" -std=c99 -Wall -Wextra -Werror -Iinclude "$work/$number.c" -o "$work/$number" \
-		"$OUT/libstepbus.a" -pthread $libs || fail "$where does not build"
-	(cd "$work" && "./$number" >"$number.output") || fail "$where ends with status $?"
+	lines=$(wc -l <"$work/$number.$language")
+	[ "$lines" -le "$lines_max" ] || fail "$where has $lines lines, $lines_max are allowed"
+	mkdir "$work/$number"
+	(cd "$work/$number" && program "$number" "$@") >"$work/$number.output" ||
+		fail "$where does not build, or ends with an error"
 	diff -u "$work/$number.expected" "$work/$number.output" || fail "$where prints something else"
 done <"$work/programs"
 
-echo "readme: $(wc -l <"$work/programs") programs build, run and print what is written"
+echo "readme: $(wc -l <"$work/programs") programs in $language run and print what is written"

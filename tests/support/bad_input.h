@@ -37,6 +37,7 @@ extern const test_bad_rows test_bad_registry;
 extern const test_bad_rows test_bad_execution;
 extern const test_bad_rows test_bad_engine;
 extern const test_bad_rows test_bad_worker;
+extern const test_bad_rows test_bad_pull;
 extern const test_bad_rows test_bad_step;
 extern const test_bad_rows test_bad_enqueue_in;
 extern const test_bad_rows test_bad_control;

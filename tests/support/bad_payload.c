@@ -362,7 +362,7 @@ static void payload_step_event(test_bad *b)
 	BAD(STEPBUS_EINVAL, stepbus_payload_step_event(&good, sizeof good, NULL, err));
 	BAD(STEPBUS_EINVAL, read_event(&good, sizeof good - 1, err));
 	BAD(STEPBUS_EINVAL, read_event("{}", 2, err));
-	for (uint32_t size = 0; size < sizeof good; size++) {
+	for (uint32_t size = 0; size < offsetof(stepbus_step_event, queue); size++) {
 		event.size = size;
 		try_event(&event, "a size that is too small");
 	}
@@ -420,7 +420,7 @@ static void payload_completion(test_bad *b)
 	BAD(STEPBUS_EINVAL, read_completion("", 0, err));
 	memcpy((char *)askew + 1, &good, sizeof good);
 	BAD(STEPBUS_EINVAL, read_completion((char *)askew + 1, sizeof good, err));
-	for (uint32_t size = 0; size < sizeof good; size++) {
+	for (uint32_t size = 0; size < offsetof(stepbus_completion, backtrace); size++) {
 		done.size = size;
 		BAD(STEPBUS_EINVAL, read_completion(&done, sizeof done, err));
 	}

@@ -142,6 +142,9 @@ static void registry_register(test_bad *b)
 	test_bad_flags(b, BAD_STRUCT(good, register_spec), offsetof(stepbus_handler_spec, flags),
 		       STEPBUS_HANDLER_OVERRIDE | STEPBUS_HANDLER_DEFAULT |
 			       STEPBUS_HANDLER_VERSION_FROM_INPUT);
+	spec = good;
+	spec.flags = STEPBUS_HANDLER_PULLED;
+	BAD_DESTROYED(b, STEPBUS_EINVAL, register_spec(b, &spec, err));
 }
 
 static stepbus_status register_one_of_domain(test_bad *b, const void *given, stepbus_error *err)
@@ -181,6 +184,9 @@ static void registry_register_domain(test_bad *b)
 		       offsetof(stepbus_handler_spec, flags),
 		       STEPBUS_HANDLER_OVERRIDE | STEPBUS_HANDLER_DEFAULT |
 			       STEPBUS_HANDLER_VERSION_FROM_INPUT);
+	spec = good;
+	spec.flags = STEPBUS_HANDLER_PULLED;
+	BAD_DESTROYED(b, STEPBUS_EINVAL, register_spec(b, &spec, err));
 }
 
 /* A function that takes a key, with everything else in order. */

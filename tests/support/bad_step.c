@@ -307,7 +307,7 @@ static void try_completion_texts(test_bad *b, const stepbus_completion *good)
 
 static void complete(test_bad *b)
 {
-	static const uint32_t wrong[] = { 0, 4, sizeof(stepbus_completion) - 8, 65536, UINT32_MAX };
+	static const uint32_t wrong[] = { 0, 4, 224, 236, 65536, UINT32_MAX };
 	const uint8_t(*ids)[16] = test_bad_ids();
 	stepbus_completion c;
 	uint8_t id[16];

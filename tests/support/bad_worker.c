@@ -36,6 +36,14 @@ static const char *const wrong_configs[] = {
 	"{\"pool_size\":-9223372036854775808}",
 	"{\"age_share_percent\":101}",
 	"{\"age_share_percent\":-1}",
+	"{\"pull\":1}",
+	"{\"pull\":true,\"pool_size\":2}",
+	"{\"silence_timeout_ms\":1}",
+	"{\"pull\":false,\"starvation_ms\":1}",
+	"{\"metrics_period_ms\":1000}",
+	"{\"pull\":true,\"silence_timeout_ms\":-1}",
+	"{\"pull\":true,\"starvation_ms\":315619200001}",
+	"{\"pull\":true,\"metrics_period_ms\":3600001}",
 };
 
 static void worker_start(test_bad *b)

@@ -49,17 +49,15 @@ size_t test_pull_many(test_box *box, stepbus_worker *worker, stepbus_step_event 
 	size_t count = 0;
 
 	events[0].size = sizeof *events;
-	box_ok(box,
-	       stepbus_poll(worker, events, count_max, TEST_PULL_WAIT_MS, &count, &box->err));
+	box_ok(box, stepbus_poll(worker, events, count_max, TEST_PULL_WAIT_MS, &count, &box->err));
 	return count;
 }
 
 static stepbus_completion completion_of(const stepbus_step_event *event, int32_t outcome)
 {
-	stepbus_completion c = { .size = sizeof c,
-				 .outcome = outcome,
-				 .token = event->token,
-				 .retry_after_ms = -1 };
+	stepbus_completion c = {
+		.size = sizeof c, .outcome = outcome, .token = event->token, .retry_after_ms = -1
+	};
 
 	memcpy(c.step_id, event->step_id, sizeof c.step_id);
 	return c;

@@ -131,8 +131,14 @@ static void only_the_attempt_that_is_meant_is_asked_to_stop(void **state)
 	assert_int_equal(atomic_load(&c[2]->interruption), STEPBUS_OK);
 	/* The first reason stays. */
 	sb_claimed_table_interrupt(&table, 1, 11, STEPBUS_ETIMEDOUT);
-	sb_claimed_interrupt(c[1], STEPBUS_ESHUTDOWN);
+	assert_false(sb_claimed_interrupt(c[1], STEPBUS_ESHUTDOWN));
 	assert_int_equal(atomic_load(&c[1]->interruption), STEPBUS_ECANCELLED);
+	/* But that there still is time to finish. */
+	assert_true(sb_claimed_interrupt(c[0], STEPBUS_ESHUTDOWN));
+	assert_false(sb_claimed_interrupt(c[0], STEPBUS_ESHUTDOWN));
+	assert_true(sb_claimed_interrupt(c[0], STEPBUS_ETIMEDOUT));
+	assert_false(sb_claimed_interrupt(c[0], STEPBUS_ETIMEDOUT));
+	assert_int_equal(atomic_load(&c[0]->interruption), STEPBUS_ETIMEDOUT);
 	/* A visit that says false is the last one. */
 	sb_claimed_table_each(&table, count_one, &count);
 	assert_int_equal(count, 2);
@@ -146,6 +152,30 @@ static void only_the_attempt_that_is_meant_is_asked_to_stop(void **state)
 	test_host_end(&t);
 }
 
+static void it_stays_in_the_table_as_long_as_anybody_needs_it(void **state)
+{
+	const sb_claimed_key key = { 1, 10 };
+	sb_claimed_table table;
+	sb_claimed *c;
+	test_host t;
+
+	(void)state;
+	test_host_init(&t);
+	assert_int_equal(sb_claimed_table_init(&table, &t.host, NULL), STEPBUS_OK);
+	c = claim(&t, 1, 10);
+	assert_true(sb_claimed_table_add(&table, c));
+	atomic_fetch_add(&c->hold_count, 1);
+	sb_claimed_table_leave(&table, c);
+	assert_ptr_equal(sb_claimed_table_find(&table, &key), c);
+	sb_claimed_table_leave(&table, c);
+	assert_null(sb_claimed_table_find(&table, &key));
+	/* The reference that was found, and ours. */
+	sb_claimed_unref(&t.host, c);
+	sb_claimed_unref(&t.host, c);
+	sb_claimed_table_free(&table);
+	test_host_end(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +183,7 @@ int main(void)
 		cmocka_unit_test(json_is_what_an_input_is_by_default),
 		cmocka_unit_test(the_last_reference_frees_it),
 		cmocka_unit_test(only_the_attempt_that_is_meant_is_asked_to_stop),
+		cmocka_unit_test(it_stays_in_the_table_as_long_as_anybody_needs_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -337,15 +337,54 @@ static void functions_must_fit_each_other(void **state)
 static void flags_that_nobody_knows_are_refused(void **state)
 {
 	const uint32_t known = STEPBUS_HANDLER_OVERRIDE | STEPBUS_HANDLER_DEFAULT |
-			       STEPBUS_HANDLER_VERSION_FROM_INPUT;
+			       STEPBUS_HANDLER_VERSION_FROM_INPUT | STEPBUS_HANDLER_PULLED;
 
 	(void)state;
 	for (uint32_t bit = 0; bit < 32; bit++) {
 		stepbus_handler_spec spec = test_spec("mail", NULL);
 
 		spec.flags = UINT32_C(1) << bit;
+		if (spec.flags == STEPBUS_HANDLER_PULLED)
+			spec.call = NULL;
 		expect(&spec, (spec.flags & known) != 0, "flags", "a flag");
 	}
+}
+
+static int32_t make_nothing(void *user_data, void **instance, stepbus_error *err)
+{
+	(void)user_data;
+	(void)err;
+	*instance = NULL;
+	return 0;
+}
+
+static void discard_nothing(void *user_data, void *instance)
+{
+	(void)user_data;
+	(void)instance;
+}
+
+static void a_pulled_handler_has_nothing_that_the_library_would_call(void **state)
+{
+	stepbus_handler_spec good = test_spec("mail", NULL), spec;
+
+	(void)state;
+	good.flags = STEPBUS_HANDLER_PULLED;
+	expect(&good, false, "has call", "a call");
+	good.call = NULL;
+	expect(&good, true, "", "a pulled handler");
+	spec = good;
+	spec.create = make_nothing;
+	expect(&spec, false, "create", "a factory");
+	spec = good;
+	spec.discard = discard_nothing;
+	expect(&spec, false, "discard", "half a factory");
+	spec = good;
+	spec.instance_scope = STEPBUS_SCOPE_WORKER;
+	expect(&spec, false, "instance_scope", "a scope");
+	spec = good;
+	spec.flags = 0;
+	expect(&spec, false, "no call", "a handler that nobody runs");
 }
 
 static void what_was_not_said_is_filled_in(void **state)
@@ -428,6 +467,7 @@ int main(void)
 		cmocka_unit_test(numbers_are_checked_at_their_limits),
 		cmocka_unit_test(functions_must_fit_each_other),
 		cmocka_unit_test(flags_that_nobody_knows_are_refused),
+		cmocka_unit_test(a_pulled_handler_has_nothing_that_the_library_would_call),
 		cmocka_unit_test(what_was_not_said_is_filled_in),
 		cmocka_unit_test(what_was_said_is_kept),
 		cmocka_unit_test(a_key_is_read_with_its_namespace_filled_in),

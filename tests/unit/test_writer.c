@@ -202,6 +202,62 @@ static void what_waits_becomes_one_transaction(void **state)
 		assert_true(has_queue(w, i));
 }
 
+static void a_batch_is_one_transaction_with_a_status_for_each(void **state)
+{
+	world *w = *state;
+	sb_writer_batch batch = { 0 };
+
+	for (int i = 0; i < 50; i++)
+		sb_writer_batch_add(&batch,
+				    &make(w, i == 7 ? STEPBUS_ESTALE : STEPBUS_OK)->operation);
+	/* Their caller leads, so that nobody else is asked. */
+	sb_writer_perform_batch(&w->writer, &batch);
+	assert_in_order(w);
+	assert_int_equal(w->commit_count, 1);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(w->wishes[i].operation.status,
+				 i == 7 ? STEPBUS_ESTALE : STEPBUS_OK);
+	/* Nothing at all is done at once. */
+	batch = (sb_writer_batch){ 0 };
+	sb_writer_perform_batch(&w->writer, &batch);
+	assert_int_equal(w->commit_count, 1);
+}
+
+typedef struct batch_caller {
+	world *w;
+	sb_writer_batch batch;
+} batch_caller;
+
+static void perform_batch(void *context)
+{
+	batch_caller *c = context;
+
+	sb_writer_perform_batch(&c->w->writer, &c->batch);
+}
+
+static void a_batch_waits_for_who_leads(void **state)
+{
+	world *w = *state;
+	batch_caller caller = { .w = w };
+	test_thread thread;
+
+	for (int i = 0; i < 5; i++) {
+		wish *made = make(w, STEPBUS_OK);
+
+		/* Nothing need be done for any of them. */
+		made->operation.done = NULL;
+		sb_writer_batch_add(&caller.batch, &made->operation);
+	}
+	sb_writer_lead(&w->writer);
+	test_thread_start(&thread, perform_batch, &caller);
+	test_thread_await_sleep(&thread);
+	assert_int_equal(w->wishes[0].run_count, 0);
+	sb_writer_yield(&w->writer);
+	test_thread_join(&thread);
+	for (int i = 0; i < 5; i++)
+		assert_true(has_queue(w, i));
+}
+
 static void a_group_is_no_heavier_than_allowed(void **state)
 {
 	world *w = *state;
@@ -448,6 +504,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WRITER_TEST(what_waits_becomes_one_transaction),
+		WRITER_TEST(a_batch_is_one_transaction_with_a_status_for_each),
+		WRITER_TEST(a_batch_waits_for_who_leads),
 		WRITER_TEST(a_group_is_no_heavier_than_allowed),
 		WRITER_TEST(one_refusal_among_many_harms_no_other),
 		WRITER_TEST(one_that_is_too_much_for_the_store_is_separated),

@@ -9,7 +9,7 @@ lint=$(cd "$(dirname "$0")" && pwd)
 cd "$1" || exit 2
 files=$(sh "$lint/list.sh" .) || exit 2
 
-sources='\.(c|h|sh|awk|mk|cpp|hpp|js|py|map)$'
+sources='\.(c|cc|h|sh|awk|mk|cpp|hpp|js|cjs|mjs|ts|py|map|lua|php|rb|go|rs)$'
 sources="$sources|(^|/)(Makefile|\.clang-format|\.clang-tidy)\$|^\.ci/run\$"
 
 check_licences() {

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* Polling beside what ends steps and workers on other threads, at the worst moment for it. */
+#include <poll.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "support/puller.h"
+#include "support/thread.h"
+
+enum { PATIENCE_MS = 60000, SHORT_MS = 5000, PAGE_LEN = 4096 };
+
+/* What another thread does while a poll is on its way, and where it is met. */
+static struct ambush {
+	test_box *box;
+	stepbus *engine;
+	stepbus_worker *worker;
+	test_thread thread;
+	pthread_t poller;
+	_Atomic(int) is_armed;
+	int32_t wake_fd;
+	stepbus_completion completion;
+	stepbus_status status;
+	sem_t is_met, is_done;
+	void *page;
+} ambush;
+
+static void stop_worker(void *user_data)
+{
+	struct ambush *a = user_data;
+
+	a->status = stepbus_worker_stop(a->worker, SHORT_MS, NULL, NULL);
+}
+
+static int64_t elapsed_ns(void *user_data)
+{
+	test_box *box = user_data;
+	struct pollfd wake = { .fd = ambush.wake_fd, .events = POLLIN };
+
+	/* The poll asks whether its lease is over: it is by now, and the worker's line is emptied. */
+	if (pthread_equal(pthread_self(), ambush.poller) != 0 &&
+	    atomic_exchange(&ambush.is_armed, 0) != 0) {
+		atomic_fetch_add(&box->elapsed_ns, INT64_C(3000000000));
+		test_thread_start(&ambush.thread, stop_worker, &ambush);
+		(void)poll(&wake, 1, PATIENCE_MS);
+	}
+	return atomic_load(&box->elapsed_ns);
+}
+
+static void a_stop_does_not_wait_for_steps_that_come_back_behind_it(void **state)
+{
+	test_box *box = *state;
+	stepbus_step_spec spec = test_box_spec("work", "x");
+	stepbus_step_event event = { .size = sizeof event };
+	uint8_t id[16];
+	size_t count = 0;
+
+	box->host.elapsed_ns = elapsed_ns;
+	memset(&ambush, 0, sizeof ambush);
+	ambush.engine = test_box_open(box, "\"lease_ms\":1000,\"poll_ms\":10");
+	test_pull_handle(box, ambush.engine, "work", NULL);
+	ambush.worker = test_pull_work(box, ambush.engine, NULL);
+	box_ok(box,
+	       stepbus_wake_fd(ambush.worker, STEPBUS_WAKE_EVENTFD, &ambush.wake_fd, &box->err));
+	test_box_put(box, ambush.engine, &spec, id);
+	ambush.poller = pthread_self();
+	atomic_store(&ambush.is_armed, 1);
+	assert_int_equal(stepbus_poll(ambush.worker, &event, 1, PATIENCE_MS, &count, &box->err),
+			 STEPBUS_ESHUTDOWN);
+	test_thread_join(&ambush.thread);
+	assert_int_equal(ambush.status, STEPBUS_OK);
+	assert_int_equal(test_box_look(box, ambush.engine, id).status.state, SB_STEP_READY);
+}
+
+static void complete_when_met(void *user_data)
+{
+	struct ambush *a = user_data;
+
+	test_semaphore_wait(&a->is_met);
+	a->status = stepbus_complete(a->engine, &a->completion, 1, NULL, NULL);
+	/* Until everybody else has let go of the step. */
+	sb_writer_lead(&a->engine->writer);
+	sb_writer_yield(&a->engine->writer);
+	sb_notices_flush(&a->engine->notices);
+	sem_post(&a->is_done);
+}
+
+/* The poll writes to the host's memory: by then the step can be answered. */
+static void on_write(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)info;
+	(void)context;
+	(void)mprotect(ambush.page, PAGE_LEN, PROT_READ | PROT_WRITE);
+	sem_post(&ambush.is_met);
+	test_semaphore_wait(&ambush.is_done);
+}
+
+static void poll_into_page(test_box *box)
+{
+	const struct sigaction action = { .sa_sigaction = on_write, .sa_flags = SA_SIGINFO };
+	stepbus_step_event *event = ambush.page;
+	struct sigaction before;
+	size_t count = 0;
+
+	event->size = sizeof *event;
+	assert_int_equal(mprotect(event, PAGE_LEN, PROT_READ), 0);
+	assert_int_equal(sigaction(SIGSEGV, &action, &before), 0);
+	box_ok(box, stepbus_poll(ambush.worker, event, 1, PATIENCE_MS, &count, &box->err));
+	assert_int_equal(sigaction(SIGSEGV, &before, NULL), 0);
+	assert_int_equal(count, 1);
+}
+
+static void a_step_may_be_answered_before_its_poll_returns(void **state)
+{
+	test_box *box = *state;
+	stepbus_step_spec spec = test_box_spec("work", "x");
+	stepbus_step_event event = { 0 };
+
+	memset(&ambush, 0, sizeof ambush);
+	ambush.worker = test_pull_begin(box, &ambush.engine, NULL);
+	ambush.page =
+		mmap(NULL, PAGE_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(ambush.page, MAP_FAILED);
+	assert_int_equal(sem_init(&ambush.is_met, 0, 0), 0);
+	assert_int_equal(sem_init(&ambush.is_done, 0, 0), 0);
+	test_box_put(box, ambush.engine, &spec, event.step_id);
+	test_box_await_notes(box, "step.started", 1);
+	event.token = (uint64_t)test_box_look(box, ambush.engine, event.step_id).status.token;
+	ambush.completion = test_pull_success(&event, "quick");
+	test_thread_start(&ambush.thread, complete_when_met, &ambush);
+	poll_into_page(box);
+	test_thread_join(&ambush.thread);
+	assert_int_equal(ambush.status, STEPBUS_OK);
+	assert_string_equal(test_box_look(box, ambush.engine, event.step_id).result, "quick");
+	sem_destroy(&ambush.is_met);
+	sem_destroy(&ambush.is_done);
+	assert_int_equal(munmap(ambush.page, PAGE_LEN), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BOX_TEST(a_stop_does_not_wait_for_steps_that_come_back_behind_it),
+		BOX_TEST(a_step_may_be_answered_before_its_poll_returns),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
