@@ -87,10 +87,36 @@ static void rows_of_others_do_no_harm(void **state)
 		run_with(box, &bad_rows[i]);
 }
 
+static void what_a_process_ended_under_is_handed_out_by_itself(void **state)
+{
+	enum { COUNT = 6 };
+	static const size_t batches[] = { 2, 1, 1, 2 };
+	test_box *box = *state;
+	stepbus *engine = test_box_open(box, NULL);
+	stepbus_step_event events[COUNT] = { { .size = sizeof *events } };
+	stepbus_worker *worker;
+
+	for (int i = 0; i < COUNT; i++)
+		test_box_add(box, engine, "work", "x");
+	test_box_close(box, engine);
+	write_row(box, "UPDATE state SET crash_count = 1 WHERE id IN"
+		       " (SELECT id FROM state ORDER BY id LIMIT 2 OFFSET 2)");
+	worker = test_pull_begin(box, &engine, "\"strategy\":\"fifo\"");
+	for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
+		size_t count = 0;
+
+		box_ok(box,
+		       stepbus_poll(worker, events, COUNT, TEST_PULL_WAIT_MS, &count, &box->err));
+		assert_int_equal(count, batches[i]);
+	}
+	test_box_close(box, engine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOX_TEST_ON_DISK(rows_of_others_do_no_harm),
+		BOX_TEST_ON_DISK(what_a_process_ended_under_is_handed_out_by_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
