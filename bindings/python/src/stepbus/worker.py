@@ -17,6 +17,7 @@ import time
 import weakref
 from collections import deque
 from ctypes import byref
+from itertools import count as count_up
 from typing import TYPE_CHECKING, Any, Deque, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from . import _native, answer
@@ -110,9 +111,8 @@ class Worker:
     def _read(self, room: _Room, count: int) -> List[Step]:
         events = bytes(room.bytes[: count * _EVENT_SIZE])
         batch = Batch(self, events)
-        at = -_EVENT_SIZE
         rows: Iterable[Any] = ROW.iter_unpack(events)
-        steps = [Step(batch, at := at + _EVENT_SIZE, row) for row in rows]
+        steps = [Step(batch, at, row) for at, row in zip(count_up(0, _EVENT_SIZE), rows)]
         self._held.update(steps)
         return steps
 
