@@ -95,6 +95,15 @@ static stepbus_status wait_for_steps(stepbus_worker *worker, const struct timesp
 	}
 }
 
+/*
+ * A process ended under it, and nobody knows whether it was that step or another one of the same batch.
+ * Handed out by itself, it is the only one that the next end is blamed on.
+ */
+static bool is_suspect(const sb_claimed *claimed)
+{
+	return claimed->status.crash_count > 0;
+}
+
 /* Under the lock. */
 static sb_claimed *take_many(stepbus_worker *worker, size_t count_max)
 {
@@ -103,7 +112,8 @@ static sb_claimed *take_many(stepbus_worker *worker, size_t count_max)
 	sb_claimed *first = worker->first, *last = first;
 	uint32_t count = 1;
 
-	while (count < count_max && count < room && last->next != NULL) {
+	while (count < count_max && count < room && last->next != NULL && !is_suspect(last) &&
+	       !is_suspect(last->next)) {
 		last = last->next;
 		count++;
 	}

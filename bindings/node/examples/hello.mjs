@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { Stepbus } from 'stepbus'
 
 const app = await Stepbus.open('hello.db')

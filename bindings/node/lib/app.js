@@ -83,7 +83,7 @@ function clockStart(testClock) {
   if (testClock === undefined || testClock === false) return undefined
   if (testClock === true) return Date.now()
   const ms = testClock instanceof Date ? testClock.getTime() : testClock
-  if (Number.isSafeInteger(ms) && ms >= 0) return ms
+  if (Number.isSafeInteger(ms) && ms > 0) return ms
   throw invalid(`testClock must be true, a Date or milliseconds since 1970, not ${describe(testClock)}`)
 }
 

@@ -381,7 +381,7 @@ class Worker {
   }
 
   #keepChecking() {
-    this.#checker ??= setInterval(() => this.#check(), CHECK_MS)
+    if (this.#running.size > 0 && !this.#isReleasing) this.#checker ??= setInterval(() => this.#check(), CHECK_MS)
   }
 
   /** Asks of the steps that are out whether there is still use in them. */

@@ -225,6 +225,7 @@ void sbn_engine_leave(napi_env env, sbn_engine *engine)
 	if (engine->user_count > 0 || closing == NULL)
 		return;
 	engine->closing = NULL;
+	sbn_worker_forget_all(engine); /* those that were started meanwhile */
 	sbn_task_resume(env, closing);
 }
 

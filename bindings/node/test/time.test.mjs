@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { open, until } from './box.mjs'
+import { deferred, open, until } from './box.mjs'
 
 const DAY = 24 * 3600 * 1000
 
@@ -29,20 +29,21 @@ test('retries come when the clock says so', async (t) => {
   })
   app.run()
   const id = await app.enqueue('flaky', null, { retry: { kind: 'fixed', base: 3600000, cap: 3600000, jitter: 0, attempts: 3 } })
-  const isWaiting = async () => (await app.info(id)).state === 'waiting'
-  await until(isWaiting)
+  const isScheduled = async () => (await app.info(id)).state === 'scheduled'
+  await until(isScheduled)
   await app.clock.advance(2 * 3600000)
-  await until(async () => attempts.length === 2 && isWaiting())
+  await until(async () => attempts.length === 2 && isScheduled())
   await app.clock.advance(2 * 3600000)
   assert.equal(await app.result(id), 'done')
 })
 
 test('a handler that is silent for too long is ended', async (t) => {
   const { app } = await open(t, { testClock: true })
-  app.step('silent', () => new Promise(() => {}))
+  const started = deferred()
+  app.step('silent', () => { started.resolve(); return new Promise(() => {}) })
   app.run({ silenceTimeoutMs: 60000 })
   const id = await app.enqueue('silent', null, { retry: { attempts: 1 } })
-  await until(async () => (await app.info(id)).state === 'running')
+  await started.promise
   await app.clock.advance(120000)
   await assert.rejects(app.result(id), { type: 'host_silent' })
 })
@@ -50,7 +51,7 @@ test('a handler that is silent for too long is ended', async (t) => {
 test('without a clock for tests there is none to advance', async (t) => {
   const { app } = await open(t)
   assert.throws(() => app.clock, { code: 'STEPBUS_EINACTIVE' })
-  const { app: other } = await open(t, { testClock: 0 })
+  const { app: other } = await open(t, { testClock: 1 })
   await assert.rejects(other.clock.advance(-1), { code: 'STEPBUS_EINVAL' })
   await assert.rejects(open(t, { testClock: 'now' }), { code: 'STEPBUS_EINVAL' })
 })
