@@ -23,7 +23,7 @@ def program(text, *arguments, timeout=60, source=SOURCE, **environment):
     """Runs a program in an interpreter of its own: (status, what it said)."""
     code = "import sys; sys.path.insert(0, %r)\n" % source + textwrap.dedent(text)
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", code, *map(str, arguments)],
+        [sys.executable, "-X", "faulthandler", "-W", "ignore", "-c", code, *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout, env={**os.environ, **environment},
     )  # fmt: skip
     return done.returncode, done.stdout
