@@ -219,7 +219,8 @@ static const char poller_example[] = JSON({"worker_id":"billing-1","poll_interva
 static const char poller_metrics_schema[] = SCHEMA(
 	JSON("worker_id","pending_count","is_starving","starving_count"),
 	TEXT(worker_id) "," COUNT(pending_count) "," COUNT(waiting_count) "," COUNT(polled_count) ","
-	ID(oldest_step_id) "," COUNT(oldest_age_ms) "," COUNT(newest_age_ms) "," FLAG(is_starving) "," COUNT(starving_count));
+	ID(oldest_step_id) "," COUNT(oldest_age_ms) "," COUNT(newest_age_ms) ","
+	FLAG(is_starving) "," COUNT(starving_count));
 
 static const char poller_cycle_schema[] = SCHEMA(JSON("worker_id","claimed_count"),
 	TEXT(worker_id) "," COUNT(cycle_count) "," COUNT(claimed_count) "," COUNT(duration_us));

@@ -9,8 +9,9 @@
 
 enum { STRUCT_LEN_MAX = 4096, COUNT_MAX = 100000 };
 
-/* What the first version of the header knew of an event. */
+/* What the first versions of the header knew of an event, and of metrics. */
 static const size_t event_len_min = offsetof(stepbus_step_event, queue);
+static const size_t metrics_len_min = offsetof(stepbus_dispatch_metrics, oldest_step_id) + 16;
 
 static stepbus_status check_worker(const stepbus_worker *worker, stepbus_error *err)
 {
@@ -93,14 +94,14 @@ stepbus_status stepbus_worker_metrics(stepbus_worker *worker, stepbus_dispatch_m
 	if (status != STEPBUS_OK)
 		return status;
 	size = out->size;
-	if (size < sizeof metrics || size > STRUCT_LEN_MAX)
+	if (size < metrics_len_min || size > STRUCT_LEN_MAX)
 		return sb_fail(err, STEPBUS_EINVAL,
 			       "stepbus_dispatch_metrics has size %u: set it to "
 			       "sizeof(stepbus_dispatch_metrics)",
 			       size);
 	sb_dispatch_measure(worker, &metrics);
 	memset(out, 0, size);
-	memcpy(out, &metrics, sizeof metrics);
+	memcpy(out, &metrics, size < sizeof metrics ? size : sizeof metrics);
 	out->size = size;
 	return STEPBUS_OK;
 }

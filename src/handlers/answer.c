@@ -137,15 +137,14 @@ static void refuse_late(stepbus *engine, sb_answer *answer)
 static void take(stepbus *engine, sb_answer *answer, sb_writer_batch *batch)
 {
 	sb_claimed *claimed = answer->claimed;
+	bool is_polled = claimed != NULL && atomic_load(&claimed->is_polled) != 0;
 
-	if (claimed == NULL || atomic_load(&claimed->is_polled) == 0)
-		take_foreign(engine, answer, batch);
-	else if (sb_submit_win(claimed, SB_CLAIMED_ANSWERING))
+	if (is_polled && sb_submit_win(claimed, SB_CLAIMED_ANSWERING))
 		take_polled(answer, batch);
-	else if (atomic_load(&claimed->phase) == SB_CLAIMED_SETTLING)
+	else if (is_polled && atomic_load(&claimed->phase) == SB_CLAIMED_SETTLING)
 		refuse_late(engine, answer);
 	else
-		/* Another answer is on its way: the store says whether this one is the same. */
+		/* Where another answer is on its way, the store says whether this one is the same. */
 		take_foreign(engine, answer, batch);
 }
 

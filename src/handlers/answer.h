@@ -15,9 +15,9 @@
 /* One completion, and what became of it. */
 typedef struct sb_answer {
 	const stepbus_completion *completion; /* checked; read before sb_answer_all returns */
+	sb_claimed *claimed;                  /* begins as NULL */
+	sb_settlement *own;                   /* likewise */
 	stepbus_status status; /* not STEPBUS_OK: it was refused before, and is left out */
-	sb_claimed *claimed;   /* what follows begins as zero */
-	sb_settlement *own;
 	bool is_taken;
 	bool is_submitted;
 } sb_answer;

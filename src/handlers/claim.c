@@ -150,8 +150,7 @@ void sb_claim_grant(const stepbus_worker *worker, const sb_step_row *row, sb_ste
 {
 	status->deadline_at_us = deadline_after_start(status, row);
 	status->state = SB_STEP_RUNNING;
-	/* Grows even where a backup was restored, since time went on. */
-	status->token = status->token >= now_us ? status->token + 1 : now_us;
+	status->token = sb_settle_next_token(status->token, now_us);
 	status->worker_id = worker->row.id;
 	status->attempt_count++;
 	status->changed_at_us = now_us;

@@ -95,6 +95,15 @@ static stepbus_status wait_for_steps(stepbus_worker *worker, const struct timesp
 	}
 }
 
+/*
+ * A process ended under it, and nobody knows whether it was that step or another one of the same batch.
+ * Handed out by itself, it is the only one that the next end is blamed on.
+ */
+static bool is_suspect(const sb_claimed *claimed)
+{
+	return claimed->status.crash_count > 0;
+}
+
 /* Under the lock. */
 static sb_claimed *take_many(stepbus_worker *worker, size_t count_max)
 {
@@ -103,7 +112,8 @@ static sb_claimed *take_many(stepbus_worker *worker, size_t count_max)
 	sb_claimed *first = worker->first, *last = first;
 	uint32_t count = 1;
 
-	while (count < count_max && count < room && last->next != NULL) {
+	while (count < count_max && count < room && last->next != NULL && !is_suspect(last) &&
+	       !is_suspect(last->next)) {
 		last = last->next;
 		count++;
 	}
@@ -120,12 +130,16 @@ stepbus_status sb_host_line_take(stepbus_worker *worker, size_t count_max,
 				 const struct timespec *until, sb_claimed **first)
 {
 	stepbus_status status;
+	int cancel_state;
 
+	/* A thread that is cancelled in the wait would leave the worker locked for good. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
 	pthread_mutex_lock(&worker->lock);
 	status = wait_for_steps(worker, until);
 	*first = status == STEPBUS_OK ? take_many(worker, count_max) : NULL;
 	if (status != STEPBUS_ESHUTDOWN && !has_something(worker))
 		sb_wake_drain(&worker->wake);
 	pthread_mutex_unlock(&worker->lock);
+	pthread_setcancelstate(cancel_state, NULL);
 	return status;
 }

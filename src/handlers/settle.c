@@ -150,6 +150,14 @@ void sb_settlement_clear(sb_settlement *s, const stepbus_host *host)
 	s->texts = NULL;
 }
 
+int64_t sb_settle_next_token(int64_t token, int64_t now_us)
+{
+	/* Grows even where a backup was restored, since time went on. */
+	if (token < now_us)
+		return now_us;
+	return token < INT64_MAX ? token + 1 : token;
+}
+
 stepbus_status sb_settle_move(sb_store *store, sb_step_event event, const sb_step_status *from,
 			      const sb_step_status *to, bool *is_done, stepbus_error *err)
 {

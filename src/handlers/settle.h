@@ -71,6 +71,9 @@ stepbus_status sb_settle_unpark(stepbus *engine, sb_store *store, int64_t concur
 stepbus_status sb_settle_unpark_behind(stepbus *engine, sb_store *store,
 				       const sb_step_status *before, stepbus_error *err);
 
+/* For a new attempt: newer than the last one's, but where a damaged store has no newer one left. Pure. */
+int64_t sb_settle_next_token(int64_t token, int64_t now_us);
+
 /* One guarded move, held against the table of states. is_done as in sb_step_move. */
 stepbus_status sb_settle_move(sb_store *store, sb_step_event event, const sb_step_status *from,
 			      const sb_step_status *to, bool *is_done, stepbus_error *err);

@@ -111,7 +111,7 @@ static stepbus_status time_out(sb_sweep *sweep, sb_store *store, const sb_step_s
 	failed.park_key = 0;
 	/* A time-out between attempts has a token of its own: what is kept of the last one stays. */
 	if (row->state != SB_STEP_RUNNING)
-		failed.token = row->token >= now_us ? row->token + 1 : now_us;
+		failed.token = sb_settle_next_token(row->token, now_us);
 	status = sb_settle_move(store, SB_STEP_FAIL, row, &failed, &is_done, err);
 	if (status == STEPBUS_OK)
 		status = put_timeout(store, row, failed.token, now_us, err);

@@ -104,7 +104,7 @@ static bool show(const sb_memory_store *store, const sb_memory_step *step, sb_st
 		view.result = step->result->row;
 	if (attempt != NULL)
 		view.error = attempt->row;
-	if (view.has_checkpoint)
+	if (view.has_checkpoint && step->checkpoint != NULL)
 		view.checkpoint = step->checkpoint->row;
 	return visit(context, &view);
 }

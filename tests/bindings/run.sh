@@ -5,6 +5,8 @@
 # ends with its counts, and fails where one of them failed. Shows what was skipped, what failed, and the
 # sum.
 set -u
+# The scripts build for themselves: what they call must not look for the jobs of the make above.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root" || exit 2
 work=$(mktemp -d)

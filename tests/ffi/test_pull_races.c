@@ -37,11 +37,13 @@ static void stop_worker(void *user_data)
 static int64_t elapsed_ns(void *user_data)
 {
 	test_box *box = user_data;
-	struct pollfd wake = { .fd = ambush.wake_fd, .events = POLLIN };
 
 	/* The poll asks whether its lease is over: it is by now, and the worker's line is emptied. */
-	if (pthread_equal(pthread_self(), ambush.poller) != 0 &&
+	if (atomic_load(&ambush.is_armed) != 0 &&
+	    pthread_equal(pthread_self(), ambush.poller) != 0 &&
 	    atomic_exchange(&ambush.is_armed, 0) != 0) {
+		struct pollfd wake = { .fd = ambush.wake_fd, .events = POLLIN };
+
 		atomic_fetch_add(&box->elapsed_ns, INT64_C(3000000000));
 		test_thread_start(&ambush.thread, stop_worker, &ambush);
 		(void)poll(&wake, 1, PATIENCE_MS);
@@ -59,13 +61,13 @@ static void a_stop_does_not_wait_for_steps_that_come_back_behind_it(void **state
 
 	box->host.elapsed_ns = elapsed_ns;
 	memset(&ambush, 0, sizeof ambush);
+	ambush.poller = pthread_self();
 	ambush.engine = test_box_open(box, "\"lease_ms\":1000,\"poll_ms\":10");
 	test_pull_handle(box, ambush.engine, "work", NULL);
 	ambush.worker = test_pull_work(box, ambush.engine, NULL);
 	box_ok(box,
 	       stepbus_wake_fd(ambush.worker, STEPBUS_WAKE_EVENTFD, &ambush.wake_fd, &box->err));
 	test_box_put(box, ambush.engine, &spec, id);
-	ambush.poller = pthread_self();
 	atomic_store(&ambush.is_armed, 1);
 	assert_int_equal(stepbus_poll(ambush.worker, &event, 1, PATIENCE_MS, &count, &box->err),
 			 STEPBUS_ESHUTDOWN);
@@ -140,9 +142,64 @@ static void a_step_may_be_answered_before_its_poll_returns(void **state)
 	assert_int_equal(munmap(ambush.page, PAGE_LEN), 0);
 }
 
+static bool has_lost_it(test_box *box, void *context)
+{
+	const stepbus_step_event *event = context;
+
+	return stepbus_step_is_cancelled(box->engines[0], event->step_id, event->token) != 0;
+}
+
+static bool is_taken_from_it(test_box *box, void *context)
+{
+	const stepbus_step_event *event = context;
+
+	return test_box_look(box, box->engines[1], event->step_id).status.state != SB_STEP_RUNNING;
+}
+
+static void what_a_lost_lease_has_given_to_others_is_theirs(void **state)
+{
+	static const char keys[] = "\"lease_ms\":1000,\"poll_ms\":10,\"retry\":{\"base_ms\":1}";
+	test_box *box = *state;
+	stepbus *slow = test_box_open(box, keys), *quick = test_box_open(box, keys);
+	stepbus_worker *slow_worker, *quick_worker;
+	stepbus_step_event mine, theirs;
+
+	test_pull_handle(box, slow, "work", NULL);
+	test_pull_handle(box, quick, "work", NULL);
+	slow_worker = test_pull_work(box, slow, NULL);
+	test_box_add(box, slow, "work", "x");
+	mine = test_pull_one(box, slow_worker);
+	/* It cannot renew its lease. */
+	sb_writer_lead(&slow->writer);
+	quick_worker = test_pull_work(box, quick, NULL);
+	test_box_advance(box, INT64_C(3000000));
+	test_box_await(box, is_taken_from_it, &mine);
+	test_box_advance(box, INT64_C(100000));
+	theirs = test_pull_one(box, quick_worker);
+	assert_memory_equal(theirs.step_id, mine.step_id, sizeof mine.step_id);
+	assert_true(theirs.token > mine.token);
+	sb_writer_yield(&slow->writer);
+	test_box_advance(box, INT64_C(1));
+	test_box_await(box, has_lost_it, &mine);
+	assert_int_equal(stepbus_heartbeat(slow, mine.step_id, mine.token, &box->err),
+			 STEPBUS_ESTALE);
+	assert_int_equal(test_pull_succeed(box, slow, &mine, "late"), STEPBUS_ESTALE);
+	assert_int_equal(stepbus_heartbeat(slow, mine.step_id, mine.token, &box->err),
+			 STEPBUS_ENOTFOUND);
+	box_ok(box, test_pull_succeed(box, quick, &theirs, "in time"));
+	assert_string_equal(test_box_look(box, quick, mine.step_id).result, "in time");
+	box_ok(box, stepbus_worker_stop(quick_worker, SHORT_MS, NULL, &box->err));
+	/* It goes on with a row of its own. */
+	test_box_add(box, slow, "work", "y");
+	mine = test_pull_one(box, slow_worker);
+	box_ok(box, test_pull_succeed(box, slow, &mine, "again"));
+	box_ok(box, stepbus_worker_stop(slow_worker, SHORT_MS, NULL, &box->err));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		BOX_TEST_ON_DISK(what_a_lost_lease_has_given_to_others_is_theirs),
 		BOX_TEST(a_stop_does_not_wait_for_steps_that_come_back_behind_it),
 		BOX_TEST(a_step_may_be_answered_before_its_poll_returns),
 	};

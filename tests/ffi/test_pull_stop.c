@@ -2,6 +2,7 @@
 /* Pull workers that stop and go, with hosts that answer in time, late, or never. */
 #include <string.h>
 
+#include "support/child.h"
 #include "support/puller.h"
 #include "support/thread.h"
 
@@ -19,6 +20,8 @@ static void a_stop_gives_back_what_was_not_polled(void **state)
 	for (int i = 0; i < COUNT; i++)
 		test_box_add(box, engine, "work", "x");
 	event = test_pull_one(box, worker);
+	/* All are in the line: what still is on its way there goes back a moment later. */
+	sb_notices_flush(&engine->notices);
 	box_refused(box, STEPBUS_ETIMEDOUT, "still run",
 		    stepbus_worker_stop(worker, 0, &unfinished, &box->err));
 	assert_non_null(strstr(stepbus_text_data(unfinished), "\"handler\":\"work\""));
@@ -229,6 +232,112 @@ static void an_answer_and_the_end_may_meet(void **state)
 	}
 }
 
+static void poll_until_the_end(void *context)
+{
+	enum { BATCH = 4 };
+	host *h = context;
+	stepbus_step_event events[BATCH] = { { .size = sizeof *events } };
+	stepbus_completion answers[BATCH];
+	size_t count = 0;
+
+	test_meet(h->meeting, h->round);
+	while (stepbus_poll(h->worker, events, BATCH, -1, &count, NULL) == STEPBUS_OK) {
+		for (size_t i = 0; i < count; i++)
+			answers[i] = test_pull_success(&events[i], "x");
+		h->status = stepbus_complete(h->engine, answers, count, NULL, NULL);
+		if (h->status != STEPBUS_OK)
+			return;
+	}
+}
+
+static void a_poll_and_a_stop_may_meet(void **state)
+{
+	enum { ROUNDS = 40, STEPS = 6 };
+	test_box *box = *state;
+	stepbus *engine = test_box_open(box, NULL);
+	test_meeting meeting = { 0 };
+
+	test_pull_handle(box, engine, "work", NULL);
+	for (uint32_t round = 0; round < ROUNDS; round++) {
+		host h = { .engine = engine, .meeting = &meeting, .round = round };
+		test_thread thread;
+		size_t done;
+
+		h.worker = test_pull_work(box, engine, NULL);
+		for (int i = 0; i < STEPS; i++)
+			test_box_add(box, engine, "work", "x");
+		test_thread_start(&thread, poll_until_the_end, &h);
+		test_meet(&meeting, round);
+		test_dawdle(round * 500);
+		box_ok(box, stepbus_worker_stop(h.worker, -1, NULL, &box->err));
+		test_thread_join(&thread);
+		assert_int_equal(h.status, STEPBUS_OK);
+		stepbus_worker_free(h.worker);
+		/* Nothing is lost, and nothing is left over. */
+		done = test_box_count_state(box, engine, SB_STEP_COMPLETED);
+		assert_int_equal(done + test_box_count_state(box, engine, SB_STEP_READY),
+				 (round + 1) * STEPS);
+	}
+}
+
+static int refuses_all(void *context)
+{
+	host *h = context;
+	stepbus_step_event event = { .size = sizeof event };
+	stepbus_dispatch_metrics metrics = { .size = sizeof metrics };
+	const stepbus_completion answer = test_pull_success(&h->event, "x");
+	const uint8_t *id = h->event.step_id;
+	int32_t fd = -1;
+	size_t count = 0;
+	int refused = 0;
+
+	refused += stepbus_poll(h->worker, &event, 1, -1, &count, NULL) == STEPBUS_EFORKED;
+	refused += stepbus_complete(h->engine, &answer, 1, NULL, NULL) == STEPBUS_EFORKED;
+	refused += stepbus_release(h->engine, id, h->event.token, NULL) == STEPBUS_EFORKED;
+	refused += stepbus_heartbeat(h->engine, id, h->event.token, NULL) == STEPBUS_EFORKED;
+	refused += stepbus_wake_fd(h->worker, STEPBUS_WAKE_EVENTFD, &fd, NULL) == STEPBUS_EFORKED;
+	refused += stepbus_worker_metrics(h->worker, &metrics, NULL) == STEPBUS_EFORKED;
+	stepbus_worker_free(h->worker);
+	return refused;
+}
+
+static void a_forked_child_has_no_part_in_it(void **state)
+{
+	test_box *box = *state;
+	stepbus *engine;
+	host h = { .worker = test_pull_begin(box, &engine, NULL) };
+
+	h.engine = engine;
+	test_box_add(box, engine, "work", "x");
+	h.event = test_pull_one(box, h.worker);
+	assert_int_equal(test_in_child(refuses_all, &h), 6);
+	assert_int_equal(test_pull_succeed(box, engine, &h.event, ""), STEPBUS_OK);
+}
+
+static void an_answer_without_memory_can_be_given_again(void **state)
+{
+	enum { COUNT = 80 };
+	test_box *box = *state;
+	stepbus *engine;
+	stepbus_worker *worker = test_pull_begin(box, &engine, NULL);
+	stepbus_completion answers[COUNT];
+	stepbus_step_event events[COUNT];
+	stepbus_status each[COUNT];
+
+	for (int i = 0; i < COUNT; i++) {
+		test_box_add(box, engine, "work", "x");
+		events[i] = test_pull_one(box, worker);
+		answers[i] = test_pull_success(&events[i], "a result of its own");
+	}
+	for (uint32_t percent = 10; percent <= 100; percent += 30) {
+		atomic_store(&box->famine_percent, percent);
+		(void)stepbus_complete(engine, answers, COUNT, each, &box->err);
+		atomic_store(&box->famine_percent, 0);
+	}
+	box_ok(box, stepbus_complete(engine, answers, COUNT, each, &box->err));
+	assert_int_equal(test_box_count_state(box, engine, SB_STEP_COMPLETED), COUNT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -240,6 +349,9 @@ int main(void)
 		BOX_TEST(what_timed_out_and_was_never_answered_holds_nobody_up),
 		BOX_TEST(a_handler_lives_until_its_steps_are_answered),
 		BOX_TEST(an_answer_and_the_end_may_meet),
+		BOX_TEST(a_poll_and_a_stop_may_meet),
+		BOX_TEST(a_forked_child_has_no_part_in_it),
+		BOX_TEST(an_answer_without_memory_can_be_given_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 from stepbus import Stepbus
 
 app = Stepbus("jobs.db")

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from stepbus import NotFound, StepCancelled, StepFailed, Stepbus, TimedOut
+from stepbus import NotFound, Reentrant, StepCancelled, StepFailed, Stepbus, TimedOut
 
 
 @pytest.fixture
@@ -238,6 +238,24 @@ def test_an_app_is_an_async_context_too(tmp_path):
                 return await app.aresult(await n.aenqueue(), 20)
 
     assert asyncio.run(main()) == 1
+
+
+def test_what_would_hold_up_its_own_loop_for_ever_is_refused(app):
+    @app.step("n")
+    async def n():
+        app.close()
+
+    async def main():
+        with pytest.raises(Reentrant):
+            app.drain()
+        async with serving(app):
+            with pytest.raises(StepFailed) as caught:
+                await app.aresult(await app.aenqueue("n", retry=1), 20)
+            with pytest.raises(Reentrant):
+                app.close()
+            return caught.value.error_type
+
+    assert asyncio.run(main()) == "Reentrant"
 
 
 def test_two_loops_one_after_another(app):

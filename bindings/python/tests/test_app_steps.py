@@ -457,6 +457,22 @@ def test_an_answer_may_come_later_and_from_another_thread(app):
         assert app.result(handle, 5) == {"by": "hand"}
 
 
+def test_a_drain_leaves_steps_to_be_answered_later(app):
+    kept = []
+
+    @app.step("later")
+    def later(step):
+        kept.append(step)
+        return LATER
+
+    handles = [app.enqueue("later"), app.enqueue("later")]
+    assert app.drain() == 2 and app.drain() == 0
+    for step in kept:
+        step.complete("by hand")
+    assert [app.result(handle, 5) for handle in handles] == ["by hand"] * 2
+    assert app.drain() == 0 and app._drained == []
+
+
 def test_completing_twice_is_fine_with_the_same_content_only(app):
     app.step("twice")(lambda: LATER)
     with app.worker() as worker:
@@ -713,6 +729,23 @@ def test_a_bad_registration_is_refused_and_leaves_nothing(app, options):
         app.step(name, **options)(lambda: 1)
     app.step("n")(lambda: 2)
     assert run(app, "n") == 2
+
+
+def test_the_decorator_without_its_parentheses_says_what_it_wants(app):
+    with pytest.raises(InvalidArgument, match="app.step"):
+
+        @app.step
+        def n():
+            pass
+
+
+def test_a_functions_own_attributes_do_no_harm(app):
+    def n():
+        return 1
+
+    n.options = n.name = n.unpack = n.queue = "mine"
+    app.step("n")(n)
+    assert run(app, "n") == 1
 
 
 def test_what_is_not_callable_is_no_handler(app):

@@ -40,7 +40,7 @@ from .logs import APP as LOG
 from .retry import RetryLike
 from .shift import LoopShift, Shift, seconds
 from .signals import Signals
-from .spec import HandlerName, fill, name_of
+from .spec import HandlerName, Specs, name_of
 from .waiter import Waiter
 from .worker import Worker
 
@@ -81,6 +81,7 @@ class Stepbus:
         self._waiter: Optional[Waiter] = None
         self._shifts: List[AnyShift] = []
         self._workers: List[Worker] = []
+        self._drained: List[Worker] = []
 
     # Opening and closing
 
@@ -151,6 +152,7 @@ class Stepbus:
                 self._waiter = None
             self._shifts.clear()
             self._workers.clear()
+            self._drained.clear()
         ends.forget(self)
         LOG.info("closed %s", self.config.get("store"))
 
@@ -227,6 +229,8 @@ class Stepbus:
         A JSON object as input becomes keyword arguments, another value the one argument; a first parameter named
         ``step`` gets the Step. What it returns is the result, as JSON; bytes come and go as they are.
         """
+        if name is not None and not isinstance(name, str):
+            raise InvalidArgument("@app.step wants the handler's name, or nothing: @app.step() or @app.step(%r)" % "name")
         options: Dict[str, Any] = dict(
             version=version, namespace=namespace, queue=queue, retry=retry, timeout=timeout, wait_timeout=wait_timeout,
             total_timeout=total_timeout, concurrency=concurrency, rate_per_minute=rate_per_minute,
@@ -351,8 +355,8 @@ class Stepbus:
         if not wanted:
             return []
         check_count(wanted)
-        made = self.engine.enqueue(len(wanted), lambda position, spec: fill(spec, *wanted[position]))
-        return [Handle(self, *one) for one in made]
+        made = self.engine.enqueue(Specs(wanted))
+        return [Handle(self, step_id, bool(was_there), durability) for durability, step_id, was_there in made]
 
     def _known(self, handler: HandlerName) -> HandlerName:
         """The function of a name, for the options it brings, where this app has exactly one of that name."""
@@ -564,7 +568,11 @@ class Stepbus:
 
         Steps that these enqueue are run too, and attempts that are due again at once; what is to run later is not.
         """
-        return Drain(self.engine, self._functions, worker).run(count_max)
+        drain = Drain(self.engine, self._functions, worker)
+        try:
+            return drain.run(count_max)
+        finally:
+            self._keep_or_close(drain.worker)
 
     async def adrain(self, count_max: Optional[int] = None, **worker: Any) -> int:
         """``drain`` on another thread, for programs with an event loop."""
@@ -573,9 +581,27 @@ class Stepbus:
     def worker(self, **settings: Any) -> Worker:
         """A worker to poll oneself; see stepbus.worker."""
         made = Worker(self.engine, settings)
-        with self._lock:
-            self._workers = [worker for worker in self._workers if not worker.gate.is_closed()] + [made]
+        self._keep(made)
         return made
+
+    def _keep(self, worker: Worker) -> None:
+        """Closes it with the app, unless somebody does so before."""
+        with self._lock:
+            self._workers = [other for other in self._workers if not other.gate.is_closed()] + [worker]
+
+    def _keep_or_close(self, worker: Worker) -> None:
+        """What a drain leaves to be answered later stays answerable; it claims no more."""
+        if worker.gate.is_closed():
+            return
+        worker.stop(0)
+        with self._lock:
+            drained = [other for other in self._drained if other.held()]
+            done = [other for other in [*self._drained, worker] if not other.held()]
+            self._drained = drained + ([worker] if worker.held() else [])
+        for one in done:
+            one.close()
+        if worker.held():
+            self._keep(worker)
 
 
 def _count(value: int, name: str) -> int:

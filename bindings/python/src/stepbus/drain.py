@@ -2,10 +2,12 @@
 """Runs what is due now, in the calling thread and one step after another, until nothing is: what ``app.drain`` does."""
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timezone
 from typing import Any, Dict, List, Optional
 
 from .engine import Engine
+from .errors import Reentrant
 from .execution import Execution
 from .functions import Functions
 from .settling import Settling
@@ -22,23 +24,24 @@ class Drain:
         self._engine = engine
         self._functions = functions
         self._execution = Execution(functions)
-        self._settings = settings
+        self.worker = Worker(engine, settings)
 
     def run(self, count_max: Optional[int]) -> int:
         """Runs steps until none is due or count_max were run, and tells how many it was."""
+        if self._functions.has_async() and is_on_loop():
+            raise Reentrant("async handlers cannot run on a thread whose event loop runs: await app.adrain()")
         self._engine.run("stepbus_engine_wake")
-        with Worker(self._engine, self._settings) as worker:
-            settling = Settling(worker)
-            count = quiet = 0
-            while count_max is None or count < count_max:
-                room = POLL_COUNT_MAX if count_max is None else min(count_max - count, POLL_COUNT_MAX)
-                steps = worker.poll_once(room, WAIT_MS)
-                self._run_all(steps, settling)
-                count += len(steps)
-                quiet = 0 if steps else quiet + 1
-                if not steps and (quiet > QUIET_COUNT_MAX or not self._is_due()):
-                    break
-            return count
+        settling = Settling(self.worker)
+        count = quiet = 0
+        while count_max is None or count < count_max:
+            room = POLL_COUNT_MAX if count_max is None else min(count_max - count, POLL_COUNT_MAX)
+            steps = self.worker.poll_once(room, WAIT_MS)
+            self._run_all(steps, settling)
+            count += len(steps)
+            quiet = 0 if steps else quiet + 1
+            if not steps and (quiet > QUIET_COUNT_MAX or not self._is_due()):
+                break
+        return count
 
     def _run_all(self, steps: List[Step], settling: Settling) -> None:
         try:
@@ -69,6 +72,14 @@ class Drain:
         query: Dict[str, Any] = {"handler": name, "state": "scheduled", "limit": 1000, "order": "oldest"}
         now = self._engine.clock.now if self._engine.clock is not None else datetime.now(timezone.utc)
         return any(_time(step["due_at"]) <= now for step in self._engine.page(query)["steps"])
+
+
+def is_on_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+        return True
+    except RuntimeError:
+        return False
 
 
 def _time(text: str) -> datetime:

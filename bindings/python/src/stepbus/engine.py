@@ -10,7 +10,7 @@ import ctypes
 import json
 import weakref
 from ctypes import byref
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from . import _native, payload
 from . import _structs as s
@@ -21,12 +21,16 @@ from .errors import InvalidArgument
 from .function import StepFunction
 from .gate import Gate
 from .handle import StepId, id_bytes
+from .layout import picker
 from .outcome import StepCancelled, StepFailed, StepQuarantined
+from .spec import Specs
 
 #: How long a call may stay in the library before it looks for signals of Python.
 SLICE_MS = 200
 
-Enqueued = Tuple[bytes, bool, int]
+#: Durability, id, and whether the step was there before.
+Enqueued = Tuple[int, bytes, int]
+_ENQUEUED = picker(s.Enqueued, "durability", "step_id", "is_existing")
 
 
 class Outcome(NamedTuple):
@@ -81,17 +85,14 @@ class Engine:
 
     # Steps
 
-    def enqueue(self, count: int, fill: Callable[[int, s.StepSpec], None]) -> List[Enqueued]:
-        """Enqueues count steps in one transaction; fill writes each one's spec."""
-        specs = (s.StepSpec * count)()
-        out = (s.Enqueued * count)()
+    def enqueue(self, specs: Specs) -> Iterable[Enqueued]:
+        """Enqueues steps in one transaction."""
+        out = (s.Enqueued * specs.count)()
         out[0].size = ctypes.sizeof(s.Enqueued)
-        for position, spec in enumerate(specs):
-            spec.size = ctypes.sizeof(s.StepSpec)
-            fill(position, spec)
         with self.gate as engine:
-            _native.call("stepbus_step_enqueue", engine, specs, count, out)
-        return [(bytes(one.step_id), bool(one.is_existing), int(one.durability)) for one in out]
+            _native.call("stepbus_step_enqueue", engine, specs.array, specs.count, out)
+        rows: Iterable[Any] = _ENQUEUED.iter_unpack(bytes(out))
+        return rows
 
     def _look(self, step_id: bytes, wait_ms: int) -> Optional[int]:
         """Waits for a step's outcome for a while: its handle, to be freed, or None: it is not final."""

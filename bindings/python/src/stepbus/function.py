@@ -42,7 +42,7 @@ class StepFunction(Generic[F]):
         self.wants_step = _wants_step(function)
         #: What the hot loop may call with keyword arguments and nothing else.
         self.is_plain = self.unpack and not self.wants_step and not self.is_async
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())
 
     @property
     def version(self) -> str:

@@ -21,7 +21,24 @@ def _refuse_constant(name: str) -> Any:
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 # The scanner itself: decode() pays for white space that nearly no document has around it.
 _scan: Callable[[str, int], Tuple[Any, int]] = getattr(_DECODER, "scan_once")
-_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _writer() -> Callable[[Any], str]:
+    """What writes a value. JSONEncoder.encode makes the C encoder anew for each value, which costs more than its work."""
+    try:
+        make = getattr(json.encoder, "c_make_encoder")
+        quote = getattr(json.encoder, "encode_basestring")
+        chunks = make(None, _ENCODER.default, quote, None, ":", ",", False, False, False)
+        probe = {"a": [1, 0.5, "ü", None, True]}
+        if "".join(chunks(probe, 0)) == _ENCODER.encode(probe):
+            return lambda value: "".join(chunks(value, 0))
+    except (AttributeError, TypeError, ValueError):
+        pass
+    return _ENCODER.encode
+
+
+_to_json = _writer()
 
 
 def dumps(value: Any) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from queue import Empty, SimpleQueue
 from typing import Any, Dict, Optional, Tuple
 
@@ -19,6 +20,7 @@ from .signals import Signals
 from .worker import Worker
 
 TICK_S = 0.5
+ANSWER_SLICE_S = 0.1
 
 
 def seconds(value: Optional[Seconds]) -> Optional[float]:
@@ -61,9 +63,11 @@ class Shift:
 
     def _end(self, drain_timeout: Optional[float]) -> None:
         LOG.info("worker stops: it finishes what runs")
+        end = None if drain_timeout is None else time.monotonic() + drain_timeout
         late = self._crew.end(drain_timeout)
+        late += _await_answers(self.worker, None if end is None else end - time.monotonic()) if not late else 0
         if late:
-            LOG.warning("%d handlers still ran when the time to stop was over: their steps go back", late)
+            LOG.warning("%d steps still ran when the time to stop was over: they go back", late)
         self.worker.close()
         self.ended.set()
         LOG.info("worker stopped")
@@ -87,7 +91,7 @@ class LoopShift:
 
     def refuse_inside(self) -> None:
         if threading.current_thread() in self._serving.threads or _running_loop() is self._loop:
-            raise Reentrant("a handler cannot wait for its own worker to stop: await app.aclose() elsewhere")
+            raise Reentrant("this would wait for a worker that needs this thread to stop: await app.aclose()")
 
     async def wait(self, drain_timeout: Optional[float], signals: bool) -> None:
         with Signals(self.stop, signals):
@@ -106,12 +110,27 @@ class LoopShift:
 
     async def _end(self, drain_timeout: Optional[float]) -> None:
         LOG.info("worker stops: it finishes what runs")
+        end = None if drain_timeout is None else time.monotonic() + drain_timeout
         late = await self._serving.end(drain_timeout)
+        if not late:
+            left = None if end is None else end - time.monotonic()
+            late = await self._errands.run(_await_answers, self.worker, left)
         if late:
-            LOG.warning("%d handlers still ran when the time to stop was over: their steps go back", late)
+            LOG.warning("%d steps still ran when the time to stop was over: they go back", late)
         await self._errands.run(self.worker.close)
         self.ended.set()
         LOG.info("worker stopped")
+
+
+def _await_answers(worker: Worker, timeout: Optional[float]) -> int:
+    """Waits for the answers that handlers have left to others, and tells how many did not come in time."""
+    end = None if timeout is None else time.monotonic() + timeout
+    while worker.held() and not worker.gate.is_closed():
+        left = ANSWER_SLICE_S if end is None else end - time.monotonic()
+        if left <= 0:
+            break
+        worker.stop(min(left, ANSWER_SLICE_S))
+    return len(worker.held())
 
 
 def _running_loop() -> Optional[asyncio.AbstractEventLoop]:

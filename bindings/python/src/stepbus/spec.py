@@ -2,6 +2,8 @@
 """What is said when a step is enqueued, as the library takes it."""
 from __future__ import annotations
 
+import ctypes
+import struct
 from datetime import datetime
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, TypedDict, Union
 
@@ -71,6 +73,7 @@ _TEXTS = {
     "name": "step_name",
     "correlation_id": "correlation_id",
     "traceparent": "traceparent",
+    "content_type": "content_type",
     "caller": "caller",
     "idempotency_key": "idempotency_key",
     "unique_key": "unique_key",
@@ -85,7 +88,7 @@ _DURATIONS = {
     "unique_period": "unique_period_ms",
 }
 
-_OTHERS = {"priority", "run_at", "retry", "unique_scope", "unique_states", "tags", "config", "content_type"}
+_OTHERS = {"priority", "run_at", "retry", "unique_scope", "unique_states", "tags", "config"}
 
 
 def name_of(handler: HandlerName) -> str:
@@ -96,18 +99,55 @@ def name_of(handler: HandlerName) -> str:
     raise InvalidArgument("the handler is %r: give its name, or what @app.step made of it" % (handler,))
 
 
-def fill(spec: s.StepSpec, handler: HandlerName, value: Any, options: Mapping[str, Any]) -> None:
-    """Fills one spec of an array."""
-    spec.put("handler_name", name_of(handler).encode())
-    data, kind = _input(value)
-    spec.put("input", data)
-    if options.get("content_type"):
-        kind = options["content_type"].encode()
-    if kind != payload.JSON:
-        spec.put("content_type", kind)
-    for option, said in _defaults(handler, options).items():
-        if said is not None and option != "content_type":
-            _put(spec, option, said)
+Item = Tuple[HandlerName, Any, Mapping[str, Any]]
+
+_SIZE = ctypes.sizeof(s.StepSpec)
+_TEXT = struct.Struct("@PN")
+_INPUT_AT = s.StepSpec.input.offset
+_KIND_AT = s.StepSpec.content_type.offset
+_octets = ctypes.create_string_buffer(payload.OCTETS)
+_OCTETS_AT = ctypes.addressof(_octets)
+
+
+class Specs:
+    """An array of specs made of items, and what it points at.
+
+    Steps of one handler with the same options differ in their input only, so what is said of them is written once
+    and copied.
+    """
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self.count = len(items)
+        self._kept: List[Any] = []
+        inputs = [_input(value) for _, value, _ in items]
+        blob = b"".join([data for data, _ in inputs])
+        self._kept.append(blob)
+        at = ctypes.cast(ctypes.c_char_p(blob), ctypes.c_void_p).value or 0
+        buffer = bytearray(_SIZE * self.count)
+        templates: Dict[Tuple[HandlerName, int], bytes] = {}
+        for position, (handler, _, options) in enumerate(items):
+            key = handler, id(options)
+            template = templates.get(key)
+            if template is None:
+                template = templates[key] = self._template(handler, options)
+            start = position * _SIZE
+            buffer[start : start + _SIZE] = template
+            data, kind = inputs[position]
+            _TEXT.pack_into(buffer, start + _INPUT_AT, at, len(data))
+            at += len(data)
+            if kind is payload.OCTETS and not options.get("content_type"):
+                _TEXT.pack_into(buffer, start + _KIND_AT, _OCTETS_AT, len(payload.OCTETS))
+        self.array = (s.StepSpec * self.count).from_buffer(buffer)
+
+    def _template(self, handler: HandlerName, options: Mapping[str, Any]) -> bytes:
+        """Everything but the input."""
+        spec = s.StepSpec()
+        spec.put("handler_name", name_of(handler).encode())
+        for option, said in _defaults(handler, options).items():
+            if said is not None:
+                _put(spec, option, said)
+        self._kept.append(spec)
+        return bytes(spec)
 
 
 def _defaults(handler: HandlerName, options: Mapping[str, Any]) -> Dict[str, Any]:
