@@ -2272,8 +2272,8 @@ STEPBUS_API stepbus_status stepbus_worker_metrics(stepbus_worker *worker,
 
 /**
  * A clock that stands still until it is told to go on, for tests of what takes long. Leases, attempts and
- * the time-outs of calls go by it too: stepbus_step_await with a time-out waits until the clock has gone
- * that far, and engines that share a store must share the clock.
+ * the time-out of stepbus_step_await go by it too: that waits until the clock has gone
+ * that far. Polls and stops wait by real time. Engines that share a store must share the clock.
  */
 typedef struct stepbus_clock stepbus_clock;
 
