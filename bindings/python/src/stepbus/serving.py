@@ -49,6 +49,7 @@ class Serving:
         self.worker = worker
         self._errands = errands
         self.error: Optional[StepbusError] = None
+        self.lost = 0
         self._functions = functions
         self._execution = Execution(functions)
         self._settling = Settling(worker)
@@ -195,9 +196,12 @@ class Serving:
     def _tick(self) -> None:
         """Now and then: what waits behind slow handlers goes back."""
         backlog = self._backlog
-        while backlog and time.monotonic() - backlog[0]._batch.polled_at > STALE_S:
-            self._pace.slow_down()
-            self._release_last()
+        try:
+            while time.monotonic() - backlog[0]._batch.polled_at > STALE_S:
+                self._pace.slow_down()
+                self._release_last()
+        except IndexError:
+            pass  # others take from it
         self._settler.now()
         self._go_on()
         self._look_soon()
@@ -218,7 +222,7 @@ class Serving:
     def _look(self) -> None:
         self._is_looking = False
         for step, task in list(self._tasks.items()):
-            if step._live and self.worker.is_cancelled(step):
+            if not step._gone and self.worker.is_cancelled(step):
                 self._cancel(step, task)
 
     # Ending
@@ -246,9 +250,9 @@ class Serving:
         end = None if timeout is None else time.monotonic() + timeout
         late = await self._finish_tasks(timeout)
         late += await self._errands.run(self._join, end)
-        lost = await self._errands.run(self._settler.end)
-        if lost:
-            LOG.error("%d results could not be kept: these steps run again", lost)
+        self.lost = await self._errands.run(self._settler.end)
+        if self.lost:
+            LOG.error("%d results could not be kept: these steps run again", self.lost)
         return late
 
     async def _finish_tasks(self, timeout: Optional[float]) -> int:
