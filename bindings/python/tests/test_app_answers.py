@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Each step that was polled is answered, whatever its handler returns and whatever the store does meanwhile."""
+import asyncio
 import sqlite3
 import threading
 import time
@@ -211,3 +212,31 @@ def test_answers_are_handed_in_though_a_log_filter_raises(app, refusing):
         WORKER.removeFilter(refuse)
     assert [step.result(timeout=5) for step in steps[1:]] == [1, 2, 3]
     assert len(steps[0].attempts()) == 1
+
+
+def test_serving_ends_in_time_though_a_handler_swallows_its_cancellation(caplog):
+    app = Stepbus("memory")
+
+    async def main():
+        over = asyncio.Event()
+
+        @app.step("deaf")
+        async def deaf():
+            while not over.is_set():
+                try:
+                    await over.wait()
+                except asyncio.CancelledError:
+                    pass
+
+        step = app.enqueue("deaf")
+        served = asyncio.create_task(app.serve(1, drain_timeout=0.1))
+        while step.info()["state"] != "running":
+            await asyncio.sleep(0.01)
+        app.stop()
+        await asyncio.wait_for(served, 10)
+        over.set()
+        return step.info()["state"]
+
+    with app:
+        assert asyncio.run(main()) in ("ready", "scheduled")
+    assert "do not heed" in caplog.text

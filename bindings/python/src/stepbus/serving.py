@@ -34,6 +34,8 @@ TAKE_COUNT_MAX = 64
 TICK_S = 0.5
 STALE_S = 1.0
 CANCEL_LOOK_S = 0.005
+#: For how long tasks that are cancelled may go on.
+GRACE_S = 1.0
 
 #: A thread that runs handlers of pure Python would keep the GIL for 5 ms at a time, and so would the next one; after
 #: so long it sleeps for a moment, which lets the loop have it.
@@ -259,13 +261,16 @@ class Serving:
         if not self._tasks:
             return 0
         try:
-            await asyncio.wait_for(self._wait_idle(), timeout)
+            await asyncio.wait_for(self._wait_idle(), GRACE_S if self._is_giving_back else timeout)
             return 0
         except asyncio.TimeoutError:
             late = len(self._tasks)
             self.give_back()
-            await self._wait_idle()
-            return late
+        try:
+            await asyncio.wait_for(self._wait_idle(), GRACE_S)
+        except asyncio.TimeoutError:
+            LOG.error("%d handlers do not heed that they are cancelled: they are left alone", len(self._tasks))
+        return late
 
     async def _wait_idle(self) -> None:
         while self._tasks:
