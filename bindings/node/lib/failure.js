@@ -8,6 +8,8 @@ const { Permanent, Retryable } = require('./errors.js')
 const CAUSE_COUNT_MAX = 8
 const BACKTRACE_MAX = 65536
 const MESSAGE_MAX = 65536
+// The longest delay that the library takes: ten years.
+const RETRY_AFTER_MAX = 10 * 366 * 24 * 3600 * 1000
 
 /** Reads a property that may be anything, a getter that throws included. */
 function read(object, name) {
@@ -72,7 +74,7 @@ function describeFailure(thrown, options = {}) {
     backtrace: isError ? backtraceOf(thrown) : undefined,
     metadata: jsonOf(options.metadata ?? (isError ? read(thrown, 'metadata') : undefined)),
     isRetryable: options.retryable ?? !isA(thrown, Permanent),
-    retryAfter: Number.isSafeInteger(retryAfter) && retryAfter >= 0 ? retryAfter : -1,
+    retryAfter: Number.isSafeInteger(retryAfter) && retryAfter >= 0 ? Math.min(retryAfter, RETRY_AFTER_MAX) : -1,
   }
 }
 

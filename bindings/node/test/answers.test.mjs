@@ -99,3 +99,13 @@ test('metadata that the library does not take does not take the failure with it'
   app.run()
   await assert.rejects(app.result(id, { timeout: 10000 }), { reason: 'what happened', isRetryable: true })
 })
+
+test('a wish for a delay that is too long is cut, and leaves the failure what it is', async (t) => {
+  const { app } = await open(t)
+  app.step('a', { retry: { attempts: 2 } }, () => { throw new Retryable('the server is busy', { retryAfter: Number.MAX_SAFE_INTEGER }) })
+  const id = await app.enqueue('a')
+  app.run()
+  await until(async () => (await app.attempts(id)).length > 0)
+  assert.equal((await app.attempts(id))[0].errorType, 'Retryable')
+  assert.notEqual((await app.info(id)).state, 'failed')
+})

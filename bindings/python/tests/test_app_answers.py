@@ -5,11 +5,12 @@ import sqlite3
 import threading
 import time
 from collections import deque
+from datetime import timedelta
 
 import pytest
 
 import stepbus.settler
-from stepbus import LATER, Stepbus
+from stepbus import LATER, Retryable, Stepbus
 from stepbus.crew import Crew
 from stepbus.errors import Already, Busy, StepbusError
 from stepbus.execution import Execution
@@ -240,3 +241,19 @@ def test_serving_ends_in_time_though_a_handler_swallows_its_cancellation(caplog)
     with app:
         assert asyncio.run(main()) in ("ready", "scheduled")
     assert "do not heed" in caplog.text
+
+
+@pytest.mark.parametrize("delay", [float("inf"), 1e12, 10**30, -3, timedelta(days=-1)])
+def test_a_wish_for_a_delay_that_is_past_or_too_far_away_leaves_the_failure_what_it_is(delay):
+    app = Stepbus("memory")
+
+    @app.step("a", retry=2)
+    def a():
+        raise Retryable("the server is busy", retry_after=delay)
+
+    with app:
+        step = app.enqueue("a")
+        app.drain(1)
+        (attempt,) = step.attempts()
+        assert attempt["error_type"] == "Retryable"
+        assert step.info()["state"] != "failed"

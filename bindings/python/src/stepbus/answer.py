@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import struct
 import traceback
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -23,6 +24,8 @@ from .step import Step
 BACKTRACE_LEN_MAX = 65536
 WORD_LEN_MAX = 128
 MESSAGE_LEN_MAX = 8192
+#: The longest delay that the library takes: ten years.
+RETRY_AFTER_S_MAX = 10 * 366 * 86400
 
 
 class Content:
@@ -79,8 +82,16 @@ def raised(step: Step, us: int, error: BaseException, tb: Optional[TracebackType
         name = error.error_type
         more.update(retryable=error.retryable, error_code=error.error_code, metadata=error.context)
         if error.retry_after is not None:
-            more["retry_after_ms"] = milliseconds(error.retry_after, "retry_after")
+            more["retry_after_ms"] = _retry_after_ms(error.retry_after)
     return failure(step, us, name, message_of(error), **more)
+
+
+def _retry_after_ms(value: Any) -> int:
+    """One that is past, or further away than the library goes, is often what a server said: no fault of the handler."""
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, (int, float)) and not isinstance(seconds, bool):
+        seconds = min(max(seconds, 0), RETRY_AFTER_S_MAX)
+    return milliseconds(seconds, "retry_after")
 
 
 def returned(step: Step, us: int, value: Any) -> Answer:
