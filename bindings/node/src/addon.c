@@ -3,18 +3,18 @@
  * The addon: what JavaScript finds in it. Each environment that loads it has its own table of engines;
  * nothing is shared between them but the library's code.
  */
-#include "api.h"
+#include "bindings/node/src/api.h"
 
 #include <stdio.h>
 
-#include "arguments.h"
-#include "ask.h"
-#include "engine.h"
-#include "handles.h"
-#include "record.h"
-#include "steps.h"
-#include "trouble.h"
-#include "worker.h"
+#include "bindings/node/src/arguments.h"
+#include "bindings/node/src/ask.h"
+#include "bindings/node/src/engine.h"
+#include "bindings/node/src/handles.h"
+#include "bindings/node/src/record.h"
+#include "bindings/node/src/steps.h"
+#include "bindings/node/src/trouble.h"
+#include "bindings/node/src/worker.h"
 
 enum { MESSAGE_LEN = 256 };
 
@@ -87,10 +87,11 @@ static bool is_fitting_library(napi_env env)
 
 	if (stepbus_abi_version() == STEPBUS_ABI_VERSION)
 		return true;
-	snprintf(message, sizeof message,
-		 "the addon was built for version %s of libstepbus (ABI %d), but the library that "
-		 "was loaded is version %s (ABI %u): install the package anew",
-		 STEPBUS_VERSION, STEPBUS_ABI_VERSION, stepbus_version(), stepbus_abi_version());
+	(void)snprintf(
+		message, sizeof message,
+		"the addon was built for version %s of libstepbus (ABI %d), but the library that "
+		"was loaded is version %s (ABI %u): install the package anew",
+		STEPBUS_VERSION, STEPBUS_ABI_VERSION, stepbus_version(), stepbus_abi_version());
 	napi_throw_error(env, "STEPBUS_EVERSION", message);
 	return false;
 }

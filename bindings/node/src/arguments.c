@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "arguments.h"
+#include "bindings/node/src/arguments.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "trouble.h"
+#include "bindings/node/src/trouble.h"
 
 enum { MESSAGE_LEN = 160 };
 
@@ -15,7 +15,7 @@ static bool refuse(napi_env env, const char *name, const char *wanted)
 {
 	char message[MESSAGE_LEN];
 
-	snprintf(message, sizeof message, "%s must be %s", name, wanted);
+	(void)snprintf(message, sizeof message, "%s must be %s", name, wanted);
 	sbn_throw(env, STEPBUS_EINVAL, message);
 	return false;
 }

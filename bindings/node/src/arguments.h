@@ -6,7 +6,7 @@
 #ifndef SBN_ARGUMENTS_H
 #define SBN_ARGUMENTS_H
 
-#include "api.h"
+#include "bindings/node/src/api.h"
 
 enum { SBN_ARGUMENT_COUNT_MAX = 6 };
 

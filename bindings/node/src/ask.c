@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "ask.h"
+#include "bindings/node/src/ask.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "arguments.h"
-#include "engine.h"
-#include "task.h"
-#include "trouble.h"
+#include "bindings/node/src/arguments.h"
+#include "bindings/node/src/engine.h"
+#include "bindings/node/src/task.h"
+#include "bindings/node/src/trouble.h"
 
 enum { ID_SIZE = 16 };
 

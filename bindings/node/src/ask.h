@@ -6,7 +6,7 @@
 #ifndef SBN_ASK_H
 #define SBN_ASK_H
 
-#include "api.h"
+#include "bindings/node/src/api.h"
 
 /* ask(engine, what, id, text, other): resolves to a string, a number or undefined. */
 napi_value sbn_ask(napi_env env, napi_callback_info info);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "batch.h"
+#include "bindings/node/src/batch.h"
 
-#include "record.h"
+#include "bindings/node/src/record.h"
 
 enum { WORD = 4, BATCH_LEN_MAX = 16 << 20 };
 

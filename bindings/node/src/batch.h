@@ -6,7 +6,7 @@
 #ifndef SBN_BATCH_H
 #define SBN_BATCH_H
 
-#include "api.h"
+#include "bindings/node/src/api.h"
 
 /*
  * An array of batches, each followed by the number of its events: one, but where they are so long that

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "block.h"
+#include "bindings/node/src/block.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "trouble.h"
+#include "bindings/node/src/trouble.h"
 
 enum { WORD = 4, RECORD_COUNT_MAX = 100000 };
 

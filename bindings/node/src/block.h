@@ -6,8 +6,8 @@
 #ifndef SBN_BLOCK_H
 #define SBN_BLOCK_H
 
-#include "arguments.h"
-#include "record.h"
+#include "bindings/node/src/arguments.h"
+#include "bindings/node/src/record.h"
 
 /*
  * Reads the arguments words_at (a Uint32Array of records) and words_at + 1 (a Uint8Array). structs is

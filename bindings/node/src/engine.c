@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine.h"
+#include "bindings/node/src/engine.h"
 
 #include <stdlib.h>
 
-#include "handles.h"
-#include "journal.h"
-#include "task.h"
-#include "trouble.h"
-#include "worker.h"
+#include "bindings/node/src/handles.h"
+#include "bindings/node/src/journal.h"
+#include "bindings/node/src/task.h"
+#include "bindings/node/src/trouble.h"
+#include "bindings/node/src/worker.h"
 
 enum { MS = 1000 };
 

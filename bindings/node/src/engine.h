@@ -7,8 +7,8 @@
 #ifndef SBN_ENGINE_H
 #define SBN_ENGINE_H
 
-#include "api.h"
-#include "arguments.h"
+#include "bindings/node/src/api.h"
+#include "bindings/node/src/arguments.h"
 
 struct sbn_task;
 struct sbn_worker;

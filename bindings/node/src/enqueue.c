@@ -3,14 +3,14 @@
  * Enqueueing: calls that JavaScript made in one turn share a transaction. One that is refused must not
  * take the others with it, so then each group is enqueued on its own.
  */
-#include "steps.h"
+#include "bindings/node/src/steps.h"
 
 #include <stdlib.h>
 
-#include "block.h"
-#include "engine.h"
-#include "task.h"
-#include "trouble.h"
+#include "bindings/node/src/block.h"
+#include "bindings/node/src/engine.h"
+#include "bindings/node/src/task.h"
+#include "bindings/node/src/trouble.h"
 
 enum { ID_LEN = 36, ID_TEXT_SIZE = ID_LEN + 1 };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "handles.h"
+#include "bindings/node/src/handles.h"
 
 #include <stdlib.h>
 
-#include "trouble.h"
+#include "bindings/node/src/trouble.h"
 
 enum { SLOT_COUNT_MIN = 16, SLOT_BITS = 16, SLOT_COUNT_MAX = 1 << SLOT_BITS };
 

@@ -7,7 +7,7 @@
 #ifndef SBN_HANDLES_H
 #define SBN_HANDLES_H
 
-#include "api.h"
+#include "bindings/node/src/api.h"
 
 typedef enum sbn_kind { SBN_ENGINE = 1, SBN_WORKER = 2 } sbn_kind;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "journal.h"
+#include "bindings/node/src/journal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "trouble.h"
+#include "bindings/node/src/trouble.h"
 
 enum { WAITING_COUNT_MAX = 1024 };
 

@@ -6,7 +6,7 @@
 #ifndef SBN_JOURNAL_H
 #define SBN_JOURNAL_H
 
-#include "api.h"
+#include "bindings/node/src/api.h"
 
 typedef struct sbn_journal sbn_journal;
 

@@ -3,16 +3,16 @@
  * Looking for results, of many steps in one task. It does not wait: that would hold a thread of Node's
  * pool, of which there are four, and with which the results are written that are waited for.
  */
-#include "steps.h"
+#include "bindings/node/src/steps.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "arguments.h"
-#include "batch.h"
-#include "engine.h"
-#include "task.h"
-#include "trouble.h"
+#include "bindings/node/src/arguments.h"
+#include "bindings/node/src/batch.h"
+#include "bindings/node/src/engine.h"
+#include "bindings/node/src/task.h"
+#include "bindings/node/src/trouble.h"
 
 enum { ID_SIZE = 16, LOOK_COUNT_MAX = 100000 };
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "record.h"
+#include "bindings/node/src/record.h"
 
 #include <string.h>
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): members and types take none */
 #define TEXT(type, member)                                                       \
 	{                                                                        \
 		.name = #member, .kind = SBN_TEXT, .at = offsetof(type, member), \
@@ -25,6 +26,8 @@
 		.name = name_, .fields = fields_,                                         \
 		.field_count = sizeof(fields_) / sizeof(fields_)[0], .size = sizeof(type) \
 	}
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 enum { WORD = 4, TEXT_WORDS = 2, INT64_WORDS = 2, INT32_WORDS = 1, ID_WORDS = 4 };
 
@@ -207,12 +210,14 @@ size_t sbn_record_bytes(const sbn_layout *layout, const void *from)
 	return sum;
 }
 
+/* like: the same text of another record; words itself: there is none. */
 static void write_text(text written, const sbn_block *block, uint32_t *words, const uint32_t *like,
 		       size_t *used)
 {
-	if (like != NULL && like[1] == written.len &&
+	if (like != words && like[1] == written.len &&
 	    (written.len == 0 || memcmp(block->bytes + like[0], written.data, written.len) == 0)) {
-		memcpy(words, like, TEXT_WORDS * WORD);
+		words[0] = like[0];
+		words[1] = like[1];
 		return;
 	}
 	words[0] = (uint32_t)*used;
@@ -226,7 +231,7 @@ void sbn_record_write(const sbn_layout *layout, const void *from, const sbn_bloc
 		      size_t word_at, size_t like_at, size_t *used)
 {
 	uint32_t *words = block->words + word_at;
-	const uint32_t *like = like_at == SIZE_MAX ? NULL : block->words + like_at;
+	const uint32_t *like = like_at == SIZE_MAX ? words : block->words + like_at;
 
 	for (uint32_t i = 0; i < layout->field_count; i++) {
 		const sbn_field *field = &layout->fields[i];
@@ -234,11 +239,11 @@ void sbn_record_write(const sbn_layout *layout, const void *from, const sbn_bloc
 
 		if (field->kind == SBN_TEXT)
 			write_text(text_of(field, from), block, words,
-				   field->is_shared ? like : NULL, used);
+				   field->is_shared ? like : words, used);
 		else
 			memcpy(words, (const char *)from + field->at, count * WORD);
 		words += count;
-		like = like == NULL ? NULL : like + count;
+		like += count;
 	}
 }
 

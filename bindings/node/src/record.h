@@ -9,7 +9,7 @@
 #ifndef SBN_RECORD_H
 #define SBN_RECORD_H
 
-#include "api.h"
+#include "bindings/node/src/api.h"
 
 enum { SBN_TEXT = 0, SBN_INT64 = 1, SBN_INT32 = 2, SBN_ID = 3 };
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "steps.h"
+#include "bindings/node/src/steps.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "block.h"
-#include "engine.h"
-#include "task.h"
-#include "trouble.h"
+#include "bindings/node/src/block.h"
+#include "bindings/node/src/engine.h"
+#include "bindings/node/src/task.h"
+#include "bindings/node/src/trouble.h"
 
 enum { ATTEMPT_WORDS = 6, ID_WORDS = 4 };
 

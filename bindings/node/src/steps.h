@@ -6,7 +6,7 @@
 #ifndef SBN_STEPS_H
 #define SBN_STEPS_H
 
-#include "api.h"
+#include "bindings/node/src/api.h"
 
 /* register(engine, records, bytes): one handler, which JavaScript runs. */
 napi_value sbn_steps_register(napi_env env, napi_callback_info info);

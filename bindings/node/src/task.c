@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "task.h"
+#include "bindings/node/src/task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine.h"
-#include "trouble.h"
+#include "bindings/node/src/engine.h"
+#include "bindings/node/src/trouble.h"
 
 void *sbn_task_new(napi_env env, size_t size, struct sbn_engine *engine)
 {
@@ -21,7 +21,7 @@ void *sbn_task_new(napi_env env, size_t size, struct sbn_engine *engine)
 void sbn_task_fail(sbn_task *task, stepbus_status status, const char *message)
 {
 	task->status = status;
-	snprintf(task->err.message, sizeof task->err.message, "%s", message);
+	(void)snprintf(task->err.message, sizeof task->err.message, "%s", message);
 }
 
 static void discard(sbn_task *task)
@@ -83,13 +83,15 @@ napi_value sbn_task_prepare(napi_env env, sbn_task *task, const char *name)
 	    napi_create_async_work(env, NULL, resource_name, run, done, task, &task->work) !=
 		    napi_ok) {
 		discard(task);
-		return sbn_throw_napi(env);
+		sbn_throw_napi(env);
+		return NULL;
 	}
 	if (napi_create_promise(env, &task->deferred, &promise) == napi_ok)
 		return promise;
 	napi_delete_async_work(env, task->work);
 	discard(task);
-	return sbn_throw_napi(env);
+	sbn_throw_napi(env);
+	return NULL;
 }
 
 /* A task that the pool does not take is run here and now: its promise has been given out. */

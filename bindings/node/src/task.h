@@ -6,7 +6,7 @@
 #ifndef SBN_TASK_H
 #define SBN_TASK_H
 
-#include "api.h"
+#include "bindings/node/src/api.h"
 
 struct sbn_engine;
 

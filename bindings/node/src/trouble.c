@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trouble.h"
+#include "bindings/node/src/trouble.h"
 
 napi_value sbn_throw(napi_env env, stepbus_status status, const char *message)
 {

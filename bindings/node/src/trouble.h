@@ -6,7 +6,7 @@
 #ifndef SBN_TROUBLE_H
 #define SBN_TROUBLE_H
 
-#include "api.h"
+#include "bindings/node/src/api.h"
 
 /* Each throws, unless an exception is pending already, and returns NULL for its caller to return. */
 napi_value sbn_throw(napi_env env, stepbus_status status, const char *message);

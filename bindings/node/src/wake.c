@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "wake.h"
+#include "bindings/node/src/wake.h"
 
 #include <stdlib.h>
 #include <uv.h>
 
-#include "trouble.h"
+#include "bindings/node/src/trouble.h"
 
 /* The handle is first, so that both have one address. */
 struct sbn_wake {

@@ -7,7 +7,7 @@
 #ifndef SBN_WAKE_H
 #define SBN_WAKE_H
 
-#include "api.h"
+#include "bindings/node/src/api.h"
 
 typedef struct sbn_wake sbn_wake;
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "worker.h"
+#include "bindings/node/src/worker.h"
 
 #include <stdlib.h>
 
-#include "batch.h"
-#include "handles.h"
-#include "task.h"
-#include "trouble.h"
-#include "wake.h"
+#include "bindings/node/src/batch.h"
+#include "bindings/node/src/handles.h"
+#include "bindings/node/src/task.h"
+#include "bindings/node/src/trouble.h"
+#include "bindings/node/src/wake.h"
 
 enum { POLL_COUNT_MAX = 256, ID_TEXT_SIZE = 37 };
 

@@ -6,7 +6,7 @@
 #ifndef SBN_WORKER_H
 #define SBN_WORKER_H
 
-#include "engine.h"
+#include "bindings/node/src/engine.h"
 
 /* Lets go of all workers of an engine that is about to be closed. */
 void sbn_worker_forget_all(sbn_engine *engine);
