@@ -1859,7 +1859,8 @@ STEPBUS_API stepbus_status stepbus_engine_wake(stepbus *engine, stepbus_error *e
  *              (no such step, or nobody runs it): it is settled. STEPBUS_EBUSY (too much waits to be
  *              written, or the store failed often and is left alone for a moment), STEPBUS_ENOMEM,
  *              those of the store: the step is still the host's, the same call may succeed later.
- *              STEPBUS_EINVAL (the message says which one), STEPBUS_ESHUTDOWN, STEPBUS_EFORKED.
+ *              So it is on STEPBUS_EINVAL (the message says which one). STEPBUS_ESHUTDOWN,
+ *              STEPBUS_EFORKED.
  * since        0.1
  */
 STEPBUS_API stepbus_status stepbus_complete(stepbus *engine, const stepbus_completion *completions,
@@ -2144,8 +2145,8 @@ STEPBUS_API stepbus_status stepbus_worker_list(stepbus *engine, stepbus_text **o
  * until the worker is stopped). step.execution.received is published for each of them, on this thread.
  *
  * events   filled from the front; the size is set in the first of them. What they point at is valid
- *          until the step is answered, with whatever status but STEPBUS_EBUSY, STEPBUS_ENOMEM and
- *          those of the store, or the worker is freed.
+ *          until the step is answered, with whatever status but STEPBUS_EINVAL, STEPBUS_EBUSY,
+ *          STEPBUS_ENOMEM and those of the store, or the worker is freed.
  * count    how many were filled, also on failure.
  * threads  any, many at once; not from inside a callback of the engine.
  * errors   STEPBUS_ETIMEDOUT (none came), STEPBUS_EBUSY (so many steps were polled and never answered
@@ -2271,8 +2272,8 @@ STEPBUS_API stepbus_status stepbus_worker_metrics(stepbus_worker *worker,
 
 /**
  * A clock that stands still until it is told to go on, for tests of what takes long. Leases, attempts and
- * the time-outs of calls go by it too: stepbus_step_await with a time-out waits until the clock has gone
- * that far, and engines that share a store must share the clock.
+ * the time-out of stepbus_step_await go by it too: that waits until the clock has gone
+ * that far. Polls and stops wait by real time. Engines that share a store must share the clock.
  */
 typedef struct stepbus_clock stepbus_clock;
 

@@ -23,7 +23,7 @@ def program(text, *arguments, timeout=60, source=SOURCE, **environment):
     """Runs a program in an interpreter of its own: (status, what it said)."""
     code = "import sys; sys.path.insert(0, %r)\n" % source + textwrap.dedent(text)
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", code, *map(str, arguments)],
+        [sys.executable, "-X", "faulthandler", "-W", "ignore", "-c", code, *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout, env={**os.environ, **environment},
     )  # fmt: skip
     return done.returncode, done.stdout
@@ -313,6 +313,43 @@ def test_closing_while_others_use_it():
     for thread in threads:
         thread.join(20)
     assert len(said) == 4
+
+
+def test_closing_while_threads_poll_read_and_answer():
+    """Whatever comes in between: an error of ours or an answer, and no step that is run and lost."""
+    for _ in range(15):
+        app = Stepbus("memory")
+        app.step("n")(lambda **_: None)
+        app.enqueue_many([("n", {"i": i}) for i in range(400)], correlation_id="c", config={"a": 1})
+        worker = app.worker()
+        begun = threading.Barrier(5)
+        odd = []
+
+        def work():
+            begun.wait()
+            try:
+                while True:
+                    for step in worker.poll(7, timeout=1):
+                        assert step.correlation_id == "c" and step.config == {"a": 1} and step.value["i"] >= 0
+                        step.cancelled
+                        step.heartbeat()
+                        worker.complete([(step, step.value)])
+            except stepbus.StepbusError:
+                pass
+            except BaseException as error:
+                odd.append(error)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        begun.wait()
+        for _ in range(3):
+            app.count()
+        app.close()
+        for thread in threads:
+            thread.join(30)
+            assert not thread.is_alive()
+        assert not odd
 
 
 # Other versions of the library

@@ -218,3 +218,21 @@ def test_the_plugin_brings_the_fixtures(tmp_path):
         [sys.executable, "-c", code, "-q", "-p", "no:cacheprovider", *plugin, "."], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_host_that_falls_silent_loses_its_step(stepbus_app):  # noqa: F811
+    app = stepbus_app
+    app.step("n", retry=1)(lambda: 1)
+    handle = app.enqueue("n")
+    with app.worker(silence_timeout_ms=1000) as worker:
+        (step,) = worker.poll(1, timeout=5)
+        app.clock.advance(0.9)
+        assert step.heartbeat()
+        app.clock.advance(0.9)
+        assert not step.cancelled
+        app.clock.advance(1.1)
+        with pytest.raises(StepFailed) as caught:
+            app.result(handle, 20)
+        assert caught.value.error_type == "host_silent"
+        with pytest.raises(stepbus.StepbusError):
+            step.complete("late")

@@ -27,11 +27,12 @@ from datetime import datetime
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 from . import ends
+from .asking import Asking, pair
 from .clock import Clock
 from .drain import Drain
 from .duration import Seconds, timeout_ms
 from .errands import Errands
-from .engine import SLICE_MS, Engine, check_count
+from .engine import Engine, check_count
 from .errors import InvalidArgument, TimedOut
 from .function import StepFunction, Words
 from .functions import Functions
@@ -63,7 +64,7 @@ def config_of(store: Store, settings: Mapping[str, Any]) -> Dict[str, Any]:
     return {"store": name if name.startswith("sqlite:") else "sqlite:" + name, **settings}
 
 
-class Stepbus:
+class Stepbus(Asking):
     """An app on one store.
 
     store     a path, "memory", or a dict as in docs/CONFIGURATION.md.
@@ -230,7 +231,7 @@ class Stepbus:
         ``step`` gets the Step. What it returns is the result, as JSON; bytes come and go as they are.
         """
         if name is not None and not isinstance(name, str):
-            raise InvalidArgument("@app.step wants the handler's name, or nothing: @app.step() or @app.step(%r)" % "name")
+            raise InvalidArgument('@app.step wants the handler\'s name, or nothing: @app.step("name") or @app.step()')
         options: Dict[str, Any] = dict(
             version=version, namespace=namespace, queue=queue, retry=retry, timeout=timeout, wait_timeout=wait_timeout,
             total_timeout=total_timeout, concurrency=concurrency, rate_per_minute=rate_per_minute,
@@ -309,7 +310,7 @@ class Stepbus:
     def remove_cron(self, entry: str) -> None:
         with self._lock:
             self._crons = [other for other in self._crons if other["name"] != entry]
-        self.engine.run("stepbus_cron_remove", *_pair(entry))
+        self.engine.run("stepbus_cron_remove", *pair(entry))
 
     def crons(self) -> List[Dict[str, Any]]:
         found: List[Dict[str, Any]] = self.engine.ask("stepbus_cron_list")
@@ -372,24 +373,7 @@ class Stepbus:
     async def aenqueue_many(self, items: Iterable[Item], **options: Any) -> List[Handle]:
         return await asyncio.to_thread(lambda: self.enqueue_many(items, **options))
 
-    # Asking
-
-    def result(self, step: StepId, timeout: Optional[Seconds] = None) -> Any:
-        """Waits for a step and gives its result: JSON decoded, anything else as bytes.
-
-        Raises StepFailed (StepCancelled, StepQuarantined) where it ended without one, and TimedOut, a TimeoutError,
-        where it is not final in time. 0 only looks.
-        """
-        step_id = id_bytes(step)
-        limit = timeout_ms(timeout)
-        end = time.monotonic() + limit / 1000
-        while True:
-            left = SLICE_MS if limit < 0 else max(0, int((end - time.monotonic()) * 1000))
-            found = self.engine.outcome(step_id, min(left, SLICE_MS))
-            if found is not None:
-                return found.value
-            if limit >= 0 and left <= SLICE_MS:
-                raise TimedOut("step %s is not final after %.3f s" % (Handle(self, step_id, True, 0), limit / 1000))
+    # Waiting
 
     async def aresult(self, step: StepId, timeout: Optional[Seconds] = None) -> Any:
         """``result`` without holding up the event loop."""
@@ -401,77 +385,6 @@ class Stepbus:
             return await asyncio.wait_for(waiter.wait(id_bytes(step)), None if limit < 0 else limit / 1000)
         except asyncio.TimeoutError:
             raise TimedOut("the step is not final after %.3f s" % (limit / 1000)) from None
-
-    def metadata(self, step: StepId) -> Optional[Dict[str, Any]]:
-        """The metadata of a step that succeeded; None where there is none, or it is not final."""
-        found = self.engine.outcome(id_bytes(step), 0)
-        return None if found is None else found.metadata
-
-    def cancel(self, step: StepId) -> None:
-        """Cancels a step that is not final (else Already). A handler that runs it is told."""
-        self.engine.cancel(step)
-
-    def redrive(self, step: StepId) -> None:
-        """Lets a failed, cancelled or quarantined step run again."""
-        self.engine.redrive(step)
-
-    def redrive_all(self, **query: Any) -> int:
-        """Redrives what matches, and tells how many: ``redrive_all(state="failed", queue="mail")``."""
-        return self.engine.redrive_all(_query(query))
-
-    def info(self, step: StepId) -> Dict[str, Any]:
-        """All that is known of a step."""
-        return self.engine.info(step)
-
-    def attempts(self, step: StepId) -> List[Dict[str, Any]]:
-        """What became of each attempt, tracebacks included."""
-        return self.engine.attempts(step)
-
-    def steps(self, **query: Any) -> Iterator[Dict[str, Any]]:
-        """The steps that match, page by page: state, queue, handler, tag, correlation_id, created_from, …
-
-        limit is for all pages together; without it all are given.
-        """
-        left: Optional[int] = query.pop("limit", None)
-        page: Mapping[str, Any] = {"cursor": query.pop("cursor", None)}
-        while left is None or left > 0:
-            limit = 1000 if left is None else min(left, 1000)
-            page = self.engine.page(_query({**query, "limit": limit, "cursor": page["cursor"]}))
-            yield from page["steps"]
-            left = None if left is None else left - len(page["steps"])
-            if page["cursor"] is None:
-                return
-
-    def count(self, **query: Any) -> int:
-        """How many steps match."""
-        return self.engine.count(_query(query))
-
-    def stats(self) -> Dict[str, Any]:
-        """The state of the engine."""
-        found: Dict[str, Any] = self.engine.ask("stepbus_engine_stats")
-        return found
-
-    def workers(self) -> List[Dict[str, Any]]:
-        """The workers of all processes."""
-        found: List[Dict[str, Any]] = self.engine.ask("stepbus_worker_list")
-        return found
-
-    # Queues
-
-    def queues(self) -> List[Dict[str, Any]]:
-        found: List[Dict[str, Any]] = self.engine.ask("stepbus_queue_list")
-        return found
-
-    def set_queue(self, name: str, **settings: Any) -> None:
-        """concurrency_max, key_concurrency_max, rate_count, rate_period_ms, paused; the rest stays."""
-        self.engine.run("stepbus_queue_set", *_pair(name), *_pair(json.dumps(settings)))
-
-    def pause(self, queue: str) -> None:
-        """Lets no step of a queue be claimed any more, by any process."""
-        self.engine.run("stepbus_queue_pause", *_pair(queue))
-
-    def resume(self, queue: str) -> None:
-        self.engine.run("stepbus_queue_resume", *_pair(queue))
 
     # Running steps
 
@@ -610,17 +523,5 @@ def _count(value: int, name: str) -> int:
     return value
 
 
-def _pair(text: str) -> Tuple[bytes, int]:
-    data = text.encode()
-    return data, len(data)
-
-
-def _query(query: Mapping[str, Any]) -> Dict[str, Any]:
-    def plain(value: Any) -> Any:
-        return value.isoformat() if isinstance(value, datetime) else value
-
-    return {name: plain(value) for name, value in query.items() if value is not None}
-
-
 def _set_cron(engine: Engine, entry: Mapping[str, Any]) -> None:
-    engine.run("stepbus_cron_set", *_pair(json.dumps(entry)))
+    engine.run("stepbus_cron_set", *pair(json.dumps(entry)))

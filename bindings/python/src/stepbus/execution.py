@@ -17,7 +17,7 @@ from .function import StepFunction
 from .functions import Functions
 from .logs import WORKER as LOG
 from .logs import of_step
-from .outcome import Checkpoint, Later
+from .outcome import Later
 from .step import Step
 
 _EMPTY = b"{}"

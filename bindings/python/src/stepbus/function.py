@@ -15,7 +15,7 @@ from . import _structs as s
 from .duration import Seconds, milliseconds
 from .errors import InvalidArgument
 from .handle import Handle
-from .retry import RetryLike, retry_of
+from .retry import retry_of
 from .step import Step
 
 if TYPE_CHECKING:

@@ -24,6 +24,8 @@ class Gate:
         self._closed = False
         self._freeing = threading.RLock()
         self._is_freed = False
+        #: Called when nobody is inside any more, and the object is about to go away.
+        self.before_free: Callable[[], object] = lambda: None
 
     def __enter__(self) -> int:
         if self.is_foreign():
@@ -64,4 +66,5 @@ class Gate:
             with self._changed:
                 while self._inside:
                     self._changed.wait()
+            self.before_free()
             free(self._handle)

@@ -25,7 +25,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 
 
 def _writer() -> Callable[[Any], str]:
-    """What writes a value. JSONEncoder.encode makes the C encoder anew for each value, which costs more than its work."""
+    """What writes a value. JSONEncoder.encode makes the C encoder anew for each one, which costs more than its work."""
     try:
         make = getattr(json.encoder, "c_make_encoder")
         quote = getattr(json.encoder, "encode_basestring")

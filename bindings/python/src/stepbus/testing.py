@@ -55,6 +55,6 @@ def stepbus_clock() -> Clock:
 
 @_fixture
 def stepbus_app(stepbus_clock: Clock) -> Iterator[Stepbus]:
-    """An app in memory that goes by stepbus_clock, without jitter. ``drain`` runs what is due, in the calling thread."""
+    """An app in memory that goes by stepbus_clock, without jitter. ``drain`` runs what is due, on this thread."""
     with Stepbus("memory", clock=stepbus_clock, retry={"jitter_percent": 0}) as app:
         yield app

@@ -17,7 +17,8 @@ import time
 import weakref
 from collections import deque
 from ctypes import byref
-from typing import TYPE_CHECKING, Any, Deque, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
+from itertools import count as count_up
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from . import _native, answer
 from . import _structs as s
@@ -25,7 +26,7 @@ from ._native import lib
 from .answer import Answer, Completions
 from .duration import Seconds, timeout_ms
 from .engine import SLICE_MS, close_worker
-from .errors import ShutDown, StepbusError, from_status
+from .errors import StepbusError, from_status
 from .logs import WORKER as LOG
 from .outcome import Later
 from .step import ROW, Batch, Step
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 POLL_COUNT_MAX = 256
+GIVE_BACK_COUNT = 1024
 
 #: After these the step is still ours, and the same answer may be accepted later.
 SEND_AGAIN = frozenset(
@@ -68,6 +70,7 @@ class Worker:
         self._held: Set[Step] = set()
         self._rooms: Deque[_Room] = deque()
         self.gate = engine.start_worker(self.settings)
+        self.gate.before_free = _weakly(self._let_go)
         self._poll = lib.stepbus_poll
         self._complete = lib.stepbus_complete
         self._finalizer = weakref.finalize(self, close_worker, self.gate)
@@ -110,9 +113,8 @@ class Worker:
     def _read(self, room: _Room, count: int) -> List[Step]:
         events = bytes(room.bytes[: count * _EVENT_SIZE])
         batch = Batch(self, events)
-        at = -_EVENT_SIZE
         rows: Iterable[Any] = ROW.iter_unpack(events)
-        steps = [Step(batch, at := at + _EVENT_SIZE, row) for row in rows]
+        steps = [Step(batch, at, row) for at, row in zip(count_up(0, _EVENT_SIZE), rows)]
         self._held.update(steps)
         return steps
 
@@ -243,23 +245,22 @@ class Worker:
     def give_back(self) -> None:
         """Releases all that was polled and not answered."""
         steps = self.held()
+        for start in range(0, len(steps), GIVE_BACK_COUNT):
+            self.submit([answer.released(step) for step in steps[start : start + GIVE_BACK_COUNT]])
         if steps:
-            self.submit([answer.released(step) for step in steps])
             LOG.warning("%d steps went back unfinished, for the next worker", len(steps))
 
     def close(self) -> None:
         """Ends it. Steps that were polled and not answered go back."""
-        if not self.gate.is_closed() and not self.gate.is_foreign():
-            try:
-                self.stop(0)
-                self.give_back()
-            except ShutDown:
-                pass
+        self._finalizer()
+
+    def _let_go(self) -> None:
+        """The last moment in which there is something to give back and to look at."""
+        self.give_back()
         with self.views:
             for step in self._held:
                 step._live = False
             self._held.clear()
-        self._finalizer()
 
     def end_at_exit(self) -> None:
         """Gives everything back and frees nothing: handlers may still hold its steps while the process ends."""
@@ -274,6 +275,18 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _weakly(method: Callable[[], None]) -> Callable[[], None]:
+    """A method that does nothing once its object is gone: what holds it must not keep it."""
+    kept = weakref.WeakMethod(method)
+
+    def call() -> None:
+        found = kept()
+        if found is not None:
+            found()
+
+    return call
 
 
 def _answer_of(step: Step, value: Any) -> Answer:
