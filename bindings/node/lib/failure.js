@@ -51,7 +51,8 @@ function backtraceOf(error) {
 function jsonOf(metadata) {
   if (typeof metadata !== 'object' || metadata === null) return undefined
   try {
-    return JSON.stringify(metadata)
+    const json = JSON.stringify(metadata)
+    return json?.startsWith('{') ? json : undefined // the library takes objects only
   } catch {
     return undefined
   }
@@ -63,7 +64,7 @@ const nonEmpty = (value) => (typeof value === 'string' && value !== '' ? value :
 function describeFailure(thrown, options = {}) {
   const isError = isA(thrown, Error)
   const code = isError ? read(thrown, 'code') : undefined
-  const retryAfter = options.retryAfter ?? (isA(thrown, Retryable) ? thrown.retryAfter : undefined)
+  const retryAfter = options.retryAfter ?? (isA(thrown, Retryable) ? read(thrown, 'retryAfter') : undefined)
   return {
     type: options.type ?? (isError ? nonEmpty(read(thrown, 'type')) ?? nonEmpty(read(thrown, 'name')) ?? 'Error' : `thrown_${typeof thrown}`),
     message: (isError ? show(read(thrown, 'message')) : show(thrown)).slice(0, MESSAGE_MAX),

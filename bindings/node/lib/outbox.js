@@ -11,10 +11,13 @@ const { BINARY } = require('./content.js')
 const OUTCOME = { success: 1, failure: 2, snooze: 3, checkpoint: 6, release: 7 }
 const OK = 0
 const SHUTDOWN = 12
-// The step is still ours, and the same call may succeed later: ENOMEM, EBUSY, ENOSPACE.
-const TRANSIENT = new Set([2, 14, 20])
+// The step is still ours, and the same call may succeed later: ENOMEM, EFULL, EBUSY, ESYSTEM, ESTORE,
+// ENOSPACE, EREADONLY, ECORRUPT.
+const TRANSIENT = new Set([2, 6, 14, 18, 19, 20, 21, 22])
 const COUNT_WANTED = 2048
 const BYTES_WANTED = 16 << 20
+// What one huge result needed is not kept for the next ones.
+const BYTES_KEPT = 2 * BYTES_WANTED
 const RETRY_FIRST_MS = 20
 const RETRY_LAST_MS = 2000
 
@@ -25,6 +28,11 @@ const ATTEMPT_WORDS = 6
 class Parcel {
   pack = new Pack(layouts.completion)
   answers = []
+
+  /** A record without an answer is one that could not be written to its end. */
+  dropUnfinished() {
+    this.pack.count = this.answers.length
+  }
 
   get isFull() {
     return this.pack.count >= COUNT_WANTED || this.pack.used >= BYTES_WANTED
@@ -53,19 +61,25 @@ class Outbox {
   }
 
   /**
-   * Begins the answer to the attempt at `base` of a batch. `answer.settle(status, error)` is called once,
-   * when it is durable or refused. The caller fills the record by the methods below before it returns.
+   * Begins the answer to the attempt at `base` of a batch. The caller fills the record and adds it; where
+   * that throws, the answer was not given.
    */
-  #begin(words, base, answer, outcome) {
+  #begin(words, base, outcome) {
     if (this.#open.isFull) {
       this.#full.push(this.#open)
       this.#open = this.#takeSpare()
     }
-    const { pack, answers } = this.#open
+    this.#open.dropUnfinished()
+    const { pack } = this.#open
     const to = pack.begin()
     for (let i = 0; i < ATTEMPT_WORDS; i++) pack.words[to + i] = words[base + i]
     pack.words[to + at.outcome] = outcome
-    answers.push(answer)
+    return to
+  }
+
+  /** Sends what was begun and filled. `answer.settle(status, error)` is called once, when it is durable or refused. */
+  #add(answer) {
+    this.#open.answers.push(answer)
     if (!this.#isScheduled && !this.#isSending && this.#retryTimer === null) {
       this.#isScheduled = true
       queueMicrotask(() => {
@@ -73,7 +87,6 @@ class Outbox {
         this.#send()
       })
     }
-    return to
   }
 
   #takeSpare() {
@@ -84,7 +97,7 @@ class Outbox {
 
   /** `bytes`: a string (JSON), a Uint8Array or undefined. */
   success(words, base, answer, us, bytes, metadata, contentType) {
-    const to = this.#begin(words, base, answer, OUTCOME.success)
+    const to = this.#begin(words, base, OUTCOME.success)
     const { pack } = this.#open
     pack.int64(to + at.execution_time_us, us)
     if (typeof bytes === 'string') pack.text(to + at.result, bytes)
@@ -94,10 +107,11 @@ class Outbox {
     }
     if (contentType !== undefined && typeof bytes === 'string') pack.text(to + at.content_type, contentType)
     if (metadata !== undefined) pack.text(to + at.metadata, metadata)
+    this.#add(answer)
   }
 
   failure(words, base, answer, us, failure) {
-    const to = this.#begin(words, base, answer, OUTCOME.failure)
+    const to = this.#begin(words, base, OUTCOME.failure)
     const { pack } = this.#open
     pack.int64(to + at.execution_time_us, us)
     pack.words[to + at.is_retryable] = failure.isRetryable ? 1 : 0
@@ -107,26 +121,30 @@ class Outbox {
     if (failure.code !== undefined) pack.text(to + at.error_code, failure.code)
     if (failure.backtrace !== undefined) pack.text(to + at.backtrace, failure.backtrace)
     if (failure.metadata !== undefined) pack.text(to + at.metadata, failure.metadata)
+    this.#add(answer)
   }
 
   snooze(words, base, answer, delay) {
-    const to = this.#begin(words, base, answer, OUTCOME.snooze)
+    const to = this.#begin(words, base, OUTCOME.snooze)
     this.#open.pack.int64(to + at.retry_after_ms, delay)
+    this.#add(answer)
   }
 
   /** `cursor`, `partial`: as the result of a success. */
   checkpoint(words, base, answer, cursor, partial, items) {
-    const to = this.#begin(words, base, answer, OUTCOME.checkpoint)
+    const to = this.#begin(words, base, OUTCOME.checkpoint)
     const { pack } = this.#open
     pack.int64(to + at.items_processed, items)
     for (const [field, bytes] of [['cursor', cursor], ['result', partial]]) {
       if (typeof bytes === 'string') pack.text(to + at[field], bytes)
       else if (bytes !== undefined) pack.raw(to + at[field], bytes)
     }
+    this.#add(answer)
   }
 
   release(words, base, answer) {
-    this.#begin(words, base, answer, OUTCOME.release)
+    this.#begin(words, base, OUTCOME.release)
+    this.#add(answer)
   }
 
   get #hasMore() {
@@ -142,9 +160,10 @@ class Outbox {
         parcel = this.#open
         this.#open = this.#takeSpare()
       }
+      parcel.dropUnfinished()
       await this.#sendParcel(parcel)
       parcel.clear()
-      this.#spare = parcel
+      if (parcel.pack.bytes.length <= BYTES_KEPT) this.#spare = parcel
     }
     this.#isSending = false
     if (this.#retryTimer === null) for (const wake of this.#idle.splice(0)) wake()

@@ -68,6 +68,7 @@ class Pack {
   }
 
   text(at, text) {
+    if (typeof text !== 'string') throw new TypeError(`a text is needed, not a ${typeof text}`)
     this.#reserve(text.length * 3)
     const length = text.length <= SHORT ? this.#writeShort(text) : this.bytes.write(text, this.used)
     this.words[at] = this.used

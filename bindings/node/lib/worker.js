@@ -302,14 +302,12 @@ class Worker {
       this.#late(step, value !== undefined, 'its handler returned a value')
       return
     }
-    let bytes
     try {
-      bytes = encode(value)
+      inner.succeed(step, new HandlerAnswer(this, step), encode(value))
     } catch (error) {
-      this.#failed(step, new Permanent(`the result cannot be kept: ${error.message}`, { type: 'result_invalid' }))
+      this.#failed(step, new Permanent(`the result cannot be kept: ${describeFailure(error).message}`, { type: 'result_invalid' }))
       return
     }
-    inner.succeed(step, new HandlerAnswer(this, step), bytes)
     this.answered(step)
   }
 
@@ -319,8 +317,9 @@ class Worker {
       return
     }
     const answer = new HandlerAnswer(this, step)
-    if (isA(error, Snooze) && Number.isSafeInteger(error.delay) && error.delay >= 0) {
-      inner.snooze(step, answer, error.delay)
+    const delay = isA(error, Snooze) ? read(error, 'delay') : undefined
+    if (Number.isSafeInteger(delay) && delay >= 0) {
+      inner.snooze(step, answer, delay)
     } else if (this.isClosing && isShutdown(error)) {
       inner.release(step, answer)
     } else {
