@@ -22,7 +22,9 @@
  *   callbacks come as function, user_data and destroy. destroy runs exactly once, also when the
  *             call that was given it fails (but not of a struct whose size cannot be right: nothing
  *             of it is read).
- *   fork      after fork() the child gets STEPBUS_EFORKED from every object of the parent.
+ *   fork      after fork() the child gets STEPBUS_EFORKED from every object of the parent. A child of a
+ *             process that had an engine open must exec before it opens one: SQLite does not survive a
+ *             fork either.
  *
  * There is no discovery: nothing here scans a directory, loads a library or looks up a symbol by
  * name.
