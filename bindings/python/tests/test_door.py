@@ -201,3 +201,8 @@ def test_a_completion_is_filled_in():
     assert bytes(made.step_id) == uuid.UUID(int=7).bytes
     assert (made.token, made.outcome, made.execution_time_us, made.retry_after_ms) == (9, 1, 3000, -1)
     assert (made.result, made.result_len, made.content_type) == (b"raw", 3, b"application/octet-stream")
+
+
+@pytest.mark.parametrize("seconds, expected", [(None, -1), (-3, 0), (2.5, 2500), (float("inf"), 316224000000), (1e300, 316224000000)])
+def test_any_delay_that_a_handler_asks_for_fits_a_completion(seconds, expected):
+    assert milliseconds(seconds) == expected

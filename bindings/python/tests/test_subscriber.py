@@ -592,3 +592,64 @@ def test_threads_announce_steps_at_once_and_each_has_one_result(station):
     for thread in threads:
         thread.join()
     assert sorted(result.result for result in station.submitted) == [(n, i) for n in range(5) for i in range(200)]
+
+
+class Mute(Exception):
+    def __str__(self):
+        raise ValueError("no words")
+
+
+class Spiteful(dict):
+    def __init__(self, error):
+        super().__init__(a=1)
+        self.error = error
+
+    def items(self):
+        raise self.error
+
+
+class Unbound:
+    @property
+    def __class__(self):
+        raise RuntimeError("there is nothing behind this")
+
+
+class Untrue(Exception):
+    @property
+    def retryable(self):
+        raise Mute()
+
+
+def raising(error):
+    def call(self, context):
+        raise error
+
+    return call
+
+
+def returning(make):
+    return lambda self, context: make()
+
+
+HOSTILE = {
+    "an exception without words": raising(Mute()),
+    "an exception whose properties raise": raising(Untrue("no")),
+    "an exception whose context is none": raising(Retryable("no", context=None)),
+    "GeneratorExit": raising(GeneratorExit()),
+    "a BaseException of its own": raising(type("Away", (BaseException,), {})("gone")),
+    "a proxy of nothing": returning(Unbound),
+    "a result whose items raise": returning(lambda: StepHandlerResult.success(Spiteful(Mute()))),
+    "a result whose items leave": returning(lambda: StepHandlerResult.success(Spiteful(SystemExit()))),
+    "metadata that is a number": returning(lambda: StepHandlerResult.success({}, metadata=5)),
+    "a failure with metadata that is a number": returning(lambda: StepHandlerResult.failure("no", metadata=5)),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_whatever_a_handler_does_its_step_has_one_result(name):
+    station = Station()
+    station.registry.register("h", handler_of(HOSTILE[name]))
+    station.bridge.publish(EventNames.STEP_EXECUTION_RECEIVED, step_of())
+    assert len(station.submitted) == 1
+    assert len(station.published) == 1
+    to_json(station.published[0].to_dict() if hasattr(station.published[0], "to_dict") else str(station.published[0]))

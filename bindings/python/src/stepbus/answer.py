@@ -80,7 +80,7 @@ def raised(step: Step, us: int, error: BaseException, tb: Optional[TracebackType
         more.update(retryable=error.retryable, error_code=error.error_code, metadata=error.context)
         if error.retry_after is not None:
             more["retry_after_ms"] = milliseconds(error.retry_after, "retry_after")
-    return failure(step, us, name, _message(error), **more)
+    return failure(step, us, name, message_of(error), **more)
 
 
 def returned(step: Step, us: int, value: Any) -> Answer:
@@ -107,7 +107,7 @@ def released(step: Step) -> Answer:
     return step, s.OUTCOME_RELEASE, b"", b"", 0, Said({"retry_after_ms": -1}, {})
 
 
-def _message(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     try:
         return str(error) or type(error).__name__
     except BaseException:  # a __str__ that raises must not hide the failure

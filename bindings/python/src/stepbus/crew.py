@@ -34,6 +34,7 @@ class Crew:
     def __init__(self, worker: Worker, functions: Functions, thread_count: int) -> None:
         self.worker = worker
         self.error: Optional[BaseException] = None
+        self.lost = 0
         self._execution = Execution(functions)
         self._settling = Settling(worker)
         self._settler = Settler(self._settling, "stepbus-settler")
@@ -58,9 +59,12 @@ class Crew:
     def rebalance(self) -> None:
         """Gives back what waits for too long behind slow handlers. Called now and then."""
         backlog = self._backlog
-        while backlog and time.monotonic() - backlog[0]._batch.polled_at > STALE_S:
-            self._pace.slow_down()
-            self._release_last()
+        try:
+            while time.monotonic() - backlog[0]._batch.polled_at > STALE_S:
+                self._pace.slow_down()
+                self._release_last()
+        except IndexError:
+            pass  # others take from it
         self._settler.now()
 
     def end(self, timeout: Optional[float]) -> int:
@@ -77,9 +81,9 @@ class Crew:
         for thread in filter(lambda thread: thread.ident, self.threads):
             thread.join(None if end is None else max(0.0, end - time.monotonic()))
         late = sum(thread.is_alive() for thread in self.threads)
-        lost = self._settler.end()
-        if lost:
-            LOG.error("%d results could not be kept: these steps run again", lost)
+        self.lost = self._settler.end()
+        if self.lost:
+            LOG.error("%d results could not be kept: these steps run again", self.lost)
         return late
 
     def _stop_claiming(self) -> None:

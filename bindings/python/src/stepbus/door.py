@@ -10,6 +10,8 @@ from . import _structs as s
 from .encoding import from_json, to_json
 from .types import ExecutionEvent, FfiStepEvent, StepExecutionResult
 
+#: Ten years, the longest that the library takes: what is longer, or without end, is as good as never.
+DELAY_S_MAX = 10 * 366 * 24 * 3600
 JSON_TYPES = (b"application/json", b"")
 
 
@@ -76,7 +78,7 @@ def step_event(view: Any) -> FfiStepEvent:
 
 def milliseconds(seconds: Optional[float]) -> int:
     """A delay of a handler; -1 where it says none."""
-    return -1 if seconds is None else max(0, int(seconds * 1000))
+    return -1 if seconds is None else max(0, int(min(seconds, DELAY_S_MAX) * 1000))
 
 
 def completion(event: Any, result: StepExecutionResult) -> s.Completion:

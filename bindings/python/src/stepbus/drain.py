@@ -10,7 +10,8 @@ from .engine import Engine
 from .errors import Reentrant
 from .execution import Execution
 from .functions import Functions
-from .settling import Settling
+from .logs import WORKER as LOG
+from .settling import LAST_TRIES_S, Settling
 from .step import Step
 from .worker import POLL_COUNT_MAX, Worker
 
@@ -32,6 +33,14 @@ class Drain:
             raise Reentrant("async handlers cannot run on a thread whose event loop runs: await app.adrain()")
         self._engine.run("stepbus_engine_wake")
         settling = Settling(self.worker)
+        try:
+            return self._run_due(count_max, settling)
+        finally:
+            lost = settling.settle_rest(LAST_TRIES_S)
+            if lost:
+                LOG.error("%d results could not be kept: these steps run again once the app is closed", lost)
+
+    def _run_due(self, count_max: Optional[int], settling: Settling) -> int:
         count = quiet = 0
         while count_max is None or count < count_max:
             room = POLL_COUNT_MAX if count_max is None else min(count_max - count, POLL_COUNT_MAX)

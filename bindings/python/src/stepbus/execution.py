@@ -39,7 +39,10 @@ class Execution:
         if function is None:
             return _unknown(step)
         if function.is_async:
-            return asyncio.run(self.run_async(step, function))
+            try:
+                return asyncio.run(self.run_async(step, function))
+            except BaseException as error:  # of what else the handler left in that loop
+                return _raised(step, began, error)
         try:
             if function.is_plain and step._kind == _JSON:
                 result = function.function() if step._input == _EMPTY else _call_plainly(function, step)
@@ -50,7 +53,7 @@ class Execution:
                 self.interrupt = error
             return _raised(step, began, error)
         us = (perf_counter_ns() - began) // 1000
-        if result is None and step._live:
+        if result is None and not step._gone:
             return step, s.OUTCOME_SUCCESS, payload.NULL, payload.JSON, us, None
         return finish(function, step, us, result)
 
@@ -87,7 +90,7 @@ def _call(function: StepFunction[Any], step: Step) -> Any:
 
 def _raised(step: Step, began: int, error: BaseException) -> Optional[Answer]:
     us = (perf_counter_ns() - began) // 1000
-    if not step._live:
+    if step._gone:
         LOG.warning("%r raised after its answer was handed in: %s", step, error, extra=of_step(step))
         return None
     if isinstance(error, BadInput):
@@ -95,8 +98,11 @@ def _raised(step: Step, began: int, error: BaseException) -> Optional[Answer]:
     tb = error.__traceback__
     inner = _below(tb)
     if isinstance(error, TypeError) and inner is None:
-        return answer.failure(step, us, "bad_input", "the input does not fit the handler: %s" % error)
-    return _made(step, us, lambda: answer.raised(step, us, error, inner))
+        return answer.failure(step, us, "bad_input", "the input does not fit the handler: %s" % answer.message_of(error))
+    try:
+        return answer.raised(step, us, error, inner)
+    except BaseException as other:
+        return _unwritten(step, us, other)
 
 
 def _below(tb: Any) -> Any:
@@ -107,8 +113,15 @@ def _below(tb: Any) -> Any:
 
 
 def finish(function: StepFunction[Any], step: Step, us: int, result: Any) -> Optional[Answer]:
-    """The answer to what a function returned."""
-    if not step._live:
+    """The answer to what a function returned; to look at that may raise (a proxy of nothing does), whatever it likes."""
+    try:
+        return _finish(step, us, result)
+    except BaseException as error:
+        return _unwritten(step, us, error)
+
+
+def _finish(step: Step, us: int, result: Any) -> Optional[Answer]:
+    if step._gone:
         if result is not None and not isinstance(result, Later):
             LOG.warning("%r returned a result after its answer was handed in", step, extra=of_step(step))
         return None
@@ -121,16 +134,11 @@ def finish(function: StepFunction[Any], step: Step, us: int, result: Any) -> Opt
     pending = getattr(step, "_pending", _ABSENT)
     if pending is not _ABSENT and result is not pending and not isinstance(result, Exception):
         return answer.failure(step, us, "bad_result", "step.checkpoint was called, but its value was not returned")
-    return _made(step, us, lambda: answer.returned(step, us, result))
+    return answer.returned(step, us, result)
 
 
-def _made(step: Step, us: int, make: Any) -> Answer:
-    try:
-        made: Answer = make()
-    except Exception as error:
-        text = "the handler's result cannot be written: %s" % error
-        return answer.failure(step, us, "bad_result", text)
-    return made
+def _unwritten(step: Step, us: int, error: BaseException) -> Answer:
+    return answer.failure(step, us, "bad_result", "the handler's result cannot be written: %s" % answer.message_of(error))
 
 
 def _unknown(step: Step) -> Answer:

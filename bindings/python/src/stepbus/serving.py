@@ -34,6 +34,8 @@ TAKE_COUNT_MAX = 64
 TICK_S = 0.5
 STALE_S = 1.0
 CANCEL_LOOK_S = 0.005
+#: For how long tasks that are cancelled may go on.
+GRACE_S = 1.0
 
 #: A thread that runs handlers of pure Python would keep the GIL for 5 ms at a time, and so would the next one; after
 #: so long it sleeps for a moment, which lets the loop have it.
@@ -49,6 +51,7 @@ class Serving:
         self.worker = worker
         self._errands = errands
         self.error: Optional[StepbusError] = None
+        self.lost = 0
         self._functions = functions
         self._execution = Execution(functions)
         self._settling = Settling(worker)
@@ -195,9 +198,12 @@ class Serving:
     def _tick(self) -> None:
         """Now and then: what waits behind slow handlers goes back."""
         backlog = self._backlog
-        while backlog and time.monotonic() - backlog[0]._batch.polled_at > STALE_S:
-            self._pace.slow_down()
-            self._release_last()
+        try:
+            while time.monotonic() - backlog[0]._batch.polled_at > STALE_S:
+                self._pace.slow_down()
+                self._release_last()
+        except IndexError:
+            pass  # others take from it
         self._settler.now()
         self._go_on()
         self._look_soon()
@@ -218,7 +224,7 @@ class Serving:
     def _look(self) -> None:
         self._is_looking = False
         for step, task in list(self._tasks.items()):
-            if step._live and self.worker.is_cancelled(step):
+            if not step._gone and self.worker.is_cancelled(step):
                 self._cancel(step, task)
 
     # Ending
@@ -246,22 +252,25 @@ class Serving:
         end = None if timeout is None else time.monotonic() + timeout
         late = await self._finish_tasks(timeout)
         late += await self._errands.run(self._join, end)
-        lost = await self._errands.run(self._settler.end)
-        if lost:
-            LOG.error("%d results could not be kept: these steps run again", lost)
+        self.lost = await self._errands.run(self._settler.end)
+        if self.lost:
+            LOG.error("%d results could not be kept: these steps run again", self.lost)
         return late
 
     async def _finish_tasks(self, timeout: Optional[float]) -> int:
         if not self._tasks:
             return 0
         try:
-            await asyncio.wait_for(self._wait_idle(), timeout)
+            await asyncio.wait_for(self._wait_idle(), GRACE_S if self._is_giving_back else timeout)
             return 0
         except asyncio.TimeoutError:
             late = len(self._tasks)
             self.give_back()
-            await self._wait_idle()
-            return late
+        try:
+            await asyncio.wait_for(self._wait_idle(), GRACE_S)
+        except asyncio.TimeoutError:
+            LOG.error("%d handlers do not heed that they are cancelled: they are left alone", len(self._tasks))
+        return late
 
     async def _wait_idle(self) -> None:
         while self._tasks:

@@ -7,14 +7,11 @@ import time
 from queue import Empty, SimpleQueue
 from typing import Optional
 
-from .errors import StepbusError
 from .logs import WORKER as LOG
-from .settling import Settling
+from .settling import LAST_TRIES_S, Settling
 
 #: For how long answers may come together before they are handed in.
 GATHER_S = 0.004
-#: For how long the last answers are tried again where the store does not take them.
-LAST_TRIES_S = 5.0
 
 _SOON, _NOW, _END = 1, 2, 3
 
@@ -64,5 +61,5 @@ class Settler:
     def _settle(self) -> None:
         try:
             self._settling.settle()
-        except StepbusError as error:
-            LOG.error("answers could not be handed in: %s", error)
+        except Exception as error:  # memory that ran out, a log handler that raises: the thread is needed yet
+            LOG.error("answers could not be handed in: %r", error)

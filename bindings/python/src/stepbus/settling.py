@@ -22,6 +22,8 @@ from .worker import SEND_AGAIN, Worker
 
 #: At a time; packing them holds the GIL.
 COUNT_MAX = 256
+#: For how long the last answers are tried again where the store does not take them.
+LAST_TRIES_S = 5.0
 
 _REFUSALS = {
     s.ESTALE: "a newer attempt of it exists, or its lease was lost",
@@ -51,6 +53,15 @@ class Settling:
         """How long to wait before the store is worth another try; 0: now."""
         return max(0.0, self._not_before - time.monotonic())
 
+    def settle_rest(self, seconds: float) -> int:
+        """Settles for so long until nothing waits, and tells how many answers could not be kept."""
+        end = time.monotonic() + seconds
+        self.settle()
+        while self._waiting and time.monotonic() < end:
+            time.sleep(min(self.wait_s(), 0.1) or 0.001)
+            self.settle()
+        return len(self._waiting)
+
     def settle(self) -> int:
         """Hands in what waits, and tells how many answers were taken or refused."""
         count = 0
@@ -72,25 +83,28 @@ class Settling:
             self._waiting.extendleft(reversed(answers))
             self._back_off(len(answers), s.ENOMEM)
             raise
+        count = 0
+        if statuses is None:
+            self._pause = 0.0
+        else:
+            count = self._keep(answers, statuses)
+        # Last, since a filter or handler of the program's may raise.
         if LOG.isEnabledFor(logging.DEBUG) or any(one[5] for one in answers):
             for one, status in zip(answers, statuses or [s.OK] * len(answers)):
                 if status == s.OK:
                     _log(one)
-        if statuses is None:
-            self._pause = 0.0
-            return 0
-        return self._keep(answers, statuses)
+        return count
 
     def _keep(self, answers: Sequence[Answer], statuses: Sequence[int]) -> int:
-        again: List[Answer] = []
-        for one, status in zip(answers, statuses):
-            if status in SEND_AGAIN:
-                again.append(one)
-            elif status == s.EINVAL and one[1] != s.OUTCOME_RELEASE:
-                again.append(self._instead(one))
-            elif status != s.OK:
-                _log_refusal(one, status)
+        again = [
+            self._instead(one) if status == s.EINVAL else one
+            for one, status in zip(answers, statuses)
+            if status in SEND_AGAIN or status == s.EINVAL and one[1] != s.OUTCOME_RELEASE
+        ]
         self._waiting.extendleft(reversed(again))
+        for one, status in zip(answers, statuses):
+            if status not in SEND_AGAIN and status not in (s.OK, s.EINVAL):
+                _log_refusal(one, status)
         if any(status in SEND_AGAIN for status in statuses):
             self._back_off(len(again), next(status for status in statuses if status in SEND_AGAIN))
         return len(again)

@@ -65,7 +65,8 @@ class Shift:
         LOG.info("worker stops: it finishes what runs")
         end = None if drain_timeout is None else time.monotonic() + drain_timeout
         late = self._crew.end(drain_timeout)
-        late += _await_answers(self.worker, None if end is None else end - time.monotonic()) if not late else 0
+        if not late:
+            late = _await_answers(self.worker, self._crew.lost, None if end is None else end - time.monotonic())
         if late:
             LOG.warning("%d steps still ran when the time to stop was over: they go back", late)
         self.worker.close()
@@ -114,7 +115,7 @@ class LoopShift:
         late = await self._serving.end(drain_timeout)
         if not late:
             left = None if end is None else end - time.monotonic()
-            late = await self._errands.run(_await_answers, self.worker, left)
+            late = await self._errands.run(_await_answers, self.worker, self._serving.lost, left)
         if late:
             LOG.warning("%d steps still ran when the time to stop was over: they go back", late)
         await self._errands.run(self.worker.close)
@@ -122,15 +123,18 @@ class LoopShift:
         LOG.info("worker stopped")
 
 
-def _await_answers(worker: Worker, timeout: Optional[float]) -> int:
-    """Waits for the answers that handlers have left to others, and tells how many did not come in time."""
+def _await_answers(worker: Worker, lost: int, timeout: Optional[float]) -> int:
+    """Waits for the answers that handlers have left to others, and tells how many did not come in time.
+
+    lost is for how many steps nobody can answer any more.
+    """
     end = None if timeout is None else time.monotonic() + timeout
-    while worker.held() and not worker.gate.is_closed():
+    while len(worker.held()) > lost and not worker.gate.is_closed():
         left = ANSWER_SLICE_S if end is None else end - time.monotonic()
         if left <= 0:
             break
         worker.stop(min(left, ANSWER_SLICE_S))
-    return len(worker.held())
+    return max(0, len(worker.held()) - lost)
 
 
 def _running_loop() -> Optional[asyncio.AbstractEventLoop]:

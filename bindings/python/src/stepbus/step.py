@@ -51,13 +51,14 @@ class Batch:
 class Step:
     """One attempt of one step."""
 
-    __slots__ = ("_batch", "_at", "_row", "_live", "_input", "_kind", "_name", "_pending")
+    __slots__ = ("_batch", "_at", "_row", "_gone", "_input", "_kind", "_name", "_pending")
 
     def __init__(self, batch: Batch, at: int, row: Row) -> None:
         self._batch = batch
         self._at = at
         self._row = row
-        self._live = True
+        # How many answers of it are accepted or under way; while it is 0, what the library keeps of it may be read.
+        self._gone = 0
         self._name: bytes = window[row[3] : row[3] + row[4]]
         self._input: bytes = window[row[5] : row[5] + row[6]]
         self._kind: bytes = window[row[7] : row[7] + row[8]]
@@ -223,7 +224,7 @@ class Step:
     def _view(self, address: int, length: int) -> bytes:
         """Copies what the library keeps until the step is answered."""
         with self._batch.worker.views:
-            if not self._live:
+            if self._gone:
                 raise Already("step %s was answered: read what you need of it before" % self.id)
             data: bytes = window[address : address + length] if length else b""
             return data
@@ -237,7 +238,7 @@ class Step:
 
     def _dependencies(self) -> List[Tuple[str, bytes, bytes]]:
         with self._batch.worker.views:
-            if not self._live:
+            if self._gone:
                 raise Already("step %s was answered: read what you need of it before" % self.id)
             event = s.StepEvent.from_buffer_copy(self._batch.events, self._at)
             return [

@@ -16,6 +16,7 @@ import time
 import traceback
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Union
 
+from .answer import message_of
 from .bridge import EventBridge, EventNames
 from .encoding import to_json
 from .errors import (
@@ -67,9 +68,17 @@ def backtrace_of(error: BaseException) -> str:
 
 
 def failure_of(error: BaseException) -> StepHandlerResult:
-    """The failure that an exception of a handler stands for."""
+    """The failure that an exception of a handler stands for, also where it cannot be asked what it is."""
+    try:
+        return _described(error)
+    except Exception:
+        kind = type(error).__name__
+        return StepHandlerResult.failure(message_of(error), error_type=kind, metadata={"traceback": backtrace_of(error)})
+
+
+def _described(error: BaseException) -> StepHandlerResult:
     result = StepHandlerResult.failure(
-        str(error) or type(error).__name__,
+        message_of(error),
         error_type=getattr(error, "error_type", None) or type(error).__name__,
         retryable=bool(getattr(error, "retryable", True)),
         metadata={"traceback": backtrace_of(error)},
@@ -83,12 +92,13 @@ def failure_of(error: BaseException) -> StepHandlerResult:
 
 def safe_failure(error: BaseException, was_success: bool) -> StepHandlerResult:
     """Stands in for a result that cannot be submitted: short texts only, and no other attempt."""
-    message = "the result cannot be submitted: %s" % error
+    text = message_of(error)
+    message = "the result cannot be submitted: %s" % text
     return StepHandlerResult.failure(
         message[:MESSAGE_LEN_MAX],
         error_type="FFI_SERIALIZATION_ERROR",
         retryable=False,
-        metadata={"ffi_serialization_error": str(error)[:MESSAGE_LEN_MAX], "original_success": str(was_success)},
+        metadata={"ffi_serialization_error": text[:MESSAGE_LEN_MAX], "original_success": str(was_success)},
     )
 
 
@@ -233,10 +243,12 @@ class StepExecutionSubscriber:
         try:
             context = StepContext.from_ffi_event(event, handler.name)
             result = run_to_end(handler.call(context))
-        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            if isinstance(result, StepHandlerResult):
+                return result
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             return self._failed(event, name, error)
-        if isinstance(result, StepHandlerResult):
-            return result
         return self._failed(
             event, name, TypeError("handler %s returned %r, and no StepHandlerResult" % (name, type(result).__name__)),
             ErrorType.HANDLER_ERROR.value, False,
@@ -249,7 +261,7 @@ class StepExecutionSubscriber:
     def _failed(
         self, event: Any, name: str, error: BaseException, error_type: Optional[str] = None, retryable: bool = True
     ) -> StepHandlerResult:
-        logger.error("Error executing handler %s: %s", name, error, exc_info=error)
+        logger.error("Error executing handler %s: %s", name, message_of(error), exc_info=error)
         result = failure_of(error)
         result.error_type = error_type or result.error_type
         result.retryable = result.retryable and retryable
@@ -268,7 +280,8 @@ class StepExecutionSubscriber:
 
     def _submit_result(self, event: Any, handler_result: StepHandlerResult, execution_time_ms: int) -> None:
         """Submits a result, until it is taken in or refused for good, and publishes that it was."""
-        if handler_result.is_success and (handler_result.metadata or {}).get("checkpoint_yield") is True:
+        metadata = handler_result.metadata
+        if handler_result.is_success and isinstance(metadata, Mapping) and metadata.get("checkpoint_yield") is True:
             self._submit_checkpoint(event, handler_result)
             return
         result = self._execution_result(event, handler_result, execution_time_ms)
@@ -291,7 +304,9 @@ class StepExecutionSubscriber:
         }
         try:
             to_json(data)
-        except (TypeError, ValueError) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             self._submit_result(event, safe_failure(error, True), 0)
             return
         self._submit(event, self._checkpoint, data)
@@ -300,11 +315,13 @@ class StepExecutionSubscriber:
     def _execution_result(
         self, event: Any, handler_result: StepHandlerResult, execution_time_ms: int
     ) -> StepExecutionResult:
-        result = self._built(event, handler_result, execution_time_ms)
         try:
+            result = self._built(event, handler_result, execution_time_ms)
             to_json([result.result, result.metadata, result.error])
-        except (TypeError, ValueError) as error:
-            logger.error("The result of step %s cannot be written as JSON: %s", event.step_uuid, error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # what a result is made of may raise what it likes when it is read
+            logger.error("The result of step %s cannot be written as JSON: %s", event.step_uuid, message_of(error))
             safe = safe_failure(error, handler_result.is_success)
             result = self._built(event, safe, execution_time_ms)
             result.status = ResultStatus.FAILURE.value

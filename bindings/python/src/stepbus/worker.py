@@ -39,7 +39,7 @@ GIVE_BACK_COUNT = 1024
 
 #: After these the step is still ours, and the same answer may be accepted later.
 SEND_AGAIN = frozenset(
-    (s.EBUSY, s.ENOMEM, s.ESTORE, s.ENOSPACE, s.EREADONLY, s.EFULL, s.ESYSTEM)
+    (s.EBUSY, s.ENOMEM, s.ESTORE, s.ENOSPACE, s.EREADONLY, s.EFULL, s.ESYSTEM, s.ECORRUPT)
 )
 
 _EVENT_SIZE = ctypes.sizeof(s.StepEvent)
@@ -140,7 +140,7 @@ class Worker:
         statuses = (ctypes.c_int32 * completions.count)()
         with self.views:
             for one in answers:
-                one[0]._live = False
+                one[0]._gone += 1
         try:
             with self.engine.gate as engine:
                 status = self._complete(engine, completions.array, completions.count, statuses, None)
@@ -157,11 +157,12 @@ class Worker:
         return each
 
     def _settled(self, answers: Sequence[Answer], statuses: Sequence[int]) -> None:
-        for one, status in zip(answers, statuses):
-            if status in SEND_AGAIN or status == s.EINVAL:
-                one[0]._live = True
-            else:
-                self._held.discard(one[0])
+        with self.views:
+            for one, status in zip(answers, statuses):
+                if status in SEND_AGAIN or status == s.EINVAL:
+                    one[0]._gone -= 1  # not to 0 where another answer was accepted, or is under way
+                else:
+                    self._held.discard(one[0])
 
     def answer(self, step: Step, value: Any) -> None:
         """Answers one step, and raises why it was not accepted."""
@@ -176,7 +177,7 @@ class Worker:
         err = s.Error()
         status_of = (ctypes.c_int32 * 1)()
         with self.views:
-            one[0]._live = False
+            one[0]._gone += 1
         with self.engine.gate as engine:
             status = self._complete(engine, completions.array, 1, status_of, byref(err))
         self._settled([one], [status])
@@ -259,7 +260,7 @@ class Worker:
         self.give_back()
         with self.views:
             for step in self._held:
-                step._live = False
+                step._gone += 1
             self._held.clear()
 
     def end_at_exit(self) -> None:
