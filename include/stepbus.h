@@ -2273,9 +2273,9 @@ STEPBUS_API stepbus_status stepbus_worker_metrics(stepbus_worker *worker,
  */
 
 /**
- * A clock that stands still until it is told to go on, for tests of what takes long. Leases, attempts and
- * the time-out of stepbus_step_await go by it too: that waits until the clock has gone
- * that far. Polls and stops wait by real time. Engines that share a store must share the clock.
+ * A clock that stands still until it is told to go on, for tests of what takes long: delays, retries,
+ * attempts, leases, cron. Calls that wait (stepbus_step_await, stepbus_poll, stops) wait by real time.
+ * Engines that share a store must share the clock.
  */
 typedef struct stepbus_clock stepbus_clock;
 
