@@ -62,7 +62,7 @@ SHARED := $(OUT)/libstepbus.so.$(SOVERSION)
 STATIC := $(OUT)/libstepbus.a
 
 .DEFAULT_GOAL := help
-.PHONY: help all check lint cdef abi states bench bench-bridge bench-registry bench-durable bench-durable-quick demo install uninstall clean asan tsan deps format
+.PHONY: help all check lint cdef abi states bench bench-bridge bench-registry bench-durable bench-durable-quick bench-bindings demo install uninstall clean asan tsan deps format
 .SECONDARY:
 
 help: ## print this list
@@ -112,6 +112,8 @@ bench-bridge: all ## run the benchmark of the bridge
 	@OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' bench/run.sh bridge
 bench-registry: all ## run the benchmark of the registry and of the in-memory flow
 	@OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' bench/run.sh registry
+bench-bindings: all ## measure what a step costs in C, Python and Node
+	@OUT=$(OUT) CC='$(CC)' bench/bindings/run.sh
 bench-durable: all ## run the benchmark of durable steps, beside servers that it starts itself
 	@OUT=$(OUT) CC='$(CC)' bench/durable/run.sh
 bench-durable-quick: all ## the same in less than a minute, without the peers that need a server

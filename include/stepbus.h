@@ -22,7 +22,9 @@
  *   callbacks come as function, user_data and destroy. destroy runs exactly once, also when the
  *             call that was given it fails (but not of a struct whose size cannot be right: nothing
  *             of it is read).
- *   fork      after fork() the child gets STEPBUS_EFORKED from every object of the parent.
+ *   fork      after fork() the child gets STEPBUS_EFORKED from every object of the parent. A child of a
+ *             process that had an engine open must exec before it opens one: SQLite does not survive a
+ *             fork either.
  *
  * There is no discovery: nothing here scans a directory, loads a library or looks up a symbol by
  * name.
@@ -2271,9 +2273,9 @@ STEPBUS_API stepbus_status stepbus_worker_metrics(stepbus_worker *worker,
  */
 
 /**
- * A clock that stands still until it is told to go on, for tests of what takes long. Leases, attempts and
- * the time-out of stepbus_step_await go by it too: that waits until the clock has gone
- * that far. Polls and stops wait by real time. Engines that share a store must share the clock.
+ * A clock that stands still until it is told to go on, for tests of what takes long: delays, retries,
+ * attempts, leases, cron. Calls that wait (stepbus_step_await, stepbus_poll, stops) wait by real time.
+ * Engines that share a store must share the clock.
  */
 typedef struct stepbus_clock stepbus_clock;
 

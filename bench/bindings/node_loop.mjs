@@ -58,7 +58,7 @@ function report(name, { late, busy }, seconds, steps) {
 async function measureNothing() {
   const stop = watchTimers()
   await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
-  report('1,000 timers a second and nothing else', stop(), QUIET_MS / 1000, 0)
+  report('node_loop_quiet', stop(), QUIET_MS / 1000, 0)
 }
 
 async function measure(name, options, handler) {
@@ -85,8 +85,8 @@ async function measure(name, options, handler) {
 }
 
 await measureNothing()
-await measure('1,000 timers a second, async handlers, concurrency 256', { concurrency: 256 }, (input) => input)
-await measure('1,000 timers a second, handlers of 20 us, concurrency 256', { concurrency: 256 }, (input) => {
+await measure('node_loop_async', { concurrency: 256 }, (input) => input)
+await measure('node_loop_20us', { concurrency: 256 }, (input) => {
   const until = performance.now() + 0.02
   while (performance.now() < until);
   return input

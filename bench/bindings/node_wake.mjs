@@ -49,7 +49,7 @@ async function measure(durability) {
   took.sort((a, b) => a - b)
   const at = (share) => Number(took[Math.min(took.length - 1, Math.floor(took.length * share))].toFixed(3))
   console.log(JSON.stringify({
-    case: `enqueue to start in another process, durability ${durability}`,
+    case: `node_wake_${durability}`,
     median_ms: at(0.5), p99_ms: at(0.99), max_ms: at(1), events: took.length,
   }))
 }

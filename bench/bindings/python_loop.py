@@ -3,6 +3,7 @@
 
 Prints a JSON line for each kind of handler: {"case": "python_loop_async", "steps": …, "timers": …, "late_20ms": …,
 "max_ms": …, "p99_ms": …, "steps_per_s": …}. A timer is late by what passes between when it is due and when it fires.
+python_loop_control comes first: as busy a loop without stepbus, which shows what the machine itself is late by.
 
 Usage: python_loop.py [steps]
 """
@@ -22,6 +23,7 @@ from stepbus import Stepbus  # noqa: E402
 
 PERIOD_S = 0.001
 LATE_S = 0.02
+CONTROL_S = 3.0
 
 
 class Timers:
@@ -39,6 +41,21 @@ class Timers:
         self.due += PERIOD_S
         if self.is_going:
             self.loop.call_at(self.due, self.fire)
+
+
+async def control() -> None:
+    """Timers whose callbacks keep the processor for most of each millisecond."""
+    timers = Timers()
+    end = time.perf_counter() + CONTROL_S
+    while time.perf_counter() < end:
+        turn = time.perf_counter() + PERIOD_S * 0.8
+        while time.perf_counter() < turn:
+            pass
+        await asyncio.sleep(0)
+    timers.is_going = False
+    late = sorted(timers.late)
+    figures = {"timers": len(late), "late_20ms": sum(one > LATE_S for one in late), "max_ms": round(late[-1] * 1e3, 3)}
+    print(json.dumps({"case": "python_loop_control", **figures}))
 
 
 async def measure(kind: str, count: int) -> None:
@@ -93,5 +110,6 @@ async def measure(kind: str, count: int) -> None:
 
 if __name__ == "__main__":
     gc.freeze()
+    asyncio.run(control())
     for one in ("async", "sync"):
         asyncio.run(measure(one, int(sys.argv[1]) if len(sys.argv) > 1 else 100000))

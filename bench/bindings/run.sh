@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What a step costs in each language: run.sh. JSON lines on stdout, all else on stderr. Contestants run one
-# after the other, round after round, each a process of its own. Settings from the environment: OUT
+# What a step costs in each language, how soon it begins in a waiting worker of another process, and how late
+# timers are while many steps pass: run.sh. JSON lines on stdout, all else on stderr. Contestants run one after the
+# other, round after round, each a process of its own. Settings from the environment: OUT
 # (build/release), CC, ROUNDS (5), STEPS (100000), PYTHON (python3), NODE (node).
 set -eu
 
@@ -62,3 +63,9 @@ END {
 	name = "c_pull_alone"
 	tell(name, median["c_pull"] - median["c_pool"], 0, 0)
 }'
+
+# One process each: they measure themselves, 300 times or for some seconds.
+for name in wake loop; do
+	[ -z "$python" ] || "$python" "$here/python_$name.py"
+	[ -z "$has_node" ] || "$node" "$here/node_$name.mjs"
+done

@@ -237,6 +237,7 @@ export interface Worker extends AsyncIterable<Step> {
   run(): Promise<void>
   metrics(): WorkerMetrics
   close(options?: CloseOptions): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 export interface LogRecord {
@@ -375,6 +376,7 @@ export class Stepbus {
 
   readonly isClosed: boolean
   close(options?: CloseOptions): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 export const version: string

@@ -139,10 +139,13 @@ static stepbus_status look(wait *w, stepbus_error *err)
 	return status;
 }
 
-/* How long to sleep until the next look; 0: the time is over. */
+/*
+ * How long to sleep until the next look; 0: the time is over. By real time, as all waits of a host: a clock
+ * that was lent may stand still.
+ */
 static int64_t rest_ns(const wait *w)
 {
-	int64_t gone_ns = sb_clock_elapsed_ns(&w->engine->host) - w->started_ns;
+	int64_t gone_ns = sb_clock_system_elapsed_ns(NULL) - w->started_ns;
 	int64_t left_ns;
 
 	if (w->timeout_ms < 0 || w->timeout_ms > INT64_MAX / 1000000)
@@ -187,7 +190,7 @@ stepbus_status sb_outcome_await(stepbus *engine, const uint8_t step_id[SB_ID_LEN
 {
 	wait w = { .engine = engine,
 		   .id = sb_id_to_row(step_id, engine->store->tag),
-		   .started_ns = sb_clock_elapsed_ns(&engine->host),
+		   .started_ns = sb_clock_system_elapsed_ns(NULL),
 		   .timeout_ms = timeout_ms };
 	stepbus_status status;
 

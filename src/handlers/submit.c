@@ -276,6 +276,17 @@ void sb_submit_refuse(sb_claimed *claimed, const sb_submit_failure *failure)
 	submit(claimed);
 }
 
+/* How often it may be tried was not known without the handler. */
+static void tell_max_retries(sb_claimed *claimed)
+{
+	const sb_retry_policy policy =
+		sb_retry_policy_resolve(&claimed->retry, &claimed->settlement.handler_retry,
+					&claimed->worker->engine->options.retry);
+
+	claimed->event.max_retries =
+		policy.attempt_count_max > 0 ? policy.attempt_count_max - 1 : 0;
+}
+
 stepbus_status sb_submit_begin(sb_claimed *claimed, const stepbus_handler_spec *spec,
 			       stepbus_error *err)
 {
@@ -289,6 +300,7 @@ stepbus_status sb_submit_begin(sb_claimed *claimed, const stepbus_handler_spec *
 		(sb_retry_policy){ spec->retry_kind, spec->attempt_count_max,
 				   spec->retry_base_ms * 1000, spec->retry_cap_ms * 1000,
 				   spec->jitter_percent };
+	tell_max_retries(claimed);
 	timeout_us = claimed->attempt_timeout_us > 0 ? claimed->attempt_timeout_us :
 						       spec->attempt_timeout_ms * 1000;
 	claimed->event.attempt_timeout_ms = timeout_us / 1000;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A step whose rows somebody has written to is run and answered all the same. */
+#include <sched.h>
 #include <sqlite3.h>
 #include <string.h>
 
+#include "handlers/worker.h"
 #include "support/puller.h"
 
 static const struct bad_row {
@@ -102,6 +104,9 @@ static void what_a_process_ended_under_is_handed_out_by_itself(void **state)
 	write_row(box, "UPDATE state SET crash_count = 1 WHERE id IN"
 		       " (SELECT id FROM state ORDER BY id LIMIT 2 OFFSET 2)");
 	worker = test_pull_begin(box, &engine, "\"strategy\":\"fifo\"");
+	/* They come into the line one by one where somebody hears of their start. */
+	while (atomic_load(&worker->queued_count) < COUNT && sched_yield() == 0)
+		;
 	for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
 		size_t count = 0;
 

@@ -440,6 +440,20 @@ static void a_host_that_is_silent_for_too_long_loses_its_step(void **state)
 	assert_int_equal(stepbus_step_is_cancelled(s->engine, event.step_id, event.token), 1);
 }
 
+static void a_call_that_waits_does_so_by_real_time(void **state)
+{
+	stepbus_step_spec spec = spec_of("ok");
+	scene *s = *state;
+	stepbus_enqueued kept = { .size = sizeof kept };
+	stepbus_outcome *outcome = NULL;
+
+	spec.delay_ms = 3600000;
+	scene_ok(s, stepbus_step_enqueue(s->engine, &spec, 1, &kept, &s->err));
+	assert_int_equal(stepbus_step_await(s->engine, kept.step_id, 5, &outcome, &s->err),
+			 STEPBUS_ETIMEDOUT);
+	assert_null(outcome);
+}
+
 static void a_clock_has_bounds(void **state)
 {
 	const int64_t century_ms = INT64_C(3155760000000);
@@ -479,6 +493,7 @@ int main(void)
 		CLOCK_TEST(many_short_steps_of_the_clock_lose_nothing),
 		CLOCK_TEST(the_time_of_a_polled_step_is_over),
 		CLOCK_TEST(a_host_that_is_silent_for_too_long_loses_its_step),
+		CLOCK_TEST(a_call_that_waits_does_so_by_real_time),
 		cmocka_unit_test(a_clock_has_bounds),
 	};
 

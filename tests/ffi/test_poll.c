@@ -67,6 +67,24 @@ static void the_event_names_the_version_that_is_to_run(void **state)
 	assert_int_equal(test_pull_succeed(box, engine, &event, ""), STEPBUS_OK);
 }
 
+static void the_event_tells_how_often_its_handler_may_try(void **state)
+{
+	test_box *box = *state;
+	stepbus *engine = test_box_open(box, NULL);
+	const stepbus_handler_spec patient = { .size = sizeof patient, .attempt_count_max = 7 };
+	stepbus_step_spec spec = test_box_spec("work", "x");
+	stepbus_worker *worker;
+	uint8_t id[16];
+
+	test_pull_handle(box, engine, "work", &patient);
+	worker = test_pull_work(box, engine, NULL);
+	test_box_put(box, engine, &spec, id);
+	assert_int_equal(test_pull_one(box, worker).max_retries, 6);
+	spec.attempt_count_max = 2;
+	test_box_put(box, engine, &spec, id);
+	assert_int_equal(test_pull_one(box, worker).max_retries, 1);
+}
+
 static void steps_come_in_batches_in_their_order(void **state)
 {
 	enum { COUNT = 300 };
@@ -335,6 +353,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BOX_TEST(a_polled_step_is_all_that_was_enqueued),
 		BOX_TEST(the_event_names_the_version_that_is_to_run),
+		BOX_TEST(the_event_tells_how_often_its_handler_may_try),
 		BOX_TEST(steps_come_in_batches_in_their_order),
 		BOX_TEST(a_poll_without_steps_ends_in_time),
 		BOX_TEST(many_may_poll_at_once),

@@ -59,6 +59,12 @@ static void enqueue_each(enqueue_task *sent)
 	}
 }
 
+/* Whether it is for what one of the steps says; a store that is busy is so for all of them. */
+static bool is_about_a_step(stepbus_status status)
+{
+	return status == STEPBUS_EINVAL || status == STEPBUS_ENOTFOUND;
+}
+
 static void run_enqueue(sbn_task *task)
 {
 	enqueue_task *sent = (enqueue_task *)task;
@@ -66,7 +72,7 @@ static void run_enqueue(sbn_task *task)
 	sent->enqueued[0].size = sizeof sent->enqueued[0];
 	task->status = stepbus_step_enqueue(task->engine->engine, sent->specs, sent->count,
 					    sent->enqueued, &task->err);
-	if (task->status == STEPBUS_OK || sent->group_count == 1)
+	if (!is_about_a_step(task->status) || sent->group_count == 1)
 		return;
 	task->status = STEPBUS_OK;
 	enqueue_each(sent);

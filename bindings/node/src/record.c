@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "lib/record.js writes the low word of a 64-bit number first"
+#endif
+
 /* NOLINTBEGIN(bugprone-macro-parentheses): members and types take none */
 #define TEXT(type, member)                                                       \
 	{                                                                        \

@@ -64,19 +64,33 @@ def test_a_forked_child_is_told_so(tmp_path):
         assert app.drain() == 1
 
 
-def test_a_forked_child_may_close_and_open_anew(tmp_path):
+def test_a_child_that_was_forked_while_a_store_was_open_opens_none(tmp_path):
     with Stepbus(tmp_path / "jobs.db") as app:
-        app.step("n")(lambda: "from the child's step")
-        app.open()
 
         def child():
             app.close()
-            with app:
-                return app.enqueue("n").id
+            app.open()
 
+        assert "forked while its parent had a store open" in in_child(child)
+        assert in_child(lambda: Stepbus(tmp_path / "other.db").open()).startswith(Forked.__name__)
+        assert in_child(lambda: in_child(lambda: Stepbus("memory").open())).startswith(Forked.__name__)
+
+
+def test_a_child_that_is_forked_after_closing_opens_the_store(tmp_path):
+    app = Stepbus(tmp_path / "jobs.db")
+    app.step("n")(lambda: "from the child's step")
+    app.open()
+    app.close()
+
+    def child():
+        with app:
+            return app.enqueue("n").id
+
+    for _ in range(5):
         step = in_child(child)
-        app.drain()
-        assert app.result(step, 5) == "from the child's step"
+        with app:
+            app.drain()
+            assert app.result(step, 5) == "from the child's step"
 
 
 def test_an_app_that_is_not_open_works_on_both_sides_of_a_fork(tmp_path):

@@ -24,6 +24,13 @@ def test_what_is_due_later_runs_when_the_clock_has_gone_on(stepbus_app):  # noqa
     assert app.result(step, 0) == "ran"
 
 
+def test_waiting_for_what_was_not_drained_ends_in_time(stepbus_app):  # noqa: F811
+    stepbus_app.step("n")(lambda: "ran")
+    step = stepbus_app.enqueue("n")
+    with pytest.raises(stepbus.TimedOut):
+        stepbus_app.result(step, timeout=0.05)
+
+
 def test_a_time_to_run_at(stepbus_app, stepbus_clock):  # noqa: F811
     app = stepbus_app
     app.step("n")(lambda: "ran")

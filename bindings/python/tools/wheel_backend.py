@@ -92,6 +92,7 @@ def package_files():
 
 def info_files(tag):
     yield DIST_INFO + "/METADATA", metadata().encode()
+    yield DIST_INFO + "/licenses/LICENSE", (ROOT / "LICENSE").read_bytes()
     yield DIST_INFO + "/WHEEL", ("Wheel-Version: 1.0\nGenerator: stepbus\nRoot-Is-Purelib: false\nTag: %s\n" % tag).encode()
     if entry_points():
         yield DIST_INFO + "/entry_points.txt", entry_points().encode()

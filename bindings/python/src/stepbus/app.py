@@ -12,8 +12,8 @@
         app.drain()
         print(app.result(step))
 
-The store is opened at the first use, so an app may be made before a server forks its processes. In a forked child an
-app that was open gives Forked; after ``close`` there it opens the store anew. All methods may be called on any thread.
+The store is opened at the first use, so an app may be made before a server forks its processes. A child that is forked
+while one is open gets Forked, whatever it tries. All methods may be called on any thread.
 """
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class Stepbus(Asking):
     def close(self, timeout: Optional[Seconds] = None) -> None:
         """Stops what runs, waiting for handlers at most so long, and closes the store. Steps that still run go back.
 
-        In a forked child it lets go of the parent's store, and the next use opens it anew.
+        In a forked child it lets go of the parent's store, and touches nothing.
         """
         with self._lock:
             engine = self._engine

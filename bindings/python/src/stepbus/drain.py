@@ -65,7 +65,22 @@ class Drain:
 
     def _is_due(self) -> bool:
         paused = [queue["name"] for queue in self._engine.ask("stepbus_queue_list") if queue.get("paused_at")]
-        return any(self._has_ready(name, paused) or self._has_due(name) for name in self._names())
+        if any(self._has_ready(name, paused) or self._has_due(name) for name in self._names()):
+            return True
+        return any(_time(entry["next_at"]) <= self._now() for entry in self._crons())
+
+    def _crons(self) -> List[Dict[str, Any]]:
+        """The cron entries that are about to fire steps of ours."""
+        names = self._names()
+        return [
+            entry
+            for entry in self._engine.ask("stepbus_cron_list")
+            if entry["next_at"] and not entry["is_paused"] and entry["step"]["handler"] in names
+        ]
+
+    def _now(self) -> datetime:
+        clock = self._engine.clock
+        return clock.now if clock is not None else datetime.now(timezone.utc)
 
     def _names(self) -> List[str]:
         return sorted({function.name for function in self._functions.all()})
@@ -79,7 +94,7 @@ class Drain:
 
     def _has_due(self, name: str) -> bool:
         query: Dict[str, Any] = {"handler": name, "state": "scheduled", "limit": 1000, "order": "oldest"}
-        now = self._engine.clock.now if self._engine.clock is not None else datetime.now(timezone.utc)
+        now = self._now()
         return any(_time(step["due_at"]) <= now for step in self._engine.page(query)["steps"])
 
 

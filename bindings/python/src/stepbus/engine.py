@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import weakref
 from ctypes import byref
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from . import _native, payload
 from . import _structs as s
 from ._native import lib
 from .clock import Clock
 from .duration import timeout_ms
-from .errors import InvalidArgument
+from .errors import Forked, InvalidArgument
 from .function import StepFunction
 from .gate import Gate
 from .handle import StepId, id_bytes
@@ -40,6 +41,32 @@ class Outcome(NamedTuple):
     metadata: Optional[Dict[str, Any]]
 
 
+class _Process:
+    """Whether this process may open a store.
+
+    A child that was forked while one was open may not: SQLite's mutexes may be held there by threads that are not in
+    the child, and its notes of what is locked are the parent's, so that it would write without locks.
+    """
+
+    def __init__(self) -> None:
+        self.open: Set[int] = set()
+        self.is_tainted = False
+        os.register_at_fork(after_in_child=self._after_fork)
+
+    def _after_fork(self) -> None:
+        self.is_tainted = self.is_tainted or bool(self.open)
+
+    def check(self) -> None:
+        if self.is_tainted:
+            raise Forked(
+                "this process was forked while its parent had a store open, so SQLite cannot be used in it: "
+                "fork before the app is first used, or start the process anew (multiprocessing: spawn)"
+            )
+
+
+_process = _Process()
+
+
 def close_worker(gate: Gate) -> None:
     """Ends a worker. What was polled and not answered counts as lost."""
     gate.close(lambda worker: lib.stepbus_worker_stop(worker, 0, None, None), lib.stepbus_worker_free)
@@ -49,7 +76,12 @@ def _close(gate: Gate, workers: List[Gate]) -> None:
     """Ends an engine, after its workers: the garbage collector may come to them in any order."""
     for worker in list(workers):
         close_worker(worker)
-    gate.close(lambda engine: lib.stepbus_stop(engine, 0, None, None), lib.stepbus_close)
+    gate.close(lambda engine: lib.stepbus_stop(engine, 0, None, None), _free)
+
+
+def _free(engine: int) -> None:
+    lib.stepbus_close(engine)
+    _process.open.discard(engine)
 
 
 class Engine:
@@ -60,7 +92,9 @@ class Engine:
         if clock is not None:
             clock.lend(host)
             options.host = ctypes.pointer(host)
+        _process.check()
         handle = _native.make("stepbus_open", byref(options))
+        _process.open.add(handle)
         self.clock = clock  # must outlive the engine
         self.gate = Gate(handle, "the engine")
         self._workers: List[Gate] = []
