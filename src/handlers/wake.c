@@ -52,16 +52,40 @@ stepbus_status sb_wake_open(sb_wake *wake, int32_t kind, int32_t *fd, stepbus_er
 	return STEPBUS_OK;
 }
 
-/* Where it is full, it is readable. */
-static void put(const sb_wake *wake)
+/*
+ * Counted before it is written: whoever drains in between reads nothing, and knows that there is more to
+ * come. Where it is full, it is readable.
+ */
+static void put(sb_wake *wake)
 {
 	static const uint64_t one = 1;
 	int fd = atomic_load(&wake->write_fd);
+	ssize_t len;
 
-	if (wake->kind == STEPBUS_WAKE_SOCKET)
-		(void)!send(fd, &one, 1, MSG_NOSIGNAL);
-	else
-		(void)!write(fd, &one, sizeof one);
+	atomic_fetch_add(&wake->put_count, 1);
+	len = wake->kind == STEPBUS_WAKE_SOCKET ? send(fd, &one, 1, MSG_NOSIGNAL) :
+						  write(fd, &one, sizeof one);
+	if (len < 0)
+		atomic_fetch_sub(&wake->put_count, 1);
+}
+
+/* How many were written. */
+static uint64_t take_all(const sb_wake *wake)
+{
+	union {
+		uint64_t count; /* of an eventfd, all at once */
+		uint8_t bytes[DRAIN_LEN];
+	} room;
+	uint64_t count = 0;
+	ssize_t len;
+
+	if (wake->kind == STEPBUS_WAKE_EVENTFD)
+		return read(wake->read_fd, &room.count, sizeof room.count) < 0 ? 0 : room.count;
+	do {
+		len = read(wake->read_fd, room.bytes, sizeof room.bytes);
+		count += len > 0 ? (uint64_t)len : 0;
+	} while (len == (ssize_t)sizeof room.bytes);
+	return count;
 }
 
 void sb_wake_signal(sb_wake *wake)
@@ -74,22 +98,14 @@ void sb_wake_signal(sb_wake *wake)
 
 void sb_wake_drain(sb_wake *wake)
 {
-	uint8_t bytes[DRAIN_LEN];
-
-	if (!wake->is_signalled && atomic_load(&wake->alerts) == 0)
+	if (atomic_load(&wake->put_count) == 0)
 		return;
-	/* Before it is emptied: what comes meanwhile is at worst one wake too many. */
-	atomic_store(&wake->alerts, 0);
 	wake->is_signalled = false;
-	while (read(wake->read_fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes)
-		;
+	atomic_fetch_sub(&wake->put_count, take_all(wake));
 }
 
 void sb_wake_alert(sb_wake *wake)
 {
-	if (atomic_load(&wake->write_fd) < 0)
-		return;
-	/* Noted behind the write: whoever drains it in between looks once more, and finds nothing. */
-	put(wake);
-	atomic_store(&wake->alerts, 1);
+	if (atomic_load(&wake->write_fd) >= 0)
+		put(wake);
 }

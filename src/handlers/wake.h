@@ -16,11 +16,11 @@
 #include "base/error.h"
 
 typedef struct sb_wake {
-	int32_t kind;             /* a STEPBUS_WAKE_…; 0: not made */
-	int read_fd;              /* the host's */
-	_Atomic(int) write_fd;    /* -1: not made */
-	bool is_signalled;        /* by sb_wake_signal, and not drained since */
-	_Atomic(uint32_t) alerts; /* not 0: by sb_wake_alert */
+	int32_t kind;                /* a STEPBUS_WAKE_…; 0: not made */
+	int read_fd;                 /* the host's */
+	_Atomic(int) write_fd;       /* -1: not made */
+	bool is_signalled;           /* by sb_wake_signal, and not drained since */
+	_Atomic(uint64_t) put_count; /* written, or about to be, and not read */
 } sb_wake;
 
 void sb_wake_init(sb_wake *wake);
