@@ -14,7 +14,7 @@ trap 'exit 2' HUP INT TERM
 # Of those on the way, the one that packages of the system install for.
 python=${PYTHON:-/usr/bin/python3}
 [ -n "${PYTHON:-}" ] || [ -x "$python" ] || python=python3
-unset STEPBUS_LIBRARY PYTHONPATH PYTHONHOME VIRTUAL_ENV || true
+unset STEPBUS_LIBRARY PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PYTHONDONTWRITEBYTECODE=1
 passed=0
 failed=0
