@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 # One Makefile for everything. `make` alone prints what there is.
-
 VERSION := 0.1.0
 SOVERSION := 0
-
 # Settings; each may be given on the command line.
 VARIANT ?= release
 OUT ?= build/$(VARIANT)
@@ -37,10 +35,11 @@ endif
 OPTIMIZE_release := -O2 -g
 HARDEN_release := -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-OPTIMIZE_asan := -O1 -g
 SANITIZE_tsan := -fsanitize=thread
+OPTIMIZE_asan := -O1 -g
 OPTIMIZE_tsan := -O1 -g
-
+SANITIZE_coverage := --coverage
+OPTIMIZE_coverage := -O0 -g
 CFLAGS ?= $(OPTIMIZE_$(VARIANT))
 SANITIZE := $(SANITIZE_$(VARIANT))
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -Isrc -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread \
@@ -55,16 +54,16 @@ SOURCES := $(sort $(foreach layer,$(LAYERS),$(wildcard src/$(layer)/*.c)))
 OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
 SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/support/*.c))
 TESTS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/test_*.c tests/store/test_*.c tests/ffi/test_*.c)))
-TORTURE := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/torture/*.c))
+PROOFS := $(patsubst %.c,$(OUT)/proof/%,$(notdir $(wildcard tests/torture/*.c tests/sim/*.c)))
+HISTORY := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/torture/history/*.c))
+BENCH_GOALS := bench bench-bridge bench-registry bench-bindings bench-durable bench-durable-quick
+PROOF_GOALS := torture-quick torture torture-long mutants sim fuzz model soak coverage reliability
 EXAMPLES := $(patsubst %.c,$(OUT)/%,$(wildcard examples/*.c))
-
 SHARED := $(OUT)/libstepbus.so.$(SOVERSION)
 STATIC := $(OUT)/libstepbus.a
-
 .DEFAULT_GOAL := help
-.PHONY: help all check lint cdef abi states bench bench-bridge bench-registry bench-durable bench-durable-quick bench-bindings demo install uninstall clean asan tsan deps format
+.PHONY: $(BENCH_GOALS) help all check lint cdef abi states demo install uninstall clean asan tsan deps format
 .SECONDARY:
-
 help: ## print this list
 	@echo "stepbus $(VERSION)"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -73,21 +72,29 @@ help: ## print this list
 all: $(SHARED) $(STATIC) $(OUT)/libstepbus.so ## build the libraries
 
 demo: $(OUT)/examples/durable ## build what is needed, kill a worker in the middle of its steps, and see them completed
-	@$(OUT)/examples/durable
+	@$<
 
 check: all $(TESTS) $(EXAMPLES) $(OUT)/tools/states ## build and run all tests
 	@TEST_TIMEOUT_S=$(TEST_TIMEOUT_S) OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' tests/run.sh $(TESTS)
 
 asan: ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(MAKE) --no-print-directory VARIANT=asan OUT=build/asan run-tests
 tsan: ## run the tests under ThreadSanitizer
-	@$(MAKE) --no-print-directory VARIANT=tsan OUT=build/tsan run-tests
+asan tsan:
+	@$(MAKE) --no-print-directory VARIANT=$@ OUT=build/$@ run-tests
 
-.PHONY: torture torture-quick
-torture-quick: $(OUT)/tests/torture/torture ## kill workers 200 times, and check that nothing is lost or done twice
-	@$< 200
-torture: $(OUT)/tests/torture/torture ## the same with 10,000 kills
-	@$< 10000
+.PHONY: $(PROOF_GOALS)
+torture-quick: ## kill, starve, cut off and confuse it for some minutes, and check that nothing is lost or done twice
+torture: ## the same for up to an hour
+torture-long: ## the same for a night
+mutants: ## put 20 faults into the library, each of which the checker must find
+sim: ## simulate workers, faults and clocks from seeds
+fuzz: ## feed every parser what nobody expects (SECONDS_EACH=60)
+model: ## check the protocol of leases and completions in all its interleavings
+soak: ## run for an hour (SOAK_SECONDS=3600) and watch memory, descriptors and the log of the store
+coverage: ## say how much of src/ the tests run, by line and branch
+reliability: ## write docs/RELIABILITY.md from what was run
+$(PROOF_GOALS): $(PROOFS)
+	@OUT=$(OUT) CC='$(CC)' tests/prove.sh $@
 
 .PHONY: run-tests check-bindings
 check-bindings: all ## run the tests of the bindings and the examples in other languages
@@ -95,7 +102,6 @@ check-bindings: all ## run the tests of the bindings and the examples in other l
 
 run-tests: $(TESTS)
 	@SCRIPTS=0 TEST_TIMEOUT_S=$(TEST_TIMEOUT_S) OUT=$(OUT) tests/run.sh $(TESTS)
-
 lint: all ## check layers, sizes, symbols, the header, format, clang-tidy and cppcheck
 	@OUT=$(OUT) tools/lint.sh
 
@@ -106,18 +112,14 @@ abi: all ## write down in abi/stepbus.abi what the library offers, for lint to h
 states: $(OUT)/tools/states ## write docs/STATES.md from the table of states
 	@$< > $(OUT)/STATES.md && mv $(OUT)/STATES.md docs/STATES.md
 
-bench: all ## run all benchmarks; peers that are installed take part
-	@OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' bench/run.sh all
-bench-bridge: all ## run the benchmark of the bridge
-	@OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' bench/run.sh bridge
-bench-registry: all ## run the benchmark of the registry and of the in-memory flow
-	@OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' bench/run.sh registry
-bench-bindings: all ## measure what a step costs in C, Python and Node
-	@OUT=$(OUT) CC='$(CC)' bench/bindings/run.sh
-bench-durable: all ## run the benchmark of durable steps, beside servers that it starts itself
-	@OUT=$(OUT) CC='$(CC)' bench/durable/run.sh
-bench-durable-quick: all ## the same in less than a minute, without the peers that need a server
-	@OUT=$(OUT) CC='$(CC)' bench/durable/run.sh quick
+bench: ## run all benchmarks; peers that are installed take part
+bench-bridge: ## run the benchmark of the bridge
+bench-registry: ## run the benchmark of the registry and of the in-memory flow
+bench-bindings: ## measure what a step costs in C, Python and Node
+bench-durable: ## run the benchmark of durable steps, beside servers that it starts itself
+bench-durable-quick: ## the same in less than a minute, without the peers that need a server
+$(BENCH_GOALS): all
+	@OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' bench/run.sh $(patsubst bench-%,%,$@)
 
 format: deps ## format the sources
 	@clang-format -i $$(find src include tests examples bench -name '*.[ch]')
@@ -137,17 +139,16 @@ install: all ## install under PREFIX (/usr/local), below DESTDIR
 
 uninstall: ## take away what install put there
 	rm -f $(DESTDIR)$(INCLUDEDIR)/stepbus.h $(DESTDIR)$(INCLUDEDIR)/stepbus.cdef.h \
-		$(DESTDIR)$(LIBDIR)/libstepbus.a $(DESTDIR)$(LIBDIR)/libstepbus.so $(DESTDIR)$(LIBDIR)/libstepbus.so.$(SOVERSION) \
-		$(DESTDIR)$(LIBDIR)/pkgconfig/stepbus.pc
+		$(addprefix $(DESTDIR)$(LIBDIR)/,libstepbus.a libstepbus.so libstepbus.so.$(SOVERSION) pkgconfig/stepbus.pc)
 	$(call tell_loader)
 
 clean: ## remove all that was built
 	rm -rf build
 
 # What the goals need on this machine, asked for in one go; the stamp spares asking again.
-NEEDS := $(if $(filter lint format abi,$(MAKECMDGOALS)),lint,$(if \
+NEEDS := $(if $(filter lint format abi,$(MAKECMDGOALS)),lint,$(if $(filter $(PROOF_GOALS),$(MAKECMDGOALS)),proof,$(if \
 	$(filter check-bindings,$(MAKECMDGOALS)),bindings,$(if \
-	$(filter check asan tsan run-tests $(OUT)/tests/%,$(MAKECMDGOALS)),test,build)))
+	$(filter check asan tsan run-tests $(OUT)/tests/%,$(MAKECMDGOALS)),test,build))))
 deps:
 	@test -e build/.deps-$(NEEDS) || CC='$(CC)' tools/deps.sh $(NEEDS)
 	@mkdir -p build && touch build/.deps-$(NEEDS)
@@ -174,27 +175,26 @@ $(STATIC): $(OBJECTS)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(OUT)/stepbus-all.o
 
-# Tests see the insides; examples see what a user sees.
 $(OUT)/tests/%: $(OUT)/tests/%.o $(OBJECTS) $(SUPPORT)
 	$(call say,link  $@)
 	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(DEPENDENCY_LIBS)
 
-# Sees what a user sees, but for the rows of the database.
-$(OUT)/tests/torture/torture: $(TORTURE) $(STATIC)
-	$(call say,link  $@)
-	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(DEPENDENCY_LIBS)
-
-# Examples include <stepbus.h>, as a user does.
+# Examples include <stepbus.h>, and see no more than a user does.
 $(OUT)/examples/%.o: ALL_CFLAGS += -Iinclude
-
 $(OUT)/examples/%: $(OUT)/examples/%.o $(STATIC)
 	$(call say,link  $@)
 	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(DEPENDENCY_LIBS)
 
 $(OUT)/tests/%.o: ALL_CFLAGS += -Itests
-
 $(OUT)/tools/states: $(OUT)/tools/states.o $(OUT)/src/store/step_state.o
 	$(call say,link  $@)
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^
 
--include $(OBJECTS:.o=.d) $(SUPPORT:.o=.d) $(TORTURE:.o=.d) $(TESTS:=.d) $(EXAMPLES:=.d) $(OUT)/tools/states.d
+# A program of the proof: its file, the folder of its name, and the checker, which all of them share.
+.SECONDEXPANSION:
+$(PROOFS): $(OUT)/proof/%: $$(addprefix $(OUT)/,$$(addsuffix .o,$$(basename $$(wildcard tests/torture/$$*.c tests/sim/$$*.c tests/*/$$*/*.c)))) \
+	$(HISTORY) $(OBJECTS) $(SUPPORT)
+	@mkdir -p $(@D)
+	$(call say,link  $@)
+	$(Q)$(CC) -pthread $(SANITIZE) $(LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(DEPENDENCY_LIBS)
+-include $(shell test -d $(OUT) && find $(OUT) -name '*.d')

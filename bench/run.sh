@@ -1,20 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Builds and runs the benchmarks: run.sh [bridge|registry|all]. JSON lines on stdout, all else on stderr.
+# Builds and runs the benchmarks: run.sh [bridge|registry|bench|durable|durable-quick|bindings], where
+# bench is the first two. JSON lines on stdout, all else on stderr.
 # Settings from the environment: OUT (build/release), CC, CXX, LDFLAGS, PYTHON (which python3 has pyee).
 set -eu
 
-wish=${1:-all}
+cd "$(dirname "$0")/.."
+wish=${1:-bench}
 case $wish in
 bridge | registry) benches=$wish ;;
-all) benches="bridge registry" ;;
+bench) benches="bridge registry" ;;
+durable) exec bench/durable/run.sh ;;
+durable-quick) exec bench/durable/run.sh quick ;;
+bindings) exec bench/bindings/run.sh ;;
 *)
-	echo "usage: bench/run.sh [bridge|registry|all]" >&2
+	echo "usage: bench/run.sh [bridge|registry|bench|durable|durable-quick|bindings]" >&2
 	exit 2
 	;;
 esac
 
-cd "$(dirname "$0")/.."
 out=${OUT:-build/release}
 for library in libstepbus.a libstepbus.so; do
 	if [ ! -e "$out/$library" ]; then

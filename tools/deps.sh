@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Sees that the packages of a group are there: tools/deps.sh build|test|lint|python|bindings|bench|bench-durable
+# Sees that the packages of a group are there: tools/deps.sh build|test|proof|lint|python|bindings|bench|bench-durable
 # Installs what is missing with apt where that is possible, otherwise prints exactly what to install. bench-durable
 # and bindings also put packages from npm into build/bench and build/bindings.
 set -eu
@@ -53,6 +53,13 @@ missing() {
 		has_library cmocka || echo libcmocka-dev
 		test -e /usr/share/zoneinfo/Europe/Berlin || echo tzdata
 		has_command c++ || echo g++
+		;;
+	proof)
+		missing test
+		has_command strace || echo strace
+		has_command spin || echo spin
+		has_command clang || echo clang
+		has_command llvm-cov || echo llvm
 		;;
 	lint)
 		missing test
@@ -108,7 +115,7 @@ missing() {
 		has_node_headers || echo libnode-dev
 		;;
 	*)
-		echo "tools/deps.sh: there is no group '$1': use build, test, lint, python, bindings, bench or bench-durable" >&2
+		echo "tools/deps.sh: there is no group '$1': use build, test, proof, lint, python, bindings, bench or bench-durable" >&2
 		exit 2
 		;;
 	esac

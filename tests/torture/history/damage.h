@@ -6,7 +6,7 @@
 #ifndef TESTS_TORTURE_DAMAGE_H
 #define TESTS_TORTURE_DAMAGE_H
 
-#include "torture/history.h"
+#include "torture/history/history.h"
 
 /* Prints a line for each damage; adds up how many were found, and how many were not. */
 void damage_all(const history *h, int *found_count, int *missed_count);

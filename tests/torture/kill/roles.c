@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "torture/roles.h"
+#include "torture/kill/roles.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "include/stepbus.h"
-#include "torture/observer.h"
+#include "torture/history/observer.h"
 
 enum {
 	BATCH_MAX = 8,

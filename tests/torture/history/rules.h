@@ -11,7 +11,7 @@
 #ifndef TESTS_TORTURE_RULES_H
 #define TESTS_TORTURE_RULES_H
 
-#include "torture/history.h"
+#include "torture/history/history.h"
 
 typedef enum rule {
 	RULE_Q1_NOTHING_IS_LOST,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "torture/rules.h"
+#include "torture/history/rules.h"
 
 #include <stdarg.h>
 #include <stdio.h>

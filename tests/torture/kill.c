@@ -3,8 +3,8 @@
  * Workers and enqueuers share a database and are killed at random moments, over and over; then all
  * that is left is worked off in peace, and the checker reads what was seen:
  *
- *   torture KILLS [SEED]       a run in a directory of its own
- *   torture worker|enqueuer …  the roles, by which it starts itself
+ *   kill KILLS [SEED]       a run in a directory of its own
+ *   kill worker|enqueuer …  the roles, by which it starts itself
  */
 #include <errno.h>
 #include <poll.h>
@@ -17,10 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "torture/damage.h"
-#include "torture/observer.h"
-#include "torture/roles.h"
-#include "torture/rules.h"
+#include "torture/history/damage.h"
+#include "torture/history/observer.h"
+#include "torture/kill/roles.h"
+#include "torture/history/rules.h"
 
 enum {
 	WORKER_COUNT = 4,
@@ -270,7 +270,7 @@ int main(int argc, char **argv)
 							role_enqueuer(&options);
 	}
 	if (argc < 2 || argc > 3) {
-		(void)fprintf(stderr, "usage: torture KILLS [SEED]\n");
+		(void)fprintf(stderr, "usage: kill KILLS [SEED]\n");
 		return 2;
 	}
 	return torture(argv[0], strtol(argv[1], NULL, 10),

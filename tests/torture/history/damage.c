@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "torture/damage.h"
+#include "torture/history/damage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "include/stepbus.h"
-#include "torture/rules.h"
+#include "torture/history/rules.h"
 
 /* The first event from `from` on of that kind, and of that outcome where it is not 0; NULL: none. */
 static event *next_event(const history *h, const event *from, char kind, int64_t outcome)

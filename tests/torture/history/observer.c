@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "torture/observer.h"
+#include "torture/history/observer.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "torture/history.h"
+#include "torture/history/history.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "torture/observer.h"
+#include "torture/history/observer.h"
 
 static void *grow(void *rows, size_t count, size_t len)
 {

@@ -6,7 +6,7 @@
 #ifndef TESTS_TORTURE_OBSERVER_H
 #define TESTS_TORTURE_OBSERVER_H
 
-#include "torture/history.h"
+#include "torture/history/history.h"
 
 /* process: its number in the run. */
 void observer_open(const char *path, int32_t process);

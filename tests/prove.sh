@@ -1,0 +1,70 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Runs the proof: prove.sh torture-quick|torture|torture-long|mutants|sim|fuzz|model|soak|coverage|reliability.
+# Each part is a script or a program of its own that prints what it does and ends with "N passed, N failed"; what
+# a part has shown it also says in lines "proof: NAME: COUNT WHAT: RESULT", which are kept in OUT/records.
+# Settings from the environment: OUT (build/release), CC.
+set -eu
+
+cd "$(dirname "$0")/.."
+out=${OUT:-build/release}
+goal=${1:-}
+passed=0
+failed=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+mkdir -p "$out/records"
+
+# Counts what a part's closing line says; a part that has none, or fails in spite of it, has failed.
+count() {
+	counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -1)
+	passed=$((passed + ${counts%% *}))
+	failed=$((failed + ${counts##* }))
+	if [ "$1" -ne 0 ] && [ "${counts##* }" = 0 ]; then
+		failed=$((failed + 1))
+	fi
+}
+
+# prove NAME COMMAND...
+prove() {
+	name=$1
+	shift
+	echo "== $name"
+	begun=$(date +%s)
+	status=0
+	{ "$@" 2>&1 || echo "$?" >"$log.status"; } | tee "$log"
+	if [ -e "$log.status" ]; then
+		status=$(cat "$log.status")
+		rm -f "$log.status"
+	fi
+	if grep -q '^[0-9]* passed, [0-9]* failed$' "$log"; then
+		count "$status"
+	else
+		echo "$name ended with $status and told nothing"
+		failed=$((failed + 1))
+	fi
+	{
+		echo "time: $(date -u +%Y-%m-%dT%H:%M:%SZ) $(($(date +%s) - begun))"
+		grep '^proof: ' "$log" || true
+		echo "status: $status"
+	} >"$out/records/$name.txt"
+}
+
+proof=$out/proof
+case $goal in
+torture-quick)
+	prove kill "$proof/kill" 200
+	;;
+torture)
+	prove kill "$proof/kill" 10000
+	;;
+torture-long)
+	prove kill "$proof/kill" 100000
+	;;
+*)
+	echo "tests/prove.sh: no part of the proof is called '$goal'" >&2
+	exit 2
+	;;
+esac
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
