@@ -190,8 +190,4 @@ uint64_t sb_engine_random(stepbus *engine);
 /* Whether the calling thread runs a handler, subscriber or callback of this engine. */
 bool sb_engine_is_inside(const stepbus *engine);
 
-/* Where a result that the execution subscriber hands in belongs. */
-stepbus_status sb_engine_take_completion(void *context, const stepbus_step_event *step,
-					 const stepbus_completion *completion, stepbus_error *err);
-
 #endif

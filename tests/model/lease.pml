@@ -143,7 +143,7 @@ proctype worker(byte i)
 		fi;
 		w[i].phase = BEGUN }
 
-	/* submit.c: sb_engine_take_completion, answer.c: sb_answer_all; the mark comes before the write */
+	/* submit.c: sb_submit_win, answer.c: sb_answer_all; the mark comes before the write */
 	:: atomic { w[i].is_alive && w[i].phase == BEGUN ->
 		w[i].mark = MARK_ENDED;
 		w[i].phase = DONE }
