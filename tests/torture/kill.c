@@ -205,12 +205,7 @@ static int judge(const run *r)
 	}
 	rules_judge(&h, &v);
 	tell(&h, &v);
-	for (int i = 0; i < RULE_COUNT; i++) {
-		passed += v.violations[i] == 0;
-		failed += v.violations[i] != 0;
-		(void)printf("%-52s %s\n", rule_name((rule)i),
-			     v.violations[i] == 0 ? "holds" : "VIOLATED");
-	}
+	rules_print(&v, &passed, &failed);
 	damage_all(&h, &passed, &failed);
 	history_free(&h);
 	(void)printf("%d passed, %d failed\n", passed, failed);
