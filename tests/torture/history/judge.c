@@ -174,7 +174,7 @@ size_t judge_acts(const checker *j, const event *from, const event *behind, size
 	uint32_t at = j->next_of[from - events];
 	size_t acts = 0;
 
-	while (at != 0 && &events[at - 1] <= behind)
+	while (at != 0 && &events[at - 1] <= behind && events[at - 1].kind == LOG_STARTED)
 		at = j->next_of[at - 1];
 	for (; at != 0 && acts < max && events[at - 1].kind == LOG_STARTED; acts++)
 		at = j->next_of[at - 1];

@@ -117,8 +117,8 @@ static bool is_over_before_later(const life *l, const turn *t)
 {
 	const cancelling *cancel;
 
-	/* What was given back may be noted late: whether that was stale is another question. */
-	if ((t->end != NULL && t->end < t->later) || t->given != NULL)
+	/* What was accepted may be noted late: whether it was stale is another question. */
+	if ((t->end != NULL && t->end < t->later) || t->given != NULL || turn_is_accepted(t, 0))
 		return true;
 	if (t->outcome != ROW_NONE && t->outcome != ROW_LOST)
 		return true;
