@@ -67,7 +67,7 @@ int64_t observer_id_of(const char *text)
 	int digits = 0;
 
 	for (const char *at = text; at != NULL && *at != '\0' && digits < 12; at++) {
-		char digit[2] = { *at, '\0' };
+		const char digit[2] = { *at, '\0' };
 
 		if (*at == '-')
 			continue;
@@ -83,4 +83,14 @@ int64_t observer_id_of_bytes(const uint8_t id[16])
 
 	(void)stepbus_id_format(id, text, NULL);
 	return observer_id_of(text);
+}
+
+int64_t observer_digest(const void *data, size_t len)
+{
+	const unsigned char *at = data;
+	uint64_t digest = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+
+	for (size_t i = 0; i < len; i++)
+		digest = (digest ^ at[i]) * UINT64_C(0x100000001b3);
+	return (int64_t)(digest >> 1 | 1);
 }

@@ -21,5 +21,7 @@ int64_t observer_now_us(void);
 /* The number in the first twelve digits of an id in text form, which differ from step to step. */
 int64_t observer_id_of(const char *text);
 int64_t observer_id_of_bytes(const uint8_t id[16]);
+/* Of an input or a result, as the lines have it: not negative, and not 0. */
+int64_t observer_digest(const void *data, size_t len);
 
 #endif
