@@ -11,16 +11,6 @@
 #include "torture/kill/points.h"
 #include "torture/kill/roles.h"
 
-int64_t behave_digest(const void *bytes, size_t len)
-{
-	const unsigned char *at = bytes;
-	uint64_t hash = 14695981039346656037U;
-
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ at[i]) * 1099511628211U;
-	return (int64_t)(hash >> 1);
-}
-
 static int64_t nonce_of(const stepbus_step_event *step)
 {
 	char text[DEED_TEXT_LEN] = "";

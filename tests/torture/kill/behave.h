@@ -35,6 +35,4 @@ void behave(const stepbus_step_event *step, int64_t nonce, deed *d);
 /* Notes that it is about to be handed in. */
 void behave_end(const stepbus_step_event *step, const deed *d);
 
-int64_t behave_digest(const void *bytes, size_t len);
-
 #endif

@@ -97,10 +97,14 @@ int role_counter(const role_options *options)
 		char letter;
 		const char *name;
 	} states[] = {
-		{ STATE_WAITING, "waiting" },     { STATE_SCHEDULED, "scheduled" },
-		{ STATE_READY, "ready" },         { STATE_PARKED, "parked" },
-		{ STATE_RUNNING, "running" },     { STATE_COMPLETED, "completed" },
-		{ STATE_FAILED, "failed" },       { STATE_CANCELLED, "cancelled" },
+		{ STATE_WAITING, "waiting" },
+		{ STATE_SCHEDULED, "scheduled" },
+		{ STATE_READY, "ready" },
+		{ STATE_PARKED, "parked" },
+		{ STATE_RUNNING, "running" },
+		{ STATE_COMPLETED, "completed" },
+		{ STATE_FAILED, "failed" },
+		{ STATE_CANCELLED, "cancelled" },
 		{ STATE_QUARANTINED, "quarantined" },
 	};
 	stepbus_error err = STEPBUS_ERROR_INIT;
@@ -110,8 +114,7 @@ int role_counter(const role_options *options)
 	for (size_t i = 0; status == STEPBUS_OK && i < sizeof states / sizeof *states; i++) {
 		char filter[64];
 		uint64_t count = 0;
-		int len = snprintf(filter, sizeof filter, "{\"state\":\"%s\"}",
-				   states[i].name);
+		int len = snprintf(filter, sizeof filter, "{\"state\":\"%s\"}", states[i].name);
 
 		status = stepbus_step_count(engine, filter, (size_t)len, &count, &err);
 		if (status == STEPBUS_OK)

@@ -87,13 +87,12 @@ static void fill(batch *b, int64_t *next_nonce, uint32_t *random)
 
 		b->nonces[i] = (*next_nonce)++;
 		b->run_at_us[i] = 0;
-		b->specs[i] =
-			(stepbus_step_spec){ .size = sizeof b->specs[i],
-					     .handler_name = name,
-					     .handler_name_len = strlen(name),
-					     .queue = queue,
-					     .queue_len = strlen(queue),
-					     .priority = 1 + (int32_t)role_draw(random, 3) };
+		b->specs[i] = (stepbus_step_spec){ .size = sizeof b->specs[i],
+						   .handler_name = name,
+						   .handler_name_len = strlen(name),
+						   .queue = queue,
+						   .queue_len = strlen(queue),
+						   .priority = 1 + (int32_t)role_draw(random, 3) };
 		write_input(b, i, random);
 		write_time(b, i, random);
 		write_key(b, i, random);

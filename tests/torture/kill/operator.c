@@ -12,10 +12,12 @@
 
 enum { PAUSE_US = 40000, ID_LEN = 36, QUEUE_PAUSE_US = 100000 };
 
-typedef struct operator{
+typedef struct operator
+{
 	stepbus *engine;
 	uint32_t random;
-} operator;
+}
+operator;
 
 static void expect(stepbus_status status, const char *what, const stepbus_error *err)
 {
@@ -24,13 +26,12 @@ static void expect(stepbus_status status, const char *what, const stepbus_error 
 }
 
 /* One of those on the page; false where there is none. */
-static bool pick(operator *o, const char *filter, uint8_t id[16])
+static bool pick(operator* o, const char *filter, uint8_t id[16])
 {
 	static const char mark[] = "\"step_id\":\"";
 	stepbus_error err = STEPBUS_ERROR_INIT;
 	stepbus_text *page = NULL;
-	stepbus_status status =
-		stepbus_step_list(o->engine, filter, strlen(filter), &page, &err);
+	stepbus_status status = stepbus_step_list(o->engine, filter, strlen(filter), &page, &err);
 	const char *at = stepbus_text_data(page);
 	uint32_t skip = role_draw(&o->random, 20);
 	bool is_found = false;
@@ -46,7 +47,7 @@ static bool pick(operator *o, const char *filter, uint8_t id[16])
 	return is_found;
 }
 
-static void cancel(operator *o)
+static void cancel(operator* o)
 {
 	stepbus_error err = STEPBUS_ERROR_INIT;
 	stepbus_status status;
@@ -64,7 +65,7 @@ static void cancel(operator *o)
 		expect(status, "cancel a step", &err);
 }
 
-static void redrive(operator *o)
+static void redrive(operator* o)
 {
 	stepbus_error err = STEPBUS_ERROR_INIT;
 	stepbus_status status;
@@ -79,14 +80,14 @@ static void redrive(operator *o)
 		expect(status, "redrive a step", &err);
 }
 
-static void resume(operator *o, const char *queue)
+static void resume(operator* o, const char *queue)
 {
 	stepbus_error err = STEPBUS_ERROR_INIT;
 
 	expect(stepbus_queue_resume(o->engine, queue, strlen(queue), &err), "resume a queue", &err);
 }
 
-static void pause(operator *o)
+static void pause(operator* o)
 {
 	const char *queue = role_draw(&o->random, 2) == 0 ? "default" : "pulled";
 	stepbus_error err = STEPBUS_ERROR_INIT;
@@ -96,7 +97,7 @@ static void pause(operator *o)
 	resume(o, queue);
 }
 
-static void look(operator *o)
+static void look(operator* o)
 {
 	stepbus_error err = STEPBUS_ERROR_INIT;
 	stepbus_text *text = NULL;
@@ -109,7 +110,7 @@ static void look(operator *o)
 	stepbus_text_free(text);
 }
 
-static void act(operator *o)
+static void act(operator* o)
 {
 	uint32_t what = role_draw(&o->random, 16);
 
@@ -121,6 +122,18 @@ static void act(operator *o)
 		pause(o);
 	else
 		look(o);
+}
+
+int role_resumer(const role_options *options)
+{
+	operator o = { .engine = role_open(options) };
+
+	if (o.engine == NULL)
+		return 1;
+	resume(&o, "default");
+	resume(&o, "pulled");
+	role_close(o.engine, false);
+	return 0;
 }
 
 int role_operator(const role_options *options)

@@ -18,27 +18,17 @@ static point_place *own_place;
 static int record_file = -1;
 
 static const char *const call_names[POINT_CALL_COUNT] = {
-	[POINT_OPEN] = "open", [POINT_CLOSE] = "close",       [POINT_READ] = "read",
-	[POINT_WRITE] = "write", [POINT_SYNC] = "sync",       [POINT_TRUNCATE] = "truncate",
-	[POINT_LOCK] = "lock", [POINT_MAP] = "map",           [POINT_UNLINK] = "unlink",
+	[POINT_OPEN] = "open",   [POINT_CLOSE] = "close", [POINT_READ] = "read",
+	[POINT_WRITE] = "write", [POINT_SYNC] = "sync",   [POINT_TRUNCATE] = "truncate",
+	[POINT_LOCK] = "lock",   [POINT_MAP] = "map",     [POINT_UNLINK] = "unlink",
 	[POINT_FUTEX] = "futex",
 };
 
 static const char *const file_names[POINT_FILE_COUNT] = {
-	[POINT_NO_FILE] = "-",  [POINT_DATABASE] = "db",        [POINT_WAL] = "wal",
-	[POINT_SHM] = "shm",    [POINT_WAKE] = "wake",          [POINT_STARTED] = "started",
+	[POINT_NO_FILE] = "-",   [POINT_DATABASE] = "db", [POINT_WAL] = "wal",
+	[POINT_SHM] = "shm",     [POINT_WAKE] = "wake",   [POINT_STARTED] = "started",
 	[POINT_OTHER] = "other",
 };
-
-const char *point_call_name(int call)
-{
-	return call_names[call];
-}
-
-const char *point_file_name(int file)
-{
-	return file_names[file];
-}
 
 point_place *points_make(const char *page_path)
 {
@@ -65,7 +55,8 @@ void points_join(const char *page_path, const char *record_path, int place)
 	record_file = open(record_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (record_file < 0)
 		abort();
-	points_ignore(record_file);
+	if (record_file < FD_MAX)
+		atomic_store(&files[record_file], IGNORED);
 	own_place = &page[place];
 }
 
@@ -81,12 +72,6 @@ void points_blame(uint32_t cause)
 		atomic_store(&own_place->cause, cause);
 }
 
-void points_ignore(int fd)
-{
-	if (fd >= 0 && fd < FD_MAX)
-		atomic_store(&files[fd], IGNORED);
-}
-
 static bool has_end(const char *path, size_t len, const char *end)
 {
 	size_t end_len = strlen(end);
@@ -97,11 +82,13 @@ static bool has_end(const char *path, size_t len, const char *end)
 void points_note_opened(int fd, const char *path)
 {
 	size_t len = strlen(path);
-	point_file file = POINT_OTHER;
+	int file = POINT_OTHER;
 
 	if (fd < 0 || fd >= FD_MAX)
 		return;
-	if (has_end(path, len, ".db"))
+	if (has_end(path, len, "/log"))
+		file = IGNORED;
+	else if (has_end(path, len, ".db"))
 		file = POINT_DATABASE;
 	else if (has_end(path, len, "-wal"))
 		file = POINT_WAL;
@@ -148,9 +135,9 @@ static __attribute__((noinline)) void strike(point_place *place, point_call call
 {
 	char line[LINE_LEN];
 	int number = atomic_load(&place->signal);
-	size_t len = (size_t)snprintf(line, sizeof line, "%d %s %s %s %u", number,
-				      call_names[call], file_names[file],
-				      is_done ? "behind" : "before", atomic_load(&place->phase));
+	size_t len = (size_t)snprintf(line, sizeof line, "%d %s %s %s %u", number, call_names[call],
+				      file_names[file], is_done ? "behind" : "before",
+				      atomic_load(&place->phase));
 
 	len += write_stack(line + len, sizeof line - len - 1);
 	line[len++] = '\n';

@@ -62,9 +62,6 @@ enum { POINT_CAUSE_NONE, POINT_CAUSE_POINT, POINT_CAUSE_HANDLER };
 
 enum { POINT_OPENING, POINT_SERVING, POINT_ENDING };
 
-const char *point_call_name(int call);
-const char *point_file_name(int file);
-
 /* The nemesis: makes the page and the file of records. */
 point_place *points_make(const char *page_path);
 /* A child: its place in the page, and the file that it appends its record to. */
@@ -72,10 +69,8 @@ void points_join(const char *page_path, const char *record_path, int place);
 void points_enter(uint32_t phase);
 /* The child is about to end itself. */
 void points_blame(uint32_t cause);
-/* No call on this file counts: it is the observer's. */
-void points_ignore(int fd);
 
-/* From the calls. */
+/* From the calls. Those on the observer's log do not count. */
 void points_pass(point_call call, int fd, bool is_done);
 void points_note_opened(int fd, const char *path);
 void points_note_closed(int fd);

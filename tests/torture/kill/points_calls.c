@@ -14,6 +14,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* SQLite must find them. */
+#pragma GCC visibility push(default)
+
 static struct {
 	int (*open)(const char *path, int flags, ...);
 	int (*close)(int fd);

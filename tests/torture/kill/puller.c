@@ -38,6 +38,8 @@ static void write_answer(const stepbus_step_event *step, const deed *d, stepbus_
 	if (d->outcome == STEPBUS_OUTCOME_FAILURE) {
 		answer->error_message = message;
 		answer->error_message_len = sizeof message - 1;
+		answer->error_type = "told";
+		answer->error_type_len = 4;
 	}
 	if (d->outcome == STEPBUS_OUTCOME_SNOOZE)
 		answer->retry_after_ms = 10;

@@ -11,12 +11,13 @@
 #include "torture/kill/behave.h"
 #include "torture/kill/points.h"
 
-static const role roles[] = {
+static const role_entry roles[] = {
 	{ "worker", role_worker },     { "puller", role_puller }, { "enqueuer", role_enqueuer },
 	{ "operator", role_operator }, { "client", role_client }, { "counter", role_counter },
+	{ "resumer", role_resumer },
 };
 
-const role *role_find(const char *name)
+const role_entry *role_find(const char *name)
 {
 	for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
 		if (strcmp(roles[i].name, name) == 0)
@@ -52,15 +53,15 @@ stepbus *role_open(const role_options *options)
 	uint32_t random = (uint32_t)options->process * 2654435761U;
 	stepbus *engine = NULL;
 	char config[1024];
-	int len = snprintf(config, sizeof config,
-			   "{\"store\":\"sqlite:%s\",\"lease_ms\":1000,\"heartbeat_ms\":%u,"
-			   "\"poll_ms\":%u,\"durability\":\"%s\",\"crash_count_max\":%d,"
-			   "\"group_count_max\":%u,\"busy_timeout_ms\":30000,"
-			   "\"retry\":{\"kind\":\"fixed\",\"base_ms\":20,\"attempt_count_max\":%d}}",
-			   options->database_path, 150 + 50 * role_draw(&random, 5),
-			   20 + 30 * role_draw(&random, 4),
-			   role_draw(&random, 4) == 0 ? "disk" : "process", CRASH_COUNT_MAX,
-			   role_draw(&random, 3) == 0 ? 4 : 4096, ATTEMPT_COUNT_MAX);
+	int len = snprintf(
+		config, sizeof config,
+		"{\"store\":\"sqlite:%s\",\"lease_ms\":1000,\"heartbeat_ms\":%u,"
+		"\"poll_ms\":%u,\"durability\":\"%s\",\"crash_count_max\":%d,"
+		"\"group_count_max\":%u,\"busy_timeout_ms\":30000,"
+		"\"retry\":{\"kind\":\"fixed\",\"base_ms\":20,\"attempt_count_max\":%d}}",
+		options->database_path, 150 + 50 * role_draw(&random, 5),
+		20 + 30 * role_draw(&random, 4), role_draw(&random, 4) == 0 ? "disk" : "process",
+		CRASH_COUNT_MAX, role_draw(&random, 3) == 0 ? 4 : 4096, ATTEMPT_COUNT_MAX);
 	const stepbus_options open = {
 		.size = sizeof open, .config = config, .config_len = (size_t)len, .host = &host
 	};
@@ -107,8 +108,8 @@ stepbus_status role_subscribe(stepbus *engine, const char *name, stepbus_event_f
 
 stepbus_status role_listen(stepbus *engine, stepbus_error *err)
 {
-	stepbus_status status = role_subscribe(engine, STEPBUS_EVENT_STEP_COMPLETION_SENT,
-					       note_completion, err);
+	stepbus_status status =
+		role_subscribe(engine, STEPBUS_EVENT_STEP_COMPLETION_SENT, note_completion, err);
 
 	return status == STEPBUS_OK ? role_subscribe(engine, "worker.lost", note_loss, err) :
 				      status;

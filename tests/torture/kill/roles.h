@@ -18,37 +18,21 @@ typedef struct role_options {
 	int32_t process;
 } role_options;
 
-typedef struct role {
+typedef struct role_entry {
 	const char *name;
 	int (*play)(const role_options *options);
-} role;
+} role_entry;
 
 /* NULL: there is none of that name. */
-const role *role_find(const char *name);
+const role_entry *role_find(const char *name);
 
 int role_worker(const role_options *options);   /* a pool of threads that run handlers */
 int role_puller(const role_options *options);   /* polls, and answers in batches */
 int role_enqueuer(const role_options *options); /* enqueues, some with keys that others use too */
 int role_operator(const role_options *options); /* cancels, redrives, pauses and looks */
+int role_resumer(const role_options *options);  /* resumes what an operator paused, and ends */
 int role_client(const role_options *options);   /* looks for steps that others were acknowledged */
 int role_counter(const role_options *options);  /* says how many steps the library has, and ends */
-
-/* TEMPORARY */
-enum {
-	LOG_RESUMED = 'J', NEMESIS_STALL = 1, BEAT_HEARTBEAT = 0, BEAT_CHECKPOINT = 1, BEAT_RELEASE = 2,
-	STATE_WAITING = 'w',
-	STATE_SCHEDULED = 's',
-	STATE_READY = 'r',
-	STATE_PARKED = 'p',
-	STATE_RUNNING = 'u',
-	STATE_COMPLETED = 'c',
-	STATE_FAILED = 'f',
-	STATE_CANCELLED = 'x',
-	STATE_QUARANTINED = 'q',
-};
-#include "torture/kill/behave.h"
-#define observer_digest behave_digest
-/* TEMPORARY END */
 
 /* The queue and handler of pull workers, and those of pools, which are "default" and "work". */
 #define ROLE_PULLED "pulled"
