@@ -5,6 +5,7 @@
  *
  *   kill KILLS [SEED]         SIGKILL, at any moment and at named points (kill/points.h)
  *   kill stall STALLS [SEED]  SIGSTOP for 1.2 to 5 leases, at any moment and at named points
+ *   kill poison ROUNDS        handlers and hosts that do the worst they can (kill/poison.h)
  *   kill judge DIRECTORY      judges a run that was kept once more
  *   kill ROLE …               the roles (kill/roles.h), by which it starts itself
  *
@@ -24,6 +25,7 @@
 #include "torture/history/observer.h"
 #include "torture/history/rules.h"
 #include "torture/kill/nemesis.h"
+#include "torture/kill/poison.h"
 #include "torture/kill/report.h"
 #include "torture/kill/roles.h"
 
@@ -182,6 +184,14 @@ static int play(const role_entry *part, char **argv)
 	return part->play(&options);
 }
 
+static int poison_all(const char *program, long rounds)
+{
+	int passed = 0, failed = poison_run(program, rounds, &passed);
+
+	(void)printf("%d passed, %d failed\n", passed, failed);
+	return failed > 0;
+}
+
 static int judge_again(const char *directory)
 {
 	nemesis n = { .program = NULL };
@@ -207,9 +217,14 @@ int main(int argc, char **argv)
 		return stall(argv[0], strtol(argv[2], NULL, 10), seed_of(argc, argv, 3));
 	if ((argc == 2 || argc == 3) && count > 0)
 		return torture(argv[0], count, seed_of(argc, argv, 2));
+	if (argc == 4 && strncmp(argv[1], "poison-", 7) == 0)
+		return poison_play(argv[1], argv[2], strtoul(argv[3], NULL, 10));
+	if (argc == 3 && strcmp(argv[1], "poison") == 0 && strtol(argv[2], NULL, 10) > 0)
+		return poison_all(argv[0], strtol(argv[2], NULL, 10));
 	if (argc == 3 && strcmp(argv[1], "judge") == 0)
 		return judge_again(argv[2]);
-	(void)fprintf(stderr, "usage: kill KILLS [SEED] | kill stall STALLS [SEED] | kill judge "
+	(void)fprintf(stderr, "usage: kill KILLS [SEED] | kill stall STALLS [SEED] | kill poison "
+			      "ROUNDS | kill judge "
 			      "DIRECTORY\n");
 	return 2;
 }

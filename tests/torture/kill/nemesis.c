@@ -50,13 +50,12 @@ bool nemesis_open(nemesis *n, const char *program, uint32_t seed)
 	(void)snprintf(n->records, sizeof n->records, "%s/points", n->directory);
 	(void)snprintf(page, sizeof page, "%s/page", n->directory);
 	n->page = points_make(page);
-	n->log_file = open(n->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	observer_open(n->log, 0);
 	/* The children inherit it, and ask for it by sigwait. */
 	sigemptyset(&end);
 	sigaddset(&end, SIGTERM);
 	(void)sigprocmask(SIG_BLOCK, &end, NULL);
-	return n->log_file >= 0;
+	return true;
 }
 
 void nemesis_add(nemesis *n, const char *role, int count)
@@ -82,17 +81,6 @@ void nemesis_clear(const nemesis *n)
 static point_place *place_of(nemesis *n, const child *c)
 {
 	return &n->page[c - n->children];
-}
-
-/* A fault of that process begins or ends. */
-static void note_stall(const nemesis *n, int32_t process, int is_on, int is_at_point)
-{
-	char line[160];
-	int len = snprintf(line, sizeof line, "%c %ld %d %d %d %d 0\n", LOG_NEMESIS,
-			   observer_now_us(), process, NEMESIS_STALL, is_on, is_at_point);
-
-	if (write(n->log_file, line, (size_t)len) != len)
-		abort();
 }
 
 static void arm(nemesis *n, child *c, int signal, int countdown)
@@ -144,7 +132,7 @@ static void note_end(nemesis *n, child *c, int status)
 	uint32_t cause = atomic_load(&place_of(n, c)->cause);
 
 	if (c->is_stopped)
-		note_stall(n, c->process, 0, 0);
+		observer_note_stall(c->process, 0, 0);
 	observer_note_of(c->process, LOG_KILLED);
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
 		n->kills += cause == POINT_CAUSE_NONE;
@@ -167,7 +155,7 @@ static void note_stop(nemesis *n, child *c)
 	bool is_at_point = atomic_load(&place_of(n, c)->signal) == SIGSTOP;
 
 	atomic_store(&place_of(n, c)->signal, 0);
-	note_stall(n, c->process, 1, is_at_point);
+	observer_note_stall(c->process, 1, is_at_point);
 	n->stalls++;
 	n->point_stalls += is_at_point;
 	c->is_stopped = true;
@@ -267,7 +255,7 @@ static void go_on(nemesis *n, child *c)
 		end_child(n, c, SIGKILL);
 		return;
 	}
-	note_stall(n, c->process, 0, 0);
+	observer_note_stall(c->process, 0, 0);
 	c->is_stopped = false;
 	(void)kill(c->pid, SIGCONT);
 }
@@ -300,7 +288,7 @@ void nemesis_rest(nemesis *n)
 		c->is_armed_at_start = false;
 		if (!c->is_stopped)
 			continue;
-		note_stall(n, c->process, 0, 0);
+		observer_note_stall(c->process, 0, 0);
 		c->is_stopped = false;
 		(void)kill(c->pid, SIGCONT);
 	}

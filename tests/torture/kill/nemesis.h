@@ -32,7 +32,6 @@ typedef struct nemesis {
 	char log[NEMESIS_PATH_LEN + 16];
 	char records[NEMESIS_PATH_LEN + 16];
 	point_place *page;
-	int log_file;
 	int32_t next_process;
 	uint32_t random;
 	int child_count;
