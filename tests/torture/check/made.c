@@ -598,6 +598,18 @@ static void run_at_a_jump(maker *m)
 	EMIT(m, LOG_KILLED, jumper, 0);
 }
 
+/* A redrive begins at once. */
+static void run_at_and_redriven(maker *m)
+{
+	tale t = begin(m, -1, m->time_us + 5000000);
+
+	acknowledge(&t);
+	cancel(&t, 0);
+	redrive(&t);
+	redriven(&t);
+	succeed(&t);
+}
+
 static void depend(maker *m)
 {
 	tale first = enqueue(m), second = enqueue(m);
@@ -812,6 +824,7 @@ static const struct {
 	{ "a step with a time", run_at, 1 },
 	{ "a step as early as clocks may differ", run_at_the_edge, 1 },
 	{ "a step that is too early where a clock jumped", run_at_a_jump, 1 },
+	{ "a step with a time that is redriven before", run_at_and_redriven, 1 },
 	{ "a dependency", depend, 1 },
 	{ "a dependency whose success nobody heard", depend_unheard, 1 },
 	{ "a dependency that fails", depend_in_vain, 1 },

@@ -166,7 +166,8 @@ static void judge_time(const life *l)
 	for (size_t i = 0; i < l->event_count && first == NULL; i++)
 		if (l->events[i]->kind == LOG_STARTED || l->events[i]->kind == LOG_CLAIMED)
 			first = l->events[i];
-	if (first == NULL || has_jumped(l->judge, first))
+	/* One that is redriven begins at once. */
+	if (first == NULL || has_jumped(l->judge, first) || life_is_redriven(l, l->invoked, first))
 		return;
 	l->verdict->looked[RULE_Q11_NOT_BEFORE_ITS_TIME]++;
 	if (first->time_us < l->invoked->c - bound_us)
