@@ -75,6 +75,10 @@ static int32_t hear(void *user_data, uint32_t event_id, const void *payload, siz
 	(void)event_id;
 	if (stepbus_payload_completion(payload, len, &c, NULL) != STEPBUS_OK)
 		return 0;
+	/* Of the others no attempt is kept. */
+	if (c->outcome != STEPBUS_OUTCOME_SUCCESS && c->outcome != STEPBUS_OUTCOME_FAILURE &&
+	    c->outcome != STEPBUS_OUTCOME_SNOOZE)
+		return 0;
 	record_ack(e->host->record,
 		   (ack){ .kind = c->outcome == STEPBUS_OUTCOME_SUCCESS ? ACK_SUCCEEDED : ACK_TRIED,
 			  .level = e->level,
