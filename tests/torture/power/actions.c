@@ -107,6 +107,25 @@ static void enqueue(host *h)
 		know(h, b.out[i].step_id);
 }
 
+/* The same key twice, the second time perhaps by another engine, which finds the step there. */
+static void enqueue_again(host *h)
+{
+	batch b;
+
+	fill(h, &b, any_engine(h));
+	b.count = 1;
+	(void)snprintf(b.keys[0], TEXT_LEN, "a%d", (int)host_draw(h, 1000000));
+	b.specs[0].idempotency_key = b.keys[0];
+	b.specs[0].idempotency_key_len = strlen(b.keys[0]);
+	for (int i = 0; i < 2; i++) {
+		b.called = record_now(h->record);
+		if (host_answered(h, "enqueue",
+				  stepbus_step_enqueue(any_engine(h)->engine, b.specs, 1, b.out,
+						       &h->err)))
+			note_batch(&b, b.out, (int)b.out[0].durability);
+	}
+}
+
 static void hear_batch(void *user_data, stepbus_status status, const stepbus_enqueued *results,
 		       size_t count, const stepbus_error *err)
 {
@@ -360,10 +379,11 @@ void host_act(host *h)
 		unsigned weight;
 		void (*act)(host *h);
 	} actions[] = {
-		{ 22, enqueue },   { 5, enqueue_async }, { 5, enqueue_in }, { 16, poll_steps },
-		{ 24, answer },    { 4, cancel },        { 4, redrive },    { 1, redrive_all },
-		{ 3, set_queue },  { 3, set_cron },      { 7, pass_time },  { 4, checkpoint_log },
-		{ 2, open_again },
+		{ 18, enqueue },       { 4, enqueue_again }, { 5, enqueue_async },
+		{ 5, enqueue_in },     { 16, poll_steps },   { 24, answer },
+		{ 4, cancel },         { 4, redrive },       { 1, redrive_all },
+		{ 3, set_queue },      { 3, set_cron },      { 7, pass_time },
+		{ 4, checkpoint_log }, { 2, open_again },
 	};
 	unsigned at = (unsigned)host_draw(h, 100);
 
