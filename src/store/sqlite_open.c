@@ -215,14 +215,17 @@ static stepbus_status check_owner(sb_sqlite_store *store, stepbus_error *err)
 }
 
 /*
- * Without a log a transaction ends when its journal is deleted, and FULL does not wait for that: the
- * journal could be there again after a power cut, and undo what was acknowledged. EXTRA does.
+ * Without a log each level takes one step more of care. A transaction ends when its journal is
+ * deleted, and FULL does not wait for that: the journal could be there again after a power cut, and
+ * undo what was acknowledged; EXTRA waits. And NORMAL may leave a journal whose head is on the disk
+ * and whose pages are not, which SQLite then puts into the database; FULL does not.
  */
 static const char *durability_text(const sb_sqlite_store *store, sb_durability durability)
 {
-	if (durability != SB_DURABILITY_DISK)
-		return "PRAGMA synchronous = NORMAL";
-	return store->is_logged ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = EXTRA";
+	if (durability == SB_DURABILITY_DISK)
+		return store->is_logged ? "PRAGMA synchronous = FULL" :
+					  "PRAGMA synchronous = EXTRA";
+	return store->is_logged ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL";
 }
 
 static stepbus_status open_writer(sb_sqlite_store *store, const sb_store_options *options,

@@ -83,6 +83,17 @@ static void tell(trial *t, const char *what, const image *state)
 	(void)printf("%s: workload %d (seed %llu, flags %u), behind operation %zu of %zu: %s; %s\n",
 		     what, o->number, (unsigned long long)o->workload.seed, o->workload.flags,
 		     t->disk.at, t->record.op_count, t->judge.message, state != NULL ? path : "");
+	for (size_t n = t->disk.at > 24 ? t->disk.at - 24 : 0; n < t->disk.at; n++) {
+		const op *w = &t->record.ops[n];
+		(void)printf("   %zu kind %d file %d at %lld len %lld\n", n, w->kind, w->file, (long long)w->at, (long long)w->len);
+	}
+	for (size_t n = 0; n < t->disk.unit_count; n++)
+		(void)printf("   unit op %zu file %d kept %d:", t->disk.units[n].op, t->disk.units[n].file, t->cuts.now.units[n]);
+	(void)printf("\n");
+	for (size_t n = 0; n < t->disk.sector_count; n++)
+		(void)printf(" %d", t->cuts.now.sectors[n]);
+	for (int f = 0; f < 3; f++) (void)printf(" file %d changes %d of %d was %d ghost %d;", f, t->cuts.now.changes[f], t->disk.entries[f].change_count, t->disk.entries[f].was_there, t->disk.entries[f].has_ghost);
+	(void)printf(" full %d garbage %d\n", t->cuts.now.is_full_length, t->cuts.now.is_garbage);
 	(void)fflush(stdout);
 }
 
