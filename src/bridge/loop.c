@@ -209,8 +209,12 @@ void sb_loop_wake(sb_loop *loop)
 	if (atomic_exchange(&loop->is_woken, 1) != 0)
 		return;
 	/* EAGAIN would mean that 2^64 - 1 wakes are pending: then it is awake. */
-	while (write(loop->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
-		;
+	while (write(loop->wake_fd, &one, sizeof one) < 0)
+		if (errno != EINTR) {
+			/* Whoever comes next tries again: a wake that was lost must not be the last. */
+			atomic_store(&loop->is_woken, 0);
+			return;
+		}
 }
 
 void sb_loop_run_after(sb_loop *loop, int64_t delay_us)

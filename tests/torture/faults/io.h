@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-/* count: of lives in which something failed. */
+/* count: of faults that were met. */
 void io_torture(uint32_t count, uint64_t seed);
 /* One chain again, of which a violation told the seed. */
 void io_replay(uint64_t seed);

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { RECORD_STEP_MAX = 1024, RECORD_TROUBLE_LEN = 512, RECORD_INPUT_LEN = 16 };
+enum { RECORD_STEP_MAX = 4096, RECORD_TROUBLE_LEN = 512, RECORD_INPUT_LEN = 16 };
 
 /* What a call answered. */
 typedef enum said {
