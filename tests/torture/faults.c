@@ -4,6 +4,7 @@
  *
  *   faults quick|torture|long [SEED]   all classes, in the sizes of a tier
  *   faults io COUNT [SEED]             file operations, through a VFS of SQLite (T4)
+ *   faults calls COUNT [SEED]          system calls, by strace (T3)
  *   faults control                     what must be found out
  */
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "torture/faults/io.h"
 #include "torture/faults/life.h"
 #include "torture/faults/score.h"
+#include "torture/faults/syscalls.h"
 
 /* By a child: it opens an engine, and this process only ever forks. */
 static bool make_template(void)
@@ -31,12 +33,13 @@ static bool make_template(void)
 typedef struct tier {
 	const char *name;
 	uint32_t io_count;
+	uint32_t call_count;
 } tier;
 
 static const tier tiers[] = {
-	{ "quick", 2000 },
-	{ "torture", 100000 },
-	{ "long", 500000 },
+	{ "quick", 2000, 500 },
+	{ "torture", 100000, 21000 },
+	{ "long", 500000, 60000 },
 };
 
 static bool is_tier_name(const char *text)
@@ -47,10 +50,17 @@ static bool is_tier_name(const char *text)
 	return false;
 }
 
-static void run_tier(const tier *t, uint64_t seed)
+static void run_controls(void)
 {
 	io_control();
+	syscalls_control();
+}
+
+static void run_tier(const tier *t, uint64_t seed)
+{
+	run_controls();
 	io_torture(t->io_count, seed);
+	syscalls_torture(t->call_count, seed);
 }
 
 static bool run(const char *what, uint32_t count, uint64_t seed)
@@ -62,10 +72,12 @@ static bool run(const char *what, uint32_t count, uint64_t seed)
 		}
 	if (strcmp(what, "io") == 0)
 		io_torture(count, seed);
+	else if (strcmp(what, "calls") == 0)
+		syscalls_torture(count, seed);
 	else if (strcmp(what, "io-chain") == 0)
 		io_replay(seed);
 	else if (strcmp(what, "control") == 0)
-		io_control();
+		run_controls();
 	else
 		return false;
 	return true;
@@ -82,7 +94,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2 || argc > 4) {
 		(void)fprintf(stderr, "usage: faults quick|torture|long [SEED]\n"
-				      "       faults io COUNT [SEED]\n"
+				      "       faults io|calls COUNT [SEED]\n"
 				      "       faults control\n");
 		return 2;
 	}
