@@ -4,15 +4,19 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/memory.h"
+
+enum { PAUSE_NS = 10000000, LAST_WAKE_MAX = 1000 };
 
 struct sb_loop {
 	stepbus_host host;
@@ -92,6 +96,17 @@ static void dispose(sb_loop *loop)
 	sb_release(&host, loop);
 }
 
+/* Libevent leaves its loop when the system fails it once; what is due would never be done again. */
+static void dispatch(sb_loop *loop)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+
+	while (event_base_dispatch(loop->base) < 0 && !atomic_load(&loop->is_ending)) {
+		(void)nanosleep(&pause, NULL);
+		run_now(loop);
+	}
+}
+
 static void *thread_main(void *context)
 {
 	sb_loop *loop = context;
@@ -104,7 +119,7 @@ static void *thread_main(void *context)
 		return NULL;
 	}
 	report_start(loop, STEPBUS_OK);
-	event_base_dispatch(loop->base);
+	dispatch(loop);
 	last = loop->last;
 	user_data = loop->user_data;
 	if (last != NULL) {
@@ -202,15 +217,25 @@ stepbus_status sb_loop_new(const stepbus_host *host, void (*run)(void *user_data
 	return STEPBUS_OK;
 }
 
-void sb_loop_wake(sb_loop *loop)
+/* False: the system would not have it. */
+static bool wake(sb_loop *loop)
 {
 	const uint64_t one = 1;
 
 	if (atomic_exchange(&loop->is_woken, 1) != 0)
-		return;
-	/* EAGAIN would mean that 2^64 - 1 wakes are pending: then it is awake. */
-	while (write(loop->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
-		;
+		return true;
+	while (write(loop->wake_fd, &one, sizeof one) < 0)
+		if (errno != EINTR) {
+			/* A wake that was lost must not keep later ones away. */
+			atomic_store(&loop->is_woken, 0);
+			return false;
+		}
+	return true;
+}
+
+void sb_loop_wake(sb_loop *loop)
+{
+	(void)wake(loop);
 }
 
 void sb_loop_run_after(sb_loop *loop, int64_t delay_us)
@@ -240,7 +265,9 @@ void sb_loop_free(sb_loop *loop)
 	if (loop == NULL)
 		return;
 	atomic_store(&loop->is_ending, 1);
-	sb_loop_wake(loop);
+	/* One that still sleeps would be waited for for good. */
+	for (int i = 0; i < LAST_WAKE_MAX && !wake(loop); i++)
+		sched_yield();
 	pthread_join(loop->thread, NULL);
 	dispose(loop);
 }

@@ -126,6 +126,7 @@ struct stepbus {
 	sb_zone_shelf zones;
 	int64_t cron_complained_ns;
 	sb_operation *again; /* completions that failed for reasons that pass */
+	int64_t again_wait_us; /* how long they wait; 0: the last one was kept */
 	struct sb_group {
 		int64_t now_us;        /* of this transaction; 0: not asked for yet */
 		bool is_ready_made;    /* a step changed: it is worth a look what can be claimed */
