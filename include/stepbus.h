@@ -22,9 +22,10 @@
  *   callbacks come as function, user_data and destroy. destroy runs exactly once, also when the
  *             call that was given it fails (but not of a struct whose size cannot be right: nothing
  *             of it is read).
- *   fork      after fork() the child gets STEPBUS_EFORKED from every object of the parent. A child of a
- *             process that had an engine open must exec before it opens one: SQLite does not survive a
- *             fork either.
+ *   fork      after fork() the child gets STEPBUS_EFORKED from every object of the parent, and frees
+ *             nothing of it. It may make objects of its own, but where the parent had a store in a file
+ *             open, it gets none in a file: SQLite does not survive a fork either. Execute a program then,
+ *             or fork before opening.
  *
  * There is no discovery: nothing here scans a directory, loads a library or looks up a symbol by
  * name.
@@ -79,7 +80,7 @@ enum {
 	STEPBUS_EREENTRANT = 8,  /* not allowed from inside this callback, or nested too deep */
 	STEPBUS_ESEALED = 9,     /* the registry is sealed */
 	STEPBUS_ELIMIT = 10,     /* a stated limit is reached */
-	STEPBUS_EFORKED = 11,    /* the object belongs to the parent of this process */
+	STEPBUS_EFORKED = 11,    /* the object, or SQLite itself, belongs to the parent of this process */
 	STEPBUS_ESHUTDOWN = 12,  /* it is being stopped or freed */
 	STEPBUS_ETIMEDOUT = 13,  /* the time given to the call is over */
 	STEPBUS_EBUSY = 14,      /* refused for now; the same call may succeed later */
@@ -1615,7 +1616,8 @@ typedef struct stepbus_options {
  * threads  any.
  * errors   STEPBUS_EINVAL (the message names the key and what is allowed), STEPBUS_ENOMEM,
  *          STEPBUS_ESYSTEM, STEPBUS_ESTORE, STEPBUS_EBUSY, STEPBUS_ENOSPACE, STEPBUS_EREADONLY,
- *          STEPBUS_ECORRUPT, STEPBUS_EVERSION, STEPBUS_ENETWORK.
+ *          STEPBUS_ECORRUPT, STEPBUS_EVERSION, STEPBUS_ENETWORK, STEPBUS_EFORKED (this process was
+ *          forked while its parent had a store in a file open).
  * since    0.1
  */
 STEPBUS_API stepbus_status stepbus_open(const stepbus_options *options, stepbus **out,

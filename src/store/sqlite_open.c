@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "store/sqlite_file.h"
+#include "store/sqlite_fork.h"
 #include "store/sqlite_schema.h"
 #include "store/sqlite_statement.h"
 #include "store/sqlite_transaction.h"
@@ -339,10 +340,13 @@ void sb_sqlite_open_destroy(sb_sqlite_store *store)
 void sb_sqlite_open_close(sb_store *base)
 {
 	sb_sqlite_store *store = sb_sqlite_store_of(base);
+	bool is_borrowed = store->is_borrowed;
 
-	if (!store->is_borrowed && store->is_logged && !store->is_dead)
+	if (!is_borrowed && store->is_logged && !store->is_dead)
 		sb_sqlite_wal_finish(store);
 	sb_sqlite_open_destroy(store);
+	if (!is_borrowed)
+		sb_sqlite_fork_leave();
 }
 
 static stepbus_status check_options(const sb_store_options *options, stepbus_error *err)
@@ -377,15 +381,12 @@ static stepbus_status open_all(sb_sqlite_store *store, const sb_store_options *o
 	return status;
 }
 
-stepbus_status sb_sqlite_store_open(const sb_store_options *options, sb_store **out,
-				    stepbus_error *err)
+static stepbus_status open_new(const sb_store_options *options, sb_sqlite_store **out,
+			       stepbus_error *err)
 {
-	sb_sqlite_store *store;
-	stepbus_status status = check_options(options, err);
+	sb_sqlite_store *store = sb_sqlite_open_new(options->host);
+	stepbus_status status;
 
-	if (status != STEPBUS_OK)
-		return status;
-	store = sb_sqlite_open_new(options->host);
 	if (store == NULL)
 		return sb_fail_memory(err, "open a store");
 	store->path = plain_path(options->host, options->path);
@@ -399,6 +400,25 @@ stepbus_status sb_sqlite_store_open(const sb_store_options *options, sb_store **
 				       sb_fail_memory(err, "open a store");
 	if (status != STEPBUS_OK) {
 		sb_sqlite_open_destroy(store);
+		return status;
+	}
+	*out = store;
+	return STEPBUS_OK;
+}
+
+stepbus_status sb_sqlite_store_open(const sb_store_options *options, sb_store **out,
+				    stepbus_error *err)
+{
+	sb_sqlite_store *store = NULL;
+	stepbus_status status = check_options(options, err);
+
+	if (status == STEPBUS_OK)
+		status = sb_sqlite_fork_enter(options->path, err);
+	if (status != STEPBUS_OK)
+		return status;
+	status = open_new(options, &store, err);
+	if (status != STEPBUS_OK) {
+		sb_sqlite_fork_leave();
 		return status;
 	}
 	log_version(store);

@@ -127,8 +127,8 @@ static void subscribe(world *w, stepbus_bridge *bridge, const char *name, uint32
 						    .flags = flags,
 						    .deliver = deliver };
 
-	WORLD_OK(w, stepbus_bridge_subscribe(bridge, name, strlen(name), &subscription, NULL,
-					     NULL));
+	WORLD_OK(w,
+		 stepbus_bridge_subscribe(bridge, name, strlen(name), &subscription, NULL, NULL));
 }
 
 static void publish(world *w, stepbus_bridge *bridge, uint32_t event_id)

@@ -65,13 +65,28 @@ uint32_t row_allowed(const row *r, place where);
 #define ROW_OVER ROW_IS(STEPBUS_ESHUTDOWN)
 
 /* The usual rows of the table: outside, inside, ending, stopped, closed, forked. */
-#define ROW_ANYWHERE { ROW_OK, ROW_OK, ROW_OK, ROW_OK, ROW_OK, ROW_OK }
+#define ROW_ANYWHERE                                           \
+	{                                                      \
+		ROW_OK, ROW_OK, ROW_OK, ROW_OK, ROW_OK, ROW_OK \
+	}
 /* Of the host's own objects. */
-#define ROW_OWN { ROW_OK, ROW_OK, ROW_OK, ROW_OK, ROW_OK, ROW_GONE }
+#define ROW_OWN                                                  \
+	{                                                        \
+		ROW_OK, ROW_OK, ROW_OK, ROW_OK, ROW_OK, ROW_GONE \
+	}
 /* Of an engine, for those who look; and for those who bring new work. */
-#define ROW_READ { ROW_OK, ROW_OK, ROW_OK, ROW_OK, 0, ROW_GONE }
-#define ROW_WRITE { ROW_OK, ROW_OK, ROW_OVER, ROW_OVER, 0, ROW_GONE }
-#define ROW_HANDLER { ROW_OK, ROW_OK, ROW_OK, 0, 0, ROW_OK }
+#define ROW_READ                                            \
+	{                                                   \
+		ROW_OK, ROW_OK, ROW_OK, ROW_OK, 0, ROW_GONE \
+	}
+#define ROW_WRITE                                               \
+	{                                                       \
+		ROW_OK, ROW_OK, ROW_OVER, ROW_OVER, 0, ROW_GONE \
+	}
+#define ROW_HANDLER                                  \
+	{                                            \
+		ROW_OK, ROW_OK, ROW_OK, 0, 0, ROW_OK \
+	}
 
 #define CALL(name) static stepbus_status name(world *w, stepbus_error *err)
 

@@ -105,8 +105,8 @@ CALL(bridge_subscribe)
 
 CALL(bridge_unsubscribe)
 {
-	return stepbus_bridge_unsubscribe(w->bridge,
-					  w->bridge == w->own ? w->own_id : w->engine_id, err);
+	return stepbus_bridge_unsubscribe(w->bridge, w->bridge == w->own ? w->own_id : w->engine_id,
+					  err);
 }
 
 CALL(bridge_publish)
@@ -182,10 +182,9 @@ CALL(catalog_explain)
 
 CALL(subscriber_new)
 {
-	const stepbus_route route = { .size = sizeof route,
-				      .pattern = "step.*",
-				      .pattern_len = 6,
-				      .deliver = ignore };
+	const stepbus_route route = {
+		.size = sizeof route, .pattern = "step.*", .pattern_len = 6, .deliver = ignore
+	};
 	const stepbus_subscriber_options options = { .size = sizeof options,
 						     .route_count = 1,
 						     .routes = &route };
@@ -216,8 +215,12 @@ CALL(subscriber_free)
 
 /* On a loop thread of its own bridge a flush would wait for itself. */
 #define ON_LOOP                                                      \
-	{ { PLACE_QUEUED, ROW_IS(STEPBUS_EREENTRANT) },              \
-	  { PLACE_OWN_QUEUED, ROW_IS(STEPBUS_EREENTRANT) } }
+	{                                                            \
+		{ PLACE_QUEUED, ROW_IS(STEPBUS_EREENTRANT) },        \
+		{                                                    \
+			PLACE_OWN_QUEUED, ROW_IS(STEPBUS_EREENTRANT) \
+		}                                                    \
+	}
 
 static const row rows[] = {
 	{ "stepbus_bridge_new", bridge_new, 0, ROW_ANYWHERE, { { 0 } }, NULL },
@@ -225,7 +228,11 @@ static const row rows[] = {
 	{ "stepbus_bridge_default", bridge_default, 0, ROW_ANYWHERE, { { 0 } }, NULL },
 	{ "stepbus_bridge_default_reset", bridge_default_reset, 0, ROW_ANYWHERE, { { 0 } }, NULL },
 	{ "stepbus_bridge_start", bridge_start, 0, ROW_OWN, { { 0 } }, NULL },
-	{ "stepbus_bridge_stop", bridge_stop, ROW_SPOILS, ROW_OWN, { { PLACE_BESIDE_STOP, 0 } },
+	{ "stepbus_bridge_stop",
+	  bridge_stop,
+	  ROW_SPOILS,
+	  ROW_OWN,
+	  { { PLACE_BESIDE_STOP, 0 } },
 	  "it waits for the handler that stepbus_stop waits for, as it says" },
 	{ "stepbus_bridge_is_active", bridge_is_active, ROW_PURE, ROW_ANYWHERE, { { 0 } }, NULL },
 	{ "stepbus_bridge_event", bridge_event, 0, ROW_OWN, { { 0 } }, NULL },

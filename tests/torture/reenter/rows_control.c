@@ -96,8 +96,10 @@ CALL(cron_list)
 }
 
 /* What is there to refuse is refused before the end of the engine is, or after. */
-#define REFUSES(status)                                                                        \
-	{ ROW_IS(status), ROW_IS(status), ROW_OVER, ROW_OVER, 0, ROW_GONE }
+#define REFUSES(status)                                                         \
+	{                                                                       \
+		ROW_IS(status), ROW_IS(status), ROW_OVER, ROW_OVER, 0, ROW_GONE \
+	}
 
 static const row rows[] = {
 	{ "stepbus_step_cancel", step_cancel, 0, ROW_WRITE, { { 0 } }, NULL },

@@ -137,30 +137,63 @@ CALL(worker_list)
 #define TOO_LATE ROW_IS(STEPBUS_ETIMEDOUT)
 
 /* The host has polled a step and not answered it: a stop waits for that as long as it may. */
-#define STOPS { TOO_LATE, REENTRANT, TOO_LATE, ROW_OK, 0, ROW_GONE }
+#define STOPS                                                      \
+	{                                                          \
+		TOO_LATE, REENTRANT, TOO_LATE, ROW_OK, 0, ROW_GONE \
+	}
 /* Its step is polled: a stop of it abandons that. */
-#define ENDS { ROW_OK, ROW_OK, ROW_OK, ROW_OK, 0, ROW_OK }
+#define ENDS                                              \
+	{                                                 \
+		ROW_OK, ROW_OK, ROW_OK, ROW_OK, 0, ROW_OK \
+	}
 /* A step that was polled may still be answered while the worker stops, and not when it was. */
-#define ANSWERS { ROW_OK, ROW_OK, ROW_OK, ROW_OVER, 0, ROW_GONE }
+#define ANSWERS                                               \
+	{                                                     \
+		ROW_OK, ROW_OK, ROW_OK, ROW_OVER, 0, ROW_GONE \
+	}
 /* A new engine is none of the one that ends; but SQLite does not survive a fork. */
-#define OPENS { ROW_OK, ROW_OK, ROW_OK, ROW_OK, ROW_OK, ROW_GONE }
+#define OPENS                                                    \
+	{                                                        \
+		ROW_OK, ROW_OK, ROW_OK, ROW_OK, ROW_OK, ROW_GONE \
+	}
 /* One of the steps is not final. */
-#define WAITS { TOO_LATE, TOO_LATE, ROW_OVER, ROW_OVER, 0, ROW_GONE }
+#define WAITS                                                       \
+	{                                                           \
+		TOO_LATE, TOO_LATE, ROW_OVER, ROW_OVER, 0, ROW_GONE \
+	}
 
 static const row rows[] = {
 	{ "stepbus_open", open_another, 0, OPENS, { { 0 } }, NULL },
 	{ "stepbus_stop", stop, ROW_SPOILS, STOPS, { { PLACE_IN_CLOSE, REENTRANT } }, NULL },
-	{ "stepbus_close", close_it, ROW_SPOILS, ROW_ANYWHERE,
+	{ "stepbus_close",
+	  close_it,
+	  ROW_SPOILS,
+	  ROW_ANYWHERE,
 	  { { PLACE_BESIDE_STOP, 0 }, { PLACE_BESIDE_CLOSE, 0 }, { PLACE_CLOSED, 0 } },
 	  "no other thread may use the engine from stepbus_close on" },
-	{ "stepbus_engine_bridge", engine_bridge, ROW_PURE, { ROW_OK, ROW_OK, ROW_OK, ROW_OK, 0, ROW_OK }, { { 0 } }, NULL },
-	{ "stepbus_engine_registry", engine_registry, ROW_PURE, { ROW_OK, ROW_OK, ROW_OK, ROW_OK, 0, ROW_OK }, { { 0 } }, NULL },
+	{ "stepbus_engine_bridge",
+	  engine_bridge,
+	  ROW_PURE,
+	  { ROW_OK, ROW_OK, ROW_OK, ROW_OK, 0, ROW_OK },
+	  { { 0 } },
+	  NULL },
+	{ "stepbus_engine_registry",
+	  engine_registry,
+	  ROW_PURE,
+	  { ROW_OK, ROW_OK, ROW_OK, ROW_OK, 0, ROW_OK },
+	  { { 0 } },
+	  NULL },
 	{ "stepbus_engine_stats", engine_stats, 0, ROW_READ, { { 0 } }, NULL },
 	{ "stepbus_engine_wake", engine_wake, 0, ROW_READ, { { 0 } }, NULL },
 	{ "stepbus_step_enqueue", step_enqueue, 0, ROW_WRITE, { { 0 } }, NULL },
 	{ "stepbus_step_enqueue_async", step_enqueue_async, 0, ROW_WRITE, { { 0 } }, NULL },
 	{ "stepbus_step_enqueue_in", step_enqueue_in, 0, ROW_WRITE, { { 0 } }, NULL },
-	{ "stepbus_complete", complete, 0, ANSWERS, { { PLACE_IN_CLOSE, ROW_OK | STALE | ROW_OVER } }, NULL },
+	{ "stepbus_complete",
+	  complete,
+	  0,
+	  ANSWERS,
+	  { { PLACE_IN_CLOSE, ROW_OK | STALE | ROW_OVER } },
+	  NULL },
 	{ "stepbus_step_await", step_await, 0, WAITS, { { 0 } }, NULL },
 	{ "stepbus_worker_start", worker_start, 0, ROW_WRITE, { { 0 } }, NULL },
 	{ "stepbus_worker_stop", worker_stop, ROW_WORKER, STOPS, { { 0 } }, NULL },

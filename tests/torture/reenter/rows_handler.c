@@ -34,10 +34,9 @@ CALL(result_success)
 
 CALL(result_failure)
 {
-	const stepbus_failure failure = { .size = sizeof failure,
-					  .retry_after_ms = -1,
-					  .message = "no",
-					  .message_len = 2 };
+	const stepbus_failure failure = {
+		.size = sizeof failure, .retry_after_ms = -1, .message = "no", .message_len = 2
+	};
 
 	return stepbus_result_failure(w->result, &failure, err);
 }
@@ -66,10 +65,16 @@ CALL(result_set_metadata)
 	return stepbus_result_set_metadata(w->result, "{}", 2, err);
 }
 
-#define LACKS { ROW_IS(STEPBUS_ENOTFOUND), ROW_IS(STEPBUS_ENOTFOUND), ROW_IS(STEPBUS_ENOTFOUND), 0, 0, \
-		ROW_IS(STEPBUS_ENOTFOUND) }
+#define LACKS                                                                                    \
+	{                                                                                        \
+		ROW_IS(STEPBUS_ENOTFOUND), ROW_IS(STEPBUS_ENOTFOUND), ROW_IS(STEPBUS_ENOTFOUND), \
+			0, 0, ROW_IS(STEPBUS_ENOTFOUND)                                          \
+	}
 /* It is told of the stop. */
-#define TOLD { ROW_OK, ROW_OK, ROW_OVER, 0, 0, ROW_OK }
+#define TOLD                                           \
+	{                                              \
+		ROW_OK, ROW_OK, ROW_OVER, 0, 0, ROW_OK \
+	}
 
 static const row rows[] = {
 	{ "stepbus_context_step", context_step, ROW_CONTEXT, ROW_HANDLER, { { 0 } }, NULL },
@@ -79,9 +84,24 @@ static const row rows[] = {
 	{ "stepbus_result_success", result_success, ROW_CONTEXT, ROW_HANDLER, { { 0 } }, NULL },
 	{ "stepbus_result_failure", result_failure, ROW_CONTEXT, ROW_HANDLER, { { 0 } }, NULL },
 	{ "stepbus_result_snooze", result_snooze, ROW_CONTEXT, ROW_HANDLER, { { 0 } }, NULL },
-	{ "stepbus_result_checkpoint", result_checkpoint, ROW_CONTEXT, ROW_HANDLER, { { 0 } }, NULL },
-	{ "stepbus_result_set_content_type", result_set_content_type, ROW_CONTEXT, ROW_HANDLER, { { 0 } }, NULL },
-	{ "stepbus_result_set_metadata", result_set_metadata, ROW_CONTEXT, ROW_HANDLER, { { 0 } }, NULL },
+	{ "stepbus_result_checkpoint",
+	  result_checkpoint,
+	  ROW_CONTEXT,
+	  ROW_HANDLER,
+	  { { 0 } },
+	  NULL },
+	{ "stepbus_result_set_content_type",
+	  result_set_content_type,
+	  ROW_CONTEXT,
+	  ROW_HANDLER,
+	  { { 0 } },
+	  NULL },
+	{ "stepbus_result_set_metadata",
+	  result_set_metadata,
+	  ROW_CONTEXT,
+	  ROW_HANDLER,
+	  { { 0 } },
+	  NULL },
 };
 
 const row_table rows_handler = { rows, sizeof rows / sizeof *rows };

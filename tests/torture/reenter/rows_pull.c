@@ -58,21 +58,43 @@ CALL(worker_metrics)
 #define TOO_LATE ROW_IS(STEPBUS_ETIMEDOUT)
 #define LACKS ROW_IS(STEPBUS_ENOTFOUND)
 
-#define POLLS { TOO_LATE, REENTRANT, ROW_OVER, ROW_OVER, 0, ROW_GONE }
-#define ANSWERS { ROW_OK, ROW_OK, ROW_OK, ROW_OVER, 0, ROW_GONE }
+#define POLLS                                                        \
+	{                                                            \
+		TOO_LATE, REENTRANT, ROW_OVER, ROW_OVER, 0, ROW_GONE \
+	}
+#define ANSWERS                                               \
+	{                                                     \
+		ROW_OK, ROW_OK, ROW_OK, ROW_OVER, 0, ROW_GONE \
+	}
 /* The worker that has handed it out is being freed at this moment, or was. */
-#define MEANWHILE { { PLACE_IN_CLOSE, ROW_OK | STALE | ROW_OVER } }
-#define BEATS { ROW_OK, ROW_OK, ROW_OVER, LACKS, 0, ROW_GONE }
+#define MEANWHILE                                                 \
+	{                                                         \
+		{                                                 \
+			PLACE_IN_CLOSE, ROW_OK | STALE | ROW_OVER \
+		}                                                 \
+	}
+#define BEATS                                                \
+	{                                                    \
+		ROW_OK, ROW_OK, ROW_OVER, LACKS, 0, ROW_GONE \
+	}
 
 static const row rows[] = {
 	{ "stepbus_poll", poll_once, ROW_WORKER, POLLS, { { 0 } }, NULL },
 	{ "stepbus_wake_fd", wake_fd, ROW_WORKER, ROW_READ, { { 0 } }, NULL },
 	{ "stepbus_checkpoint", checkpoint, 0, ANSWERS, MEANWHILE, NULL },
 	{ "stepbus_release", release, 0, ANSWERS, MEANWHILE, NULL },
-	{ "stepbus_heartbeat", heartbeat, 0, BEATS,
-	  { { PLACE_IN_CLOSE, LACKS | STALE | ROW_OVER } }, NULL },
-	{ "stepbus_step_is_cancelled", step_is_cancelled, 0,
-	  { ROW_OK, ROW_OK, ROW_OK, ROW_OK, 0, ROW_OK }, { { 0 } }, NULL },
+	{ "stepbus_heartbeat",
+	  heartbeat,
+	  0,
+	  BEATS,
+	  { { PLACE_IN_CLOSE, LACKS | STALE | ROW_OVER } },
+	  NULL },
+	{ "stepbus_step_is_cancelled",
+	  step_is_cancelled,
+	  0,
+	  { ROW_OK, ROW_OK, ROW_OK, ROW_OK, 0, ROW_OK },
+	  { { 0 } },
+	  NULL },
 	{ "stepbus_worker_metrics", worker_metrics, ROW_WORKER, ROW_READ, { { 0 } }, NULL },
 };
 

@@ -60,10 +60,9 @@ CALL(registry_attach)
 
 CALL(registry_register)
 {
-	const stepbus_handler_spec spec = { .size = sizeof spec,
-					    .name = "reentered",
-					    .name_len = 9,
-					    .call = do_nothing };
+	const stepbus_handler_spec spec = {
+		.size = sizeof spec, .name = "reentered", .name_len = 9, .call = do_nothing
+	};
 
 	return stepbus_registry_register(w->registry, &spec, err);
 }
@@ -197,13 +196,12 @@ static int32_t complete(void *user_data, const stepbus_completion *completion, s
 
 CALL(execution_new)
 {
-	const stepbus_execution_options options = { .size = sizeof options,
-						    .worker_id = "x",
-						    .worker_id_len = 1,
-						    .complete = complete };
+	const stepbus_execution_options options = {
+		.size = sizeof options, .worker_id = "x", .worker_id_len = 1, .complete = complete
+	};
 	stepbus_execution_subscriber *executor = NULL;
-	stepbus_status status = stepbus_execution_subscriber_new(w->own, w->registry, &options,
-								 &executor, err);
+	stepbus_status status =
+		stepbus_execution_subscriber_new(w->own, w->registry, &options, &executor, err);
 
 	stepbus_execution_subscriber_free(executor);
 	return status;
@@ -239,20 +237,49 @@ static const row rows[] = {
 	{ "stepbus_registry_new", registry_new, 0, ROW_ANYWHERE, { { 0 } }, NULL },
 	{ "stepbus_registry_free", registry_free, 0, ROW_ANYWHERE, { { 0 } }, NULL },
 	{ "stepbus_registry_default", registry_default, 0, ROW_ANYWHERE, { { 0 } }, NULL },
-	{ "stepbus_registry_default_reset", registry_default_reset, 0, ROW_ANYWHERE, { { 0 } }, NULL },
+	{ "stepbus_registry_default_reset",
+	  registry_default_reset,
+	  0,
+	  ROW_ANYWHERE,
+	  { { 0 } },
+	  NULL },
 	{ "stepbus_registry_attach", registry_attach, 0, ROW_OWN, { { 0 } }, NULL },
 	{ "stepbus_registry_register", registry_register, 0, ROW_OWN, { { 0 } }, NULL },
-	{ "stepbus_registry_register_domain", registry_register_domain, 0, ROW_OWN, { { 0 } }, NULL },
-	{ "stepbus_registry_unregister", registry_unregister, ROW_SPOILS, ROW_OWN, { { 0 } }, NULL },
+	{ "stepbus_registry_register_domain",
+	  registry_register_domain,
+	  0,
+	  ROW_OWN,
+	  { { 0 } },
+	  NULL },
+	{ "stepbus_registry_unregister",
+	  registry_unregister,
+	  ROW_SPOILS,
+	  ROW_OWN,
+	  { { 0 } },
+	  NULL },
 	{ "stepbus_registry_clear", registry_clear, ROW_SPOILS, ROW_OWN, { { 0 } }, NULL },
 	{ "stepbus_registry_resolve", registry_resolve, 0, ROW_OWN, { { 0 } }, NULL },
 	{ "stepbus_handler_ref", handler_ref, 0, ROW_ANYWHERE, { { 0 } }, NULL },
 	{ "stepbus_handler_unref", handler_unref, 0, ROW_ANYWHERE, { { 0 } }, NULL },
-	{ "stepbus_handler_definition", handler_definition, ROW_PURE, ROW_ANYWHERE, { { 0 } }, NULL },
-	{ "stepbus_registry_is_registered", registry_is_registered, 0, ROW_ANYWHERE, { { 0 } }, NULL },
+	{ "stepbus_handler_definition",
+	  handler_definition,
+	  ROW_PURE,
+	  ROW_ANYWHERE,
+	  { { 0 } },
+	  NULL },
+	{ "stepbus_registry_is_registered",
+	  registry_is_registered,
+	  0,
+	  ROW_ANYWHERE,
+	  { { 0 } },
+	  NULL },
 	{ "stepbus_registry_count", registry_count, 0, ROW_ANYWHERE, { { 0 } }, NULL },
-	{ "stepbus_registry_seal", registry_seal, 0, ROW_OWN,
-	  { { PLACE_DESTROY_HANDLER, ROW_OK } }, NULL },
+	{ "stepbus_registry_seal",
+	  registry_seal,
+	  0,
+	  ROW_OWN,
+	  { { PLACE_DESTROY_HANDLER, ROW_OK } },
+	  NULL },
 	{ "stepbus_registry_is_sealed", registry_is_sealed, 0, ROW_ANYWHERE, { { 0 } }, NULL },
 	{ "stepbus_registry_list", registry_list, 0, ROW_OWN, { { 0 } }, NULL },
 	{ "stepbus_registry_info", registry_info, 0, ROW_OWN, { { 0 } }, NULL },
@@ -262,7 +289,12 @@ static const row rows[] = {
 	{ "stepbus_execution_subscriber_new", execution_new, 0, ROW_OWN, { { 0 } }, NULL },
 	{ "stepbus_execution_subscriber_start", execution_start, 0, ROW_OWN, { { 0 } }, NULL },
 	{ "stepbus_execution_subscriber_stop", execution_stop, 0, ROW_OWN, { { 0 } }, NULL },
-	{ "stepbus_execution_subscriber_is_active", execution_is_active, 0, ROW_ANYWHERE, { { 0 } }, NULL },
+	{ "stepbus_execution_subscriber_is_active",
+	  execution_is_active,
+	  0,
+	  ROW_ANYWHERE,
+	  { { 0 } },
+	  NULL },
 	{ "stepbus_execution_subscriber_free", execution_free, 0, ROW_ANYWHERE, { { 0 } }, NULL },
 };
 

@@ -178,10 +178,9 @@ static int32_t tell_health(void *user_data, stepbus_error *err)
 
 static void register_handler(world *w, const char *name, stepbus_handler_fn call)
 {
-	stepbus_handler_spec spec = { .size = sizeof spec,
-				      .name = name,
-				      .name_len = strlen(name),
-				      .call = call };
+	stepbus_handler_spec spec = {
+		.size = sizeof spec, .name = name, .name_len = strlen(name), .call = call
+	};
 
 	if (call == NULL)
 		spec.flags = STEPBUS_HANDLER_PULLED;
@@ -219,8 +218,8 @@ static uint64_t subscribe(world *w, stepbus_bridge *bridge)
 						    .deliver = ignore };
 	uint64_t id = 0;
 
-	WORLD_OK(w, stepbus_bridge_subscribe(bridge, "reenter.probe", 13, &subscription, &id,
-					     NULL));
+	WORLD_OK(w,
+		 stepbus_bridge_subscribe(bridge, "reenter.probe", 13, &subscription, &id, NULL));
 	return id;
 }
 
@@ -238,10 +237,9 @@ static uint32_t declare(world *w, stepbus_bridge *bridge)
 static void make_own(world *w)
 {
 	const stepbus_bridge_options options = { .size = sizeof options, .host = &w->host };
-	const stepbus_route route = { .size = sizeof route,
-				      .pattern = "reenter.*",
-				      .pattern_len = 9,
-				      .deliver = ignore };
+	const stepbus_route route = {
+		.size = sizeof route, .pattern = "reenter.*", .pattern_len = 9, .deliver = ignore
+	};
 	const stepbus_subscriber_options routes = { .size = sizeof routes,
 						    .route_count = 1,
 						    .routes = &route };
@@ -280,8 +278,7 @@ static void make_registry(world *w)
 static void open_engine(world *w)
 {
 	char config[CONFIG_LEN];
-	int len = snprintf(config, sizeof config,
-			   "{\"store\":\"%s%s\",\"durability\":\"%s\"}",
+	int len = snprintf(config, sizeof config, "{\"store\":\"%s%s\",\"durability\":\"%s\"}",
 			   w->is_in_memory ? "memory:" : "sqlite:", w->is_in_memory ? "" : w->path,
 			   w->is_in_memory ? "memory" : "process");
 	const stepbus_options options = { .size = sizeof options,
@@ -293,8 +290,8 @@ static void open_engine(world *w)
 	WORLD_OK(w, stepbus_open(&options, &w->engine, NULL));
 	WORLD_OK(w, stepbus_worker_start(w->engine, STEPBUS_TEXT("{\"pool_size\":2}"), &w->pool,
 					 NULL));
-	WORLD_OK(w, stepbus_worker_start(w->engine, STEPBUS_TEXT("{\"pull\":true}"), &w->pull,
-					 NULL));
+	WORLD_OK(w,
+		 stepbus_worker_start(w->engine, STEPBUS_TEXT("{\"pull\":true}"), &w->pull, NULL));
 	w->engine_event_id = declare(w, stepbus_engine_bridge(w->engine));
 	w->engine_id = subscribe(w, stepbus_engine_bridge(w->engine));
 }
@@ -324,8 +321,8 @@ static void make_steps(world *w)
 	enqueue(w, "quick", HOUR_MS, w->open_id);
 	enqueue(w, "quick", 0, w->done_id);
 	enqueue(w, "pulled", 0, NULL);
-	WORLD_OK(w, stepbus_step_await(w->engine, w->done_id, PATIENCE_S * 10000, &w->outcome,
-				       NULL));
+	WORLD_OK(w,
+		 stepbus_step_await(w->engine, w->done_id, PATIENCE_S * 10000, &w->outcome, NULL));
 	w->polled.size = sizeof w->polled;
 	WORLD_OK(w, stepbus_poll(w->pull, &w->polled, 1, PATIENCE_S * 10000, &count, NULL));
 }

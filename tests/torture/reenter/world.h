@@ -40,8 +40,9 @@ typedef struct world {
 	stepbus *engine;
 	stepbus_worker *pool;
 	stepbus_worker *pull;
-	stepbus_bridge *own;    /* the host's */
-	stepbus_bridge *bridge; /* the one that functions are called on: the host's, or the engine's */
+	stepbus_bridge *own; /* the host's */
+	stepbus_bridge
+		*bridge; /* the one that functions are called on: the host's, or the engine's */
 	uint32_t own_event_id;
 	uint32_t engine_event_id;
 	uint64_t own_id; /* of a subscription that does nothing, on the host's bridge */
@@ -56,8 +57,8 @@ typedef struct world {
 	stepbus_clock *clock;
 	struct sqlite3 *connection; /* of the host's; NULL in memory */
 	stepbus_step_event polled;
-	uint8_t open_id[16]; /* of a step that waits for an hour */
-	uint8_t done_id[16]; /* of one that is completed */
+	uint8_t open_id[16];          /* of a step that waits for an hour */
+	uint8_t done_id[16];          /* of one that is completed */
 	stepbus_step_event announced; /* what the host itself announces on its own bridge */
 
 	/* In a handler. */
@@ -84,10 +85,10 @@ void world_check_alive(world *w);
 void world_stage(world *w, const char *stage);
 /* Ends the process, with a word on the board. */
 void world_fail(world *w, const char *what, int status) __attribute__((noreturn));
-#define WORLD_OK(w, call)                                    \
-	do {                                                 \
-		stepbus_status world_status = (call);        \
-		if (world_status != STEPBUS_OK)              \
+#define WORLD_OK(w, call)                                     \
+	do {                                                  \
+		stepbus_status world_status = (call);         \
+		if (world_status != STEPBUS_OK)               \
 			world_fail((w), #call, world_status); \
 	} while (0)
 
