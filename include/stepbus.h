@@ -21,7 +21,13 @@
  *             runs.
  *   callbacks come as function, user_data and destroy. destroy runs exactly once, also when the
  *             call that was given it fails (but not of a struct whose size cannot be right: nothing
- *             of it is read).
+ *             of it is read). A callback ends by returning: not by longjmp, an exception,
+ *             pthread_exit or a cancellation.
+ *   cancel    a thread that is cancelled (pthread_cancel) inside a call acts on that behind it, never
+ *             in it. What callbacks do is theirs: a thread that may be cancelled keeps that out
+ *             (pthread_setcancelstate) while it publishes or gives handlers back.
+ *   signals   interrupt no call, and are left as the host has set them: the library's own threads block
+ *             all of them. No function may be called from inside a signal handler.
  *   fork      after fork() the child gets STEPBUS_EFORKED from every object of the parent, and frees
  *             nothing of it. It may make objects of its own, but where the parent had a store in a file
  *             open, it gets none in a file: SQLite does not survive a fork either. Execute a program then,
@@ -240,14 +246,18 @@ enum {
  *
  * log_level  records below it are not even built; 0 means STEPBUS_LOG_INFO.
  * allocate   block NULL: a new block of len bytes; len 0: frees block; else resizes it. NULL means
- *            that memory ran out. It must not call the library. (cJSON and libevent use malloc all
- *            the same.)
+ *            that memory ran out. (cJSON and libevent use malloc all the same.)
  * log        gets one JSON object a call, without a line end; valid during the call. It may call
  *            the library.
  * now_us     microseconds since 1970, UTC.
  * elapsed_ns nanoseconds that never go back. Processes that share a database must count them from the
  *            same origin, which is CLOCK_MONOTONIC's where it is NULL: leases are compared by them.
  * random     fills a block with unpredictable bytes; 0 means success.
+ *
+ * allocate, now_us, elapsed_ns and random are called while locks are held, so they must not call the
+ * library, but for what only looks at its arguments: stepbus_status_name, the versions, ids, texts,
+ * payloads of steps, outcomes, definitions, stepbus_engine_bridge, stepbus_engine_registry,
+ * stepbus_bridge_is_active and stepbus_clock_lend.
  */
 typedef struct stepbus_host {
 	uint32_t size;

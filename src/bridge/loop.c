@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/memory.h"
@@ -202,15 +203,21 @@ stepbus_status sb_loop_new(const stepbus_host *host, void (*run)(void *user_data
 	return STEPBUS_OK;
 }
 
-void sb_loop_wake(sb_loop *loop)
+/* By itself, so that only those who write pay for keeping a cancellation out. */
+static void write_wake(const sb_loop *loop)
 {
+	SB_UNCANCELLED;
 	const uint64_t one = 1;
 
-	if (atomic_exchange(&loop->is_woken, 1) != 0)
-		return;
 	/* EAGAIN would mean that 2^64 - 1 wakes are pending: then it is awake. */
 	while (write(loop->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
 		;
+}
+
+void sb_loop_wake(sb_loop *loop)
+{
+	if (atomic_exchange(&loop->is_woken, 1) == 0)
+		write_wake(loop);
 }
 
 void sb_loop_run_after(sb_loop *loop, int64_t delay_us)

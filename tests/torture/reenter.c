@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "torture/reenter/matrix.h"
+#include "torture/reenter/parts.h"
 
 static place find_place(const char *name)
 {
@@ -31,7 +32,10 @@ int main(int argc, char **argv)
 		matrix_print();
 		return 0;
 	}
-	if (strcmp(argv[1], "control") == 0) {
+	if (strcmp(argv[1], "cancel") == 0) {
+		part_run(&t, &(part){ "cancel", cancel_run, 60 },
+			 (uint32_t)strtoul(argv[2], NULL, 10), 7);
+	} else if (strcmp(argv[1], "control") == 0) {
 		matrix_control(&t);
 	} else {
 		matrix_check_rows(&t);

@@ -37,6 +37,7 @@ typedef struct world {
 	test_tempdir dir;
 	char path[TEST_PATH_LEN];
 	stepbus_host host;
+	int log_fd;
 	stepbus *engine;
 	stepbus_worker *pool;
 	stepbus_worker *pull;
