@@ -83,7 +83,7 @@ static stepbus_status turn_on_log(sb_sqlite_store *store, stepbus_error *err)
 
 	for (int64_t waited_us = 0; (code & 0xFF) == SQLITE_BUSY; waited_us += PAUSE_US) {
 		if (waited_us > 0)
-			sqlite3_sleep(PAUSE_US / 1000);
+			sb_sqlite_wal_pause(PAUSE_US);
 		code = sqlite3_prepare_v2(store->writer.db, text, -1, &statement, NULL);
 		if (code == SQLITE_OK)
 			code = sqlite3_step(statement);
@@ -254,12 +254,10 @@ static stepbus_status open_writer(sb_sqlite_store *store, const sb_store_options
 static stepbus_status open_reader(sb_sqlite_store *store, stepbus_error *err)
 {
 	stepbus_status status = connect(store, &store->reader, SQLITE_OPEN_READONLY, err);
-	int64_t timeout_ms = store->busy_timeout_us / 1000;
 
 	if (status != STEPBUS_OK)
 		return status;
-	(void)sqlite3_busy_timeout(store->reader.db,
-				   timeout_ms < INT32_MAX ? (int)timeout_ms : INT32_MAX);
+	(void)sqlite3_busy_handler(store->reader.db, sb_sqlite_wal_wait, store);
 	return configure(&store->reader,
 			 "PRAGMA query_only = 1; PRAGMA temp_store = MEMORY;"
 			 "PRAGMA cache_size = -4096",

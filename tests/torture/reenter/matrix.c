@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "torture/reenter/storm.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/lsan_interface.h>
 #endif
@@ -30,6 +32,9 @@ typedef struct running {
 	world_board *board;
 } running;
 
+/* Of all storms. */
+static uint64_t signal_sum;
+
 /* The rows against the header. */
 
 static bool has_row(const char *name, size_t len)
@@ -40,6 +45,15 @@ static bool has_row(const char *name, size_t len)
 		if (strlen(r->function) == len && memcmp(r->function, name, len) == 0)
 			return true;
 	return false;
+}
+
+static size_t count_rows(void)
+{
+	size_t count = 0;
+
+	while (row_at(count) != NULL)
+		count++;
+	return count;
 }
 
 /* The name before the first parenthesis behind STEPBUS_API. */
@@ -57,7 +71,7 @@ void matrix_check_rows(tally *t)
 {
 	static char text[HEADER_LEN_MAX];
 	FILE *file = fopen("include/stepbus.h", "r");
-	size_t declared = 0, rows = 0, len;
+	size_t declared = 0, len;
 
 	len = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
 	if (file != NULL)
@@ -73,11 +87,9 @@ void matrix_check_rows(tally *t)
 		if (!has_row(name, name_len))
 			tally_find(t, "%.*s has no row in the matrix", (int)name_len, name);
 	}
-	while (row_at(rows) != NULL)
-		rows++;
-	if (rows != declared)
-		tally_find(t, "the matrix has %zu rows for %zu functions", rows, declared);
-	tally_note(t, rows == declared);
+	if (count_rows() != declared)
+		tally_find(t, "the matrix has %zu rows for %zu functions", count_rows(), declared);
+	tally_note(t, count_rows() == declared);
 }
 
 /* A cell's process. */
@@ -94,11 +106,14 @@ static void end_cell(world *w, const row *r, place where)
 #endif
 }
 
-static void run_cell(const row *r, place where, world_board *board, bool is_in_memory)
+static void run_cell(const row *r, place where, world_board *board, bool is_in_memory,
+		     bool is_stormy)
 {
 	static world w;
 
-	(void)alarm((unsigned)(CELL_PATIENCE_S * world_slowness()));
+	world_deadline(CELL_PATIENCE_S);
+	if (is_stormy)
+		storm_begin(&board->signal_count);
 	world_make(&w, board, is_in_memory);
 	place_enter(&w, where, (r->flags & ROW_CONTEXT) != 0, r->call);
 	end_cell(&w, r, where);
@@ -124,11 +139,12 @@ static bool judge(tally *t, const running *c, int ended)
 	int32_t status = atomic_load(&b->status);
 	char text[256];
 
+	signal_sum += atomic_load(&b->signal_count);
 	show_allowed(allowed, text);
 	if (WIFSIGNALED(ended))
 		tally_find(t, "%s in %s: %s, %s (it answered %d, %s)", c->r->function,
 			   place_name(c->where),
-			   WTERMSIG(ended) == SIGALRM ? "hangs" : strsignal(WTERMSIG(ended)),
+			   WTERMSIG(ended) == SIGVTALRM ? "hangs" : strsignal(WTERMSIG(ended)),
 			   b->stage, status, b->failure);
 	else if (WEXITSTATUS(ended) != 0)
 		tally_find(t, "%s in %s: %s, %s (exit %d, it answered %d)", c->r->function,
@@ -149,7 +165,7 @@ static bool judge(tally *t, const running *c, int ended)
 	return false;
 }
 
-static void start(running *c, const row *r, place where, bool is_in_memory)
+static void start(running *c, const row *r, place where, const matrix_options *o)
 {
 	*c = (running){ .r = r, .where = where, .board = c->board };
 	memset(c->board, 0, sizeof *c->board);
@@ -157,7 +173,7 @@ static void start(running *c, const row *r, place where, bool is_in_memory)
 	(void)fflush(stdout);
 	c->pid = fork();
 	if (c->pid == 0)
-		run_cell(r, where, c->board, is_in_memory);
+		run_cell(r, where, c->board, o->is_in_memory, o->is_stormy);
 }
 
 /* Waits for one of them, and gives its place. */
@@ -197,7 +213,32 @@ static bool is_wanted(const row *r, place where, bool is_in_memory)
 	return row_allowed(r, where) != 0;
 }
 
-void matrix_run(tally *t, bool is_in_memory, const char *function, place only)
+static bool is_chosen(const matrix_options *o, const row *r, place where)
+{
+	if (o->is_stormy != (where == PLACE_PLAIN))
+		return false;
+	return (o->function == NULL || strcmp(o->function, r->function) == 0) &&
+	       (o->where == PLACE_NONE || o->where == where);
+}
+
+static void report(const matrix_options *o, size_t count, size_t left_out, size_t wrong)
+{
+	const char *store = o->is_in_memory ? "memory" : "sqlite";
+
+	if (o->is_stormy)
+		(void)printf("proof: reenter: %zu functions called under %llu signals that resume "
+			     "nothing (SIGALRM and SIGCHLD, 1 kHz each), store %s: %zu other "
+			     "answers than in peace\n",
+			     count, (unsigned long long)signal_sum, store, wrong);
+	else
+		(void)printf("proof: reenter: %zu calls of %zu functions inside callbacks, beside "
+			     "ends and in forked children (%d places; %zu left out as documented "
+			     "misuse), store %s: %zu other answers than documented, hangs, crashes "
+			     "or calls of more than a second\n",
+			     count, count_rows(), PLACE_COUNT - 2, left_out, store, wrong);
+}
+
+void matrix_run(tally *t, const matrix_options *o)
 {
 	running cells[AT_ONCE];
 	size_t count = 0, left_out = 0, right = 0, running_count = 0, next = 0;
@@ -206,10 +247,9 @@ void matrix_run(tally *t, bool is_in_memory, const char *function, place only)
 	make_boards(cells);
 	for (size_t i = 0; (r = row_at(i)) != NULL; i++)
 		for (place where = 1; where < PLACE_COUNT; where++) {
-			if ((function != NULL && strcmp(function, r->function) != 0) ||
-			    (only != PLACE_NONE && only != where))
+			if (!is_chosen(o, r, where))
 				continue;
-			if (!is_wanted(r, where, is_in_memory)) {
+			if (!is_wanted(r, where, o->is_in_memory)) {
 				left_out++;
 				continue;
 			}
@@ -219,18 +259,14 @@ void matrix_run(tally *t, bool is_in_memory, const char *function, place only)
 			} else {
 				next = running_count;
 			}
-			start(&cells[next], r, where, is_in_memory);
+			start(&cells[next], r, where, o);
 			running_count++;
 			count++;
 		}
 	while (running_count-- > 0)
 		(void)finish_one(t, cells, &right);
 	tally_note(t, right == count && count > 0);
-	(void)printf("proof: reenter: %zu calls (%d functions in %d places, %zu left out as "
-		     "documented misuse), store %s: %zu other answers than documented, hangs, "
-		     "crashes or calls of more than a second\n",
-		     count, 119, PLACE_COUNT - 1, left_out, is_in_memory ? "memory" : "sqlite",
-		     count - right);
+	report(o, count, left_out, count - right);
 }
 
 /* Rows that must be reported. */
@@ -293,12 +329,12 @@ void matrix_control(tally *t)
 		{ "a call of two seconds", dawdle, 0, ROW_ANYWHERE, { { 0 } }, NULL },
 	};
 	running cells[AT_ONCE];
-	tally found = { 0 };
+	tally found = { .is_control = true };
 	size_t right = 0, count = sizeof bad / sizeof *bad;
 
 	make_boards(cells);
 	for (size_t i = 0; i < count; i++) {
-		start(&cells[0], &bad[i], PLACE_OWN_SUBSCRIBER, false);
+		start(&cells[0], &bad[i], PLACE_OWN_SUBSCRIBER, &(matrix_options){ 0 });
 		(void)finish_one(&found, cells, &right);
 	}
 	tally_note(t, found.failed == (int)count && right == 0);

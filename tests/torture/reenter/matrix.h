@@ -14,8 +14,15 @@
 
 /* Compares the rows with what include/stepbus.h declares. */
 void matrix_check_rows(tally *t);
-/* All cells of the table; only those of one function, or of the place of that number, where given. */
-void matrix_run(tally *t, bool is_in_memory, const char *function, place where);
+/* Which cells are run. */
+typedef struct matrix_options {
+	bool is_in_memory;
+	bool is_stormy;       /* plain calls under signals, instead of all other places */
+	const char *function; /* NULL: all */
+	place where;          /* PLACE_NONE: all */
+} matrix_options;
+
+void matrix_run(tally *t, const matrix_options *o);
 /* Rows that are wrong on purpose, each of which must be reported. */
 void matrix_control(tally *t);
 /* Writes the table down. */

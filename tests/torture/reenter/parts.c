@@ -30,7 +30,7 @@ static void run_in_child(const part *p, uint32_t count, uint32_t seed)
 {
 	tally t = { 0 };
 
-	(void)alarm((unsigned)(p->patience_s * world_slowness()));
+	world_deadline(p->patience_s);
 	p->run(&t, count, seed);
 	(void)fflush(stdout);
 	_exit(t.failed > 0 ? 1 : 0);
@@ -49,7 +49,7 @@ void part_run(tally *t, const part *p, uint32_t count, uint32_t seed)
 		;
 	if (WIFSIGNALED(ended))
 		tally_find(t, "%s: %s", p->name,
-			   WTERMSIG(ended) == SIGALRM ? "hangs" : strsignal(WTERMSIG(ended)));
+			   WTERMSIG(ended) == SIGVTALRM ? "hangs" : strsignal(WTERMSIG(ended)));
 	else
 		tally_note(t, WEXITSTATUS(ended) == 0);
 }

@@ -38,7 +38,7 @@ static void call_now(world *w)
 /* It ends without what the parent has still to do. */
 static void call_in_child(world *w)
 {
-	(void)alarm((unsigned)(CHILD_PATIENCE_S * world_slowness()));
+	world_deadline(CHILD_PATIENCE_S);
 	call_now(w);
 	_exit(0);
 }
@@ -427,6 +427,7 @@ static const struct {
 	void (*enter)(world *w);
 	uint32_t flags;
 } ways[PLACE_COUNT] = {
+	[PLACE_PLAIN] = { "plain call", call_now, DIRECT },
 	[PLACE_HANDLER] = { "handler", enter_handler, IN_ENGINE | HANDLER },
 	[PLACE_FACTORY] = { "factory", enter_factory, IN_ENGINE },
 	[PLACE_ENGINE_SUBSCRIBER] = { "engine's subscriber", enter_engine_subscriber,

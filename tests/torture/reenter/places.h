@@ -10,6 +10,7 @@
 
 typedef enum place {
 	PLACE_NONE,
+	PLACE_PLAIN,             /* no callback at all */
 	PLACE_HANDLER,           /* a handler, on a thread of the pool */
 	PLACE_FACTORY,           /* the create of a factory, likewise */
 	PLACE_ENGINE_SUBSCRIBER, /* a subscriber of the engine's bridge, on the publisher's thread */

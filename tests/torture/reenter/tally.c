@@ -17,7 +17,7 @@ void tally_find(tally *t, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	(void)fputs("FOUND: ", stdout);
+	(void)fputs(t->is_control ? "control: " : "FOUND: ", stdout);
 	(void)vprintf(format, arguments);
 	(void)fputs("\n", stdout);
 	va_end(arguments);

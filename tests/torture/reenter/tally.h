@@ -8,6 +8,7 @@
 typedef struct tally {
 	int passed;
 	int failed;
+	bool is_control; /* what is found was put in on purpose */
 } tally;
 
 /* Counts one thing that is shown, or not. */

@@ -2,6 +2,7 @@
 #include "torture/reenter/world.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ void world_fail(world *w, const char *what, int status)
 {
 	(void)snprintf(w->board->failure, sizeof w->board->failure, "%s: %s", what,
 		       stepbus_status_name(status));
+	(void)fprintf(stderr, "%s, %s\n", w->board->stage, w->board->failure);
 	_exit(3);
 }
 
@@ -43,6 +45,17 @@ int world_slowness(void)
 #else
 	return 1;
 #endif
+}
+
+void world_deadline(int seconds)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGVTALRM };
+	const struct itimerspec once = { .it_value = { seconds * world_slowness(), 0 } };
+	timer_t timer;
+
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 ||
+	    timer_settime(timer, 0, &once, NULL) != 0)
+		_exit(5);
 }
 
 void world_wait(sem_t *semaphore)

@@ -25,6 +25,7 @@ typedef struct world_board {
 	_Atomic(int32_t) status; /* of the call; WORLD_UNANSWERED until it has returned */
 	_Atomic(int64_t) call_us;
 	_Atomic(uint32_t) call_count;
+	_Atomic(uint32_t) signal_count;
 	char stage[64]; /* what was being done, for whom it dies in */
 	char failure[256];
 } world_board;
@@ -98,6 +99,8 @@ void world_enqueue(world *w, const char *handler, uint8_t id[16]);
 /* Waits for a semaphore, for as long as a cell may last. */
 void world_wait(sem_t *semaphore);
 int64_t world_now_us(void);
+/* Ends the process with SIGVTALRM after so many seconds, more where it is slow: SIGALRM is for storms. */
+void world_deadline(int seconds);
 /* How many times slower this build is than one for release. */
 int world_slowness(void);
 
