@@ -85,7 +85,7 @@ static int check_locks(const char *path)
 	return code != SQLITE_BUSY;
 }
 
-int parts_executed(int argc, char **argv)
+int forks_executed(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "descriptors") == 0)
 		return check_descriptors(strtoul(argv[2], NULL, 10));
@@ -375,10 +375,11 @@ void forks_run(tally *t, uint32_t count, uint32_t seed)
 	(void)printf("proof: reenter: %u forks of a busy process (%u children called a function, "
 		     "%u exited, %u executed a program, %u opened an engine in memory, %u came "
 		     "back out of a handler): %u hung, crashed, answered otherwise or got a "
-		     "descriptor; %llu steps of the parent completed, none lost, its locks held\n",
+		     "descriptor; %llu steps of the parent completed, %s\n",
 		     count / FORKER_COUNT * FORKER_COUNT + atomic_load(&forks.handler_count),
 		     atomic_load(&forks.done[MODE_CALL]), atomic_load(&forks.done[MODE_EXIT]),
 		     atomic_load(&forks.done[MODE_EXECUTE]), atomic_load(&forks.done[MODE_ENGINE]),
 		     atomic_load(&forks.handler_count), atomic_load(&forks.bad_count),
-		     (unsigned long long)atomic_load(&forks.enqueued));
+		     (unsigned long long)atomic_load(&forks.enqueued),
+		     t->failed == 0 ? "none lost, its locks held" : "FAILED");
 }

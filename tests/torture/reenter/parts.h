@@ -34,7 +34,8 @@ void forks_run(tally *t, uint32_t count, uint32_t seed);
 /* Which files are mapped and opened behind the first open; in a process that is traced. */
 void loads_run(tally *t, uint32_t count, uint32_t seed);
 
-/* What this program does when it is executed by its parts: "descriptors" or "quiet"; -1: neither. */
-int parts_executed(int argc, char **argv);
+/* What this program does when its parts execute it: gives its exit status; -1: they did not. */
+int forks_executed(int argc, char **argv);
+int loads_executed(int argc, char **argv);
 
 #endif
