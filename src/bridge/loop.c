@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/memory.h"
@@ -217,13 +218,12 @@ stepbus_status sb_loop_new(const stepbus_host *host, void (*run)(void *user_data
 	return STEPBUS_OK;
 }
 
-/* False: the system would not have it. */
-static bool wake(sb_loop *loop)
+/* By itself, so that only those who write pay for keeping a cancellation out. False: it was refused. */
+static bool write_wake(sb_loop *loop)
 {
+	SB_UNCANCELLED;
 	const uint64_t one = 1;
 
-	if (atomic_exchange(&loop->is_woken, 1) != 0)
-		return true;
 	while (write(loop->wake_fd, &one, sizeof one) < 0)
 		if (errno != EINTR) {
 			/* A wake that was lost must not keep later ones away. */
@@ -231,6 +231,12 @@ static bool wake(sb_loop *loop)
 			return false;
 		}
 	return true;
+}
+
+/* False: the system would not have it. */
+static bool wake(sb_loop *loop)
+{
+	return atomic_exchange(&loop->is_woken, 1) != 0 || write_wake(loop);
 }
 
 void sb_loop_wake(sb_loop *loop)
