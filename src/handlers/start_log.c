@@ -140,7 +140,9 @@ stepbus_status sb_start_log_renew(sb_start_log *log, const sb_start_name *name, 
 		status = map_file(log, path, err);
 	if (status != STEPBUS_OK)
 		return status;
-	unlink(log->path);
+	/* A row that was rolled back may have had the same number: then the new file has the old one's name. */
+	if (strcmp(log->path, path) != 0)
+		unlink(log->path);
 	memcpy(log->path, path, sizeof path);
 	return STEPBUS_OK;
 }

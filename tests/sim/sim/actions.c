@@ -79,6 +79,7 @@ static void make_well(sim *s, sim_process *p)
 {
 	sim_model_begin(s, p);
 	sim_process_heal(p);
+	p->wall_skew_us = s->world.wall_highest_us - s->world.wall_base_us;
 	if (p->is_up && p->was_broken)
 		sim_crash(s, p);
 	if (!p->is_up)
@@ -107,6 +108,7 @@ static void drain_round(sim *s, sim_process *p)
 
 void sim_drain(sim *s)
 {
+	sim_model_keep_wall_top(s);
 	for (int i = 0; i < s->world.process_count; i++)
 		make_well(s, &s->world.processes[i]);
 	for (int i = 0; i < QUEUE_COUNT; i++) {
@@ -121,8 +123,18 @@ void sim_drain(sim *s)
 		if (is_drained(s))
 			return;
 	}
-	for (int i = 0; i < s->step_count; i++)
-		if (s->steps[i].is_there && s->steps[i].row.state < STEPBUS_STEP_COMPLETED)
-			sim_violate(s, i, "Q14", "it is in state %d for ever",
-				    s->steps[i].row.state);
+	for (int i = 0; i < s->step_count; i++) {
+		const sim_step *st = &s->steps[i];
+		const sim_attempt *a = st->newest >= 0 ? &s->attempts[st->newest] : NULL;
+
+		if (!st->is_there || st->row.state >= STEPBUS_STEP_COMPLETED)
+			continue;
+		sim_violate(s, i, "Q14",
+			    "it is in state %d for ever; attempt %lld is process %d's (life %d, "
+			    "worker %lld), handed out %d, answered %d, over %d",
+			    st->row.state, a != NULL ? (long long)a->token : 0,
+			    a != NULL ? a->process : 0, a != NULL ? a->life : 0,
+			    a != NULL ? (long long)a->worker_id : 0, a != NULL && a->is_polled,
+			    a != NULL && a->is_done, a != NULL && a->is_over);
+	}
 }

@@ -91,7 +91,9 @@ void sim_jump(sim *s, sim_process *p)
 {
 	static const int64_t sizes_us[] = { 1000000, 60000000, INT64_C(3600000000),
 					    INT64_C(31557600000000) };
-	int64_t jump_us = sizes_us[sim_draw(s, sizeof sizes_us / sizeof *sizes_us)];
+	/* A schedule that makes up for a year enqueues for a year. */
+	size_t count = s->cron_every_us > 0 ? 2 : sizeof sizes_us / sizeof *sizes_us;
+	int64_t jump_us = sizes_us[sim_draw(s, count)];
 
 	if (sim_chance(s, 500))
 		jump_us = -jump_us;

@@ -206,6 +206,7 @@ static void add_attempt(sim *s, int step, const sim_row *now)
 			       .generation = s->steps[step].generation,
 			       .number = now->attempt_count,
 			       .worker_id = now->worker_id,
+			       .slot = -1, /* until it is handed out */
 			       .process = lease != NULL ? lease->process : 0,
 			       .life = lease != NULL ? lease->life : 0 };
 	s->steps[step].newest = s->attempt_count++;
@@ -246,6 +247,14 @@ void sim_judge_change(sim *s, int step, const sim_row *before, const sim_row *no
 	bool is_claimed =
 		now->state == STEPBUS_STEP_RUNNING && (!was_running || now->token != before->token);
 
+	trace_note(&s->trace, &(trace_entry){ .name = "row",
+					      .action = s->action_number,
+					      .process = s->actor != NULL ? s->actor->number : 0,
+					      .step = step,
+					      .elapsed_us = s->world.elapsed_ns / 1000,
+					      .a = now->state,
+					      .b = now->token,
+					      .c = now->attempt_count });
 	if (s->doubtful_redrive == step + 1 && is_final(before->state) && !is_final(now->state))
 		sim_model_redrive(s, st);
 	if (now->token < before->token || (is_claimed && now->token == before->token))
@@ -261,14 +270,6 @@ void sim_judge_change(sim *s, int step, const sim_row *before, const sim_row *no
 	if (is_claimed)
 		judge_claim(s, step, now);
 	judge_count(s, step, now);
-	trace_note(&s->trace, &(trace_entry){ .name = "row",
-					      .action = s->action_number,
-					      .process = 0,
-					      .step = step,
-					      .elapsed_us = s->world.elapsed_ns / 1000,
-					      .a = now->state,
-					      .b = now->token,
-					      .c = now->attempt_count });
 }
 
 void sim_judge_newcomer(sim *s, int step, const sim_row *row)
@@ -283,16 +284,24 @@ void sim_judge_newcomer(sim *s, int step, const sim_row *row)
 	sim_violate(s, step, "Q11", "it waits for a time that nobody said");
 }
 
+bool sim_judge_may_be_gone(const sim *s, int step)
+{
+	const sim_step *st = &s->steps[step];
+
+	if (!st->is_there)
+		return true;
+	return st->row.state == STEPBUS_STEP_COMPLETED && s->world.keep_completed_us >= 0 &&
+	       wall_top_of(s, st) >= st->final_at_us + s->world.keep_completed_us;
+}
+
 void sim_judge_absence(sim *s, int step)
 {
 	sim_step *st = &s->steps[step];
 
+	if (!sim_judge_may_be_gone(s, step))
+		sim_violate(s, step, "Q1", "in state %d it is gone from the store", st->row.state);
 	st->is_there = false;
 	st->is_removed = true;
-	if (st->row.state != STEPBUS_STEP_COMPLETED || s->world.keep_completed_us < 0)
-		sim_violate(s, step, "Q1", "it is gone from the store");
-	else if (wall_top_of(s, st) < st->final_at_us + s->world.keep_completed_us)
-		sim_violate(s, step, "Q1", "it was removed before its time");
 }
 
 void sim_judge_limits(sim *s)
@@ -383,7 +392,8 @@ static void judge_refused(sim *s, const sim_answer *answer, stepbus_status statu
 {
 	const sim_attempt *a = &s->attempts[answer->attempt];
 	const sim_step *st = &s->steps[a->step];
-	bool is_kept_success = a->outcome == STEPBUS_OUTCOME_SUCCESS && !st->is_removed;
+	bool is_kept_success =
+		a->outcome == STEPBUS_OUTCOME_SUCCESS && !sim_judge_may_be_gone(s, a->step);
 
 	if (is_refusal_unjust(s, a, is_current))
 		sim_violate(s, a->step, "Q5", "status %d though attempt %lld holds its lease",
@@ -394,7 +404,7 @@ static void judge_refused(sim *s, const sim_answer *answer, stepbus_status statu
 		sim_violate(s, a->step, "Q4", "EALREADY though it was never completed otherwise");
 	if (status == STEPBUS_ECANCELLED && st->cancelled_by == 0)
 		sim_violate(s, a->step, "Q12", "ECANCELLED though nobody cancelled it");
-	if (status == STEPBUS_ENOTFOUND && !st->is_removed)
+	if (status == STEPBUS_ENOTFOUND && !sim_judge_may_be_gone(s, a->step))
 		sim_violate(s, a->step, "Q1", "ENOTFOUND of a step that is there");
 }
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SHOWN_COUNT = 40 };
+enum { SHOWN_COUNT = 150 };
 
 void sim_violate(sim *s, int step, const char *rule, const char *format, ...)
 {
@@ -120,6 +120,8 @@ void sim_model_keep_wall_top(sim *s)
 {
 	int64_t top_us = sim_model_wall_top_us(s);
 
+	if (s->world.wall_highest_us < top_us)
+		s->world.wall_highest_us = top_us;
 	for (int i = 0; i < s->step_count; i++)
 		if (s->steps[i].wall_max_us < top_us)
 			s->steps[i].wall_max_us = top_us;

@@ -23,16 +23,16 @@ enum {
 	CRASH_COUNT_MAX_SIM = 3,
 };
 
-/* A row of the narrow table, as the store shows it. */
+/* A row of the narrow table, as the store shows it. Without holes, so that two can be compared. */
 typedef struct sim_row {
 	int64_t id;
-	int state;
 	int64_t token;
 	int64_t worker_id;
-	int attempt_count;
-	int crash_count;
 	int64_t due_us;
 	int64_t deadline_us;
+	int state;
+	int attempt_count;
+	int crash_count;
 	int checkpoint_count;
 } sim_row;
 
@@ -168,6 +168,8 @@ void sim_observe_results(sim *s);
 
 /* What the store shows has changed: rules of one step. */
 void sim_judge_change(sim *s, int step, const sim_row *before, const sim_row *now);
+/* Its retention is over: whoever asks for it may find it or not. */
+bool sim_judge_may_be_gone(const sim *s, int step);
 void sim_judge_absence(sim *s, int step);
 void sim_judge_limits(sim *s);
 void sim_judge_newcomer(sim *s, int step, const sim_row *row);

@@ -67,11 +67,15 @@ static void observe_disk(sim *s, void (*visit)(sim *s, const sim_row *row))
 		return;
 	disk_enter(0);
 	while ((code = sqlite3_step(scan)) == SQLITE_ROW) {
-		const sim_row row = { sqlite3_column_int64(scan, 0), sqlite3_column_int(scan, 1),
-				      sqlite3_column_int64(scan, 2), sqlite3_column_int64(scan, 3),
-				      sqlite3_column_int(scan, 4),   sqlite3_column_int(scan, 5),
-				      sqlite3_column_int64(scan, 6), sqlite3_column_int64(scan, 7),
-				      sqlite3_column_int(scan, 8) };
+		const sim_row row = { .id = sqlite3_column_int64(scan, 0),
+				      .state = sqlite3_column_int(scan, 1),
+				      .token = sqlite3_column_int64(scan, 2),
+				      .worker_id = sqlite3_column_int64(scan, 3),
+				      .attempt_count = sqlite3_column_int(scan, 4),
+				      .crash_count = sqlite3_column_int(scan, 5),
+				      .due_us = sqlite3_column_int64(scan, 6),
+				      .deadline_us = sqlite3_column_int64(scan, 7),
+				      .checkpoint_count = sqlite3_column_int(scan, 8) };
 
 		visit(s, &row);
 	}
@@ -95,11 +99,15 @@ static void observe_memory(sim *s, void (*visit)(sim *s, const sim_row *row))
 			break;
 		for (size_t i = 0; i < count; i++) {
 			const sb_step_status *r = &rows[i];
-			const sim_row row = {
-				r->id,        (int)r->state,         r->token,
-				r->worker_id, (int)r->attempt_count, (int)r->crash_count,
-				r->due_at_us, r->deadline_at_us,     (int)r->checkpoint_count
-			};
+			const sim_row row = { .id = r->id,
+					      .state = (int)r->state,
+					      .token = r->token,
+					      .worker_id = r->worker_id,
+					      .attempt_count = (int)r->attempt_count,
+					      .crash_count = (int)r->crash_count,
+					      .due_us = r->due_at_us,
+					      .deadline_us = r->deadline_at_us,
+					      .checkpoint_count = (int)r->checkpoint_count };
 
 			visit(s, &row);
 		}

@@ -28,23 +28,21 @@ void trace_note(trace *t, const trace_entry *entry)
 	mix(t, (uint64_t)entry->c);
 }
 
+static void print(const trace_entry *e, FILE *out)
+{
+	fprintf(out, "  %6d %12lld us  process %d  %-16s step %d  %lld %lld %lld\n", e->action,
+		(long long)e->elapsed_us, e->process, e->name, e->step, (long long)e->a,
+		(long long)e->b, (long long)e->c);
+}
+
 void trace_print(const trace *t, int step, int count, FILE *out)
 {
 	uint64_t first = t->count > TRACE_LEN ? t->count - TRACE_LEN : 0;
-	uint64_t at = t->count;
-	int left = count;
 
-	while (at > first && left > 0) {
-		int of = t->entries[--at % TRACE_LEN].step;
-
-		left -= of == step || of < 0;
-	}
-	for (; at < t->count; at++) {
+	for (uint64_t at = first; at < t->count; at++) {
 		const trace_entry *e = &t->entries[at % TRACE_LEN];
 
-		if (e->step == step || e->step < 0)
-			fprintf(out, "  %6d %12lld us  process %d  %-16s step %d  %lld %lld %lld\n",
-				e->action, (long long)e->elapsed_us, e->process, e->name, e->step,
-				(long long)e->a, (long long)e->b, (long long)e->c);
+		if (e->step == step || (e->step < 0 && at + (uint64_t)count >= t->count))
+			print(e, out);
 	}
 }

@@ -28,7 +28,7 @@ typedef struct trace {
 
 void trace_clear(trace *t);
 void trace_note(trace *t, const trace_entry *entry);
-/* The last count entries of a step, and those of no step. */
+/* What is there of a step, and of the last count entries those of no step. */
 void trace_print(const trace *t, int step, int count, FILE *out);
 
 #endif

@@ -66,6 +66,7 @@ typedef struct sim_world {
 	uint64_t random;
 	int64_t elapsed_ns;
 	int64_t wall_base_us;
+	int64_t wall_highest_us; /* that a process ever showed before its clock was put back */
 	char path[PATH_LEN];
 	sim_process processes[PROCESS_MAX];
 	int process_count;
