@@ -269,6 +269,26 @@ static void a_log_renewed_under_its_own_name_is_there(void **state)
 	sb_start_log_remove(log);
 }
 
+/* Of two workers that begin anew, the numbers of the first try may be given the other way round. */
+static void a_renewed_log_takes_no_file_of_another(void **state)
+{
+	world *w = *state;
+	const sb_start_name ninth = { w->path, 17, 9 }, tenth = { w->path, 17, 10 };
+	sb_start_log *one = create(w, 4), *other;
+	sb_start_record *record = NULL;
+
+	w->name.worker_id++;
+	other = create(w, 4);
+	assert_int_equal(sb_start_log_renew(one, &ninth, &w->err), STEPBUS_OK);
+	assert_int_equal(sb_start_log_renew(other, &ninth, &w->err), STEPBUS_OK);
+	assert_int_equal(sb_start_log_renew(one, &tenth, &w->err), STEPBUS_OK);
+	assert_int_equal(sb_start_record_read(&w->host.host, &ninth, &record, &w->err), STEPBUS_OK);
+	assert_non_null(record);
+	sb_start_record_free(&w->host.host, record);
+	sb_start_log_remove(one);
+	sb_start_log_remove(other);
+}
+
 static void memory_that_runs_out_is_told(void **state)
 {
 	const test_scenario scenario = { "start log", create_and_read, false };
@@ -291,6 +311,7 @@ int main(void)
 		LOG_TEST(a_link_in_its_place_is_not_followed),
 		LOG_TEST(a_log_that_is_made_anew_spoils_no_mapping),
 		LOG_TEST(a_log_renewed_under_its_own_name_is_there),
+		LOG_TEST(a_renewed_log_takes_no_file_of_another),
 		cmocka_unit_test(memory_that_runs_out_is_told),
 	};
 

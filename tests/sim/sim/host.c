@@ -440,6 +440,14 @@ void sim_redrive(sim *s, sim_process *p)
 
 	if (st == NULL)
 		return;
+	/*
+	 * What waits for the writer may end it first, and a look behind both would not tell the two
+	 * generations apart.
+	 */
+	(void)sb_still_turn(p->engine, SB_STILL_WRITER);
+	sim_model_end(s);
+	if (!st->is_there)
+		return;
 	is_redrivable = is_final(st) && st->row.state != STEPBUS_STEP_COMPLETED;
 	/* Before the call, which may lead to claims at once; where it fails, they were none. */
 	status = stepbus_step_redrive(p->engine, st->id, &err);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SHOWN_COUNT = 150 };
+enum { SHOWN_COUNT = 60 };
 
 void sim_violate(sim *s, int step, const char *rule, const char *format, ...)
 {
