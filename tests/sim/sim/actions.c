@@ -121,7 +121,13 @@ void sim_drain(sim *s)
 		for (int i = 0; i < s->world.process_count; i++)
 			drain_round(s, &s->world.processes[i]);
 		if (is_drained(s))
-			return;
+			break;
+	}
+	for (int i = 0; i < s->world.process_count; i++) {
+		sim_model_begin(s, &s->world.processes[i]);
+		if (s->actor->is_up)
+			(void)sb_still_turn(s->actor->engine, SB_STILL_NOTICES);
+		sim_model_end(s);
 	}
 	for (int i = 0; i < s->step_count; i++) {
 		const sim_step *st = &s->steps[i];

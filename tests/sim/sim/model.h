@@ -68,6 +68,14 @@ typedef struct sim_step {
 	uint32_t look;       /* at which it was there last */
 } sim_step;
 
+typedef enum sim_ending {
+	SIM_ENDED_NOT, /* or not begun: then nothing is kept of it */
+	SIM_ENDED_ANSWERED,
+	SIM_ENDED_LOST,
+	SIM_ENDED_LATE,
+	SIM_ENDED_CANCELLED,
+} sim_ending;
+
 typedef struct sim_attempt {
 	int step;
 	int64_t token;
@@ -89,7 +97,9 @@ typedef struct sim_attempt {
 	int64_t retry_after_ms;
 	bool is_retryable;
 	int64_t polled_at_ns;
-	int told_count; /* completion events */
+	sim_ending ending;
+	int kept_process, kept_life; /* who took its answer; 0: it is not known */
+	int told_count;              /* completion events */
 	int told_outcome;
 } sim_attempt;
 
