@@ -119,7 +119,9 @@ static void end_attempt(sim *s, sim_attempt *a, const sim_row *now)
 		return;
 	a->is_over = true;
 	if (st->is_cancelled && now->state == STEPBUS_STEP_CANCELLED) {
-		a->ending = SIM_ENDED_CANCELLED;
+		/* One whose lease was over may have been taken over first. */
+		if (!is_lease_over(s, a) && !is_attempt_overdue(s, a))
+			a->ending = SIM_ENDED_CANCELLED;
 		return;
 	}
 	if (a->is_doubtful && is_consistent(a, now)) {
@@ -409,7 +411,9 @@ static void judge_refused(sim *s, const sim_answer *answer, stepbus_status statu
 	if (is_refusal_unjust(s, a, is_current))
 		sim_violate(s, a->step, "Q5", "status %d though attempt %lld holds its lease",
 			    status, (long long)a->token);
-	if (is_kept_success && is_same(a, answer))
+	/* Whoever let its time run out hears of that, though another process was told the result. */
+	if (is_kept_success && is_same(a, answer) &&
+	    (a->process != s->actor->number || a->kept_process == s->actor->number))
 		sim_violate(s, a->step, "Q4", "status %d for what was accepted before", status);
 	if (status == STEPBUS_EALREADY && (a->outcome == 0 || is_same(a, answer)))
 		sim_violate(s, a->step, "Q4", "EALREADY though it was never completed otherwise");
