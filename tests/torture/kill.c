@@ -107,12 +107,7 @@ static int judge(const nemesis *n, const char *what)
 		return 1;
 	}
 	rules_judge(&h, &v);
-	for (int i = 0; i < RULE_COUNT; i++) {
-		passed += v.violations[i] == 0;
-		failed += v.violations[i] != 0;
-		(void)printf("%-52s %s\n", rule_name((rule)i),
-			     v.violations[i] == 0 ? "holds" : "VIOLATED");
-	}
+	rules_print(&v, &passed, &failed);
 	if (what != NULL)
 		report_run(n, &h, what, failed);
 	damage_all(&h, &found, &missed);

@@ -13,6 +13,7 @@ void history_init(history *h)
 			    .crash_count_max = CRASH_COUNT_MAX,
 			    .late_start_max = 2,
 			    .starvation_factor = 10,
+			    .unstarted_percent = 5,
 			    .clock_bound_us = 20000 },
 		.is_sound = true,
 	};

@@ -148,10 +148,12 @@ static bool read_all(history *h, sqlite3 *db)
 			 " JOIN step AS s ON s.id = v.id JOIN state AS st ON st.id = v.id"
 			 " ORDER BY v.id",
 			 add_step) &&
-	       read_rows(h, db,
-			 "SELECT step_id, token, outcome, is_retryable FROM v_attempts"
-			 " ORDER BY step_id, token",
-			 add_attempt);
+	       read_rows(
+		       h, db,
+		       "SELECT step_id, token, iif(error_type = 'abandoned', error_type, outcome),"
+		       " is_retryable FROM v_attempts"
+		       " ORDER BY step_id, token",
+		       add_attempt);
 }
 
 bool history_read_database(history *h, const char *path)
