@@ -166,7 +166,8 @@ static void enqueue_in(host *h)
 		(void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 		if (sqlite3_exec(
 			    db,
-			    e->level == STEPBUS_DURABILITY_DISK ?
+			    e->level == STEPBUS_DURABILITY_DISK ||
+					    (h->options->flags & WORKLOAD_NETWORK) != 0 ?
 				    "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = EXTRA;"
 				    "BEGIN IMMEDIATE" :
 				    "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = NORMAL;"
