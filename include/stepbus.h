@@ -86,7 +86,7 @@ enum {
 	STEPBUS_EREENTRANT = 8,  /* not allowed from inside this callback, or nested too deep */
 	STEPBUS_ESEALED = 9,     /* the registry is sealed */
 	STEPBUS_ELIMIT = 10,     /* a stated limit is reached */
-	STEPBUS_EFORKED = 11,    /* the object, or SQLite itself, belongs to the parent of this process */
+	STEPBUS_EFORKED = 11,    /* it, or SQLite itself, belongs to the parent of this process */
 	STEPBUS_ESHUTDOWN = 12,  /* it is being stopped or freed */
 	STEPBUS_ETIMEDOUT = 13,  /* the time given to the call is over */
 	STEPBUS_EBUSY = 14,      /* refused for now; the same call may succeed later */

@@ -427,7 +427,7 @@ stepbus_status sb_sqlite_store_open(const sb_store_options *options, sb_store **
 	if (status != STEPBUS_OK)
 		return status;
 	status = open_new(options, &store, err);
-	if (status != STEPBUS_OK) {
+	if (status != STEPBUS_OK || store == NULL) {
 		sb_sqlite_fork_leave();
 		return status;
 	}

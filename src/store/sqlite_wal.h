@@ -30,7 +30,7 @@ void sb_sqlite_wal_detach(sb_sqlite_store *store);
  * another process. SQLite's own waits end sooner for each signal, and would give up too early.
  */
 void sb_sqlite_wal_pause(int64_t time_us);
-/* A busy handler for other connections of a store, its context: as long as begin would. */
-int sb_sqlite_wal_wait(void *store, int count);
+/* A busy handler for other connections of a store, which is its context: as long as begin would. */
+int sb_sqlite_wal_wait(void *context, int count);
 
 #endif

@@ -19,7 +19,9 @@
 enum {
 	HEADER_LEN_MAX = 256 * 1024,
 	NAME_LEN_MAX = 64,
-	CELL_PATIENCE_S = 4,
+	CELL_PATIENCE_S = 20,
+	CONTROL_PATIENCE_S = 4,
+	TRY_COUNT = 3, /* of a cell that is slow: the machine may be */
 	CALL_MAX_US = 1000000,
 	AT_ONCE = 4, /* cells */
 };
@@ -28,7 +30,9 @@ enum {
 typedef struct running {
 	const row *r;
 	place where;
+	const matrix_options *o;
 	pid_t pid; /* 0: none */
+	int try_count;
 	world_board *board;
 } running;
 
@@ -106,17 +110,16 @@ static void end_cell(world *w, const row *r, place where)
 #endif
 }
 
-static void run_cell(const row *r, place where, world_board *board, bool is_in_memory,
-		     bool is_stormy)
+static void run_cell(const running *c)
 {
 	static world w;
 
-	world_deadline(CELL_PATIENCE_S);
-	if (is_stormy)
-		storm_begin(&board->signal_count);
-	world_make(&w, board, is_in_memory);
-	place_enter(&w, where, (r->flags & ROW_CONTEXT) != 0, r->call);
-	end_cell(&w, r, where);
+	world_deadline(c->o->patience_s > 0 ? c->o->patience_s : CELL_PATIENCE_S);
+	if (c->o->is_stormy)
+		storm_begin(&c->board->signal_count);
+	world_make(&w, c->board, c->o->is_in_memory);
+	place_enter(&w, c->where, (c->r->flags & ROW_CONTEXT) != 0, c->r->call);
+	end_cell(&w, c->r, c->where);
 	_exit(0);
 }
 
@@ -165,30 +168,49 @@ static bool judge(tally *t, const running *c, int ended)
 	return false;
 }
 
-static void start(running *c, const row *r, place where, const matrix_options *o)
+static void start(running *c)
 {
-	*c = (running){ .r = r, .where = where, .board = c->board };
 	memset(c->board, 0, sizeof *c->board);
 	atomic_store(&c->board->status, WORLD_UNANSWERED);
+	c->try_count++;
 	(void)fflush(stdout);
 	c->pid = fork();
 	if (c->pid == 0)
-		run_cell(r, where, c->board, o->is_in_memory, o->is_stormy);
+		run_cell(c);
 }
 
-/* Waits for one of them, and gives its place. */
+static bool is_slow(const running *c, int ended)
+{
+	return ended == 0 &&
+	       atomic_load(&c->board->call_us) > (int64_t)CALL_MAX_US * world_slowness();
+}
+
+/* Waits for one of them, and gives its place; one that was slow is tried again. */
 static size_t finish_one(tally *t, running cells[AT_ONCE], size_t *right_count)
 {
-	int ended = 0;
-	pid_t pid = waitpid(-1, &ended, 0);
+	for (;;) {
+		int ended = 0;
+		pid_t pid = waitpid(-1, &ended, 0);
+		size_t i = 0;
 
-	for (size_t i = 0; i < AT_ONCE; i++)
-		if (cells[i].pid == pid && pid > 0) {
-			*right_count += judge(t, &cells[i], ended);
-			cells[i].pid = 0;
+		while (i < AT_ONCE && (cells[i].pid != pid || pid <= 0))
+			i++;
+		if (i == AT_ONCE)
 			return i;
+		if (is_slow(&cells[i], ended) && cells[i].try_count < TRY_COUNT) {
+			start(&cells[i]);
+			continue;
 		}
-	return AT_ONCE;
+		*right_count += judge(t, &cells[i], ended);
+		cells[i].pid = 0;
+		return i;
+	}
+}
+
+static void begin(running *c, const row *r, place where, const matrix_options *o)
+{
+	*c = (running){ .r = r, .where = where, .board = c->board, .o = o };
+	start(c);
 }
 
 static void make_boards(running cells[AT_ONCE])
@@ -259,7 +281,7 @@ void matrix_run(tally *t, const matrix_options *o)
 			} else {
 				next = running_count;
 			}
-			start(&cells[next], r, where, o);
+			begin(&cells[next], r, where, o);
 			running_count++;
 			count++;
 		}
@@ -329,12 +351,13 @@ void matrix_control(tally *t)
 		{ "a call of two seconds", dawdle, 0, ROW_ANYWHERE, { { 0 } }, NULL },
 	};
 	running cells[AT_ONCE];
+	const matrix_options o = { .patience_s = CONTROL_PATIENCE_S };
 	tally found = { .is_control = true };
 	size_t right = 0, count = sizeof bad / sizeof *bad;
 
 	make_boards(cells);
 	for (size_t i = 0; i < count; i++) {
-		start(&cells[0], &bad[i], PLACE_OWN_SUBSCRIBER, &(matrix_options){ 0 });
+		begin(&cells[0], &bad[i], PLACE_OWN_SUBSCRIBER, &o);
 		(void)finish_one(&found, cells, &right);
 	}
 	tally_note(t, found.failed == (int)count && right == 0);

@@ -20,6 +20,7 @@ typedef struct matrix_options {
 	bool is_stormy;       /* plain calls under signals, instead of all other places */
 	const char *function; /* NULL: all */
 	place where;          /* PLACE_NONE: all */
+	int patience_s;       /* how long a cell may take; 0: as long as is good */
 } matrix_options;
 
 void matrix_run(tally *t, const matrix_options *o);
