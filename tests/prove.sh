@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Runs the proof: prove.sh torture-quick|torture|torture-long|mutants|sim|fuzz|model|soak|coverage|reliability.
 # Each part is a script or a program of its own that prints what it does and ends with "N passed, N failed"; what
-# a part has shown it also says in lines "proof: NAME: COUNT WHAT: RESULT", which are kept in OUT/records.
+# a part has shown it also says in lines "proof: NAME: COUNT WHAT: RESULT", which are kept in OUT/records, from
+# where `make reliability` takes them.
 # Settings from the environment: OUT (build/release), CC.
 set -eu
 
@@ -14,6 +15,8 @@ failed=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 mkdir -p "$out/records"
+commit=$(git rev-parse --short HEAD 2>/dev/null || echo none)
+[ -z "$(git status --porcelain 2>/dev/null)" ] || commit="$commit, changed"
 
 # Counts what a part's closing line says; a part that has none, or fails in spite of it, has failed.
 count() {
@@ -44,10 +47,13 @@ prove() {
 		failed=$((failed + 1))
 	fi
 	{
-		echo "time: $(date -u +%Y-%m-%dT%H:%M:%SZ) $(($(date +%s) - begun))"
-		grep '^proof: ' "$log" || true
+		echo "goal: $goal"
+		echo "commit: $commit"
+		echo "ended: $(date -u +%Y-%m-%d)"
+		echo "seconds: $(($(date +%s) - begun))"
 		echo "status: $status"
-	} >"$out/records/$name.txt"
+		grep '^proof: ' "$log" || true
+	} >"$out/records/$goal-$name.txt"
 }
 
 proof=$out/proof

@@ -5,8 +5,11 @@
 #include <event2/event.h>
 #include <poll.h>
 #include <pthread.h>
+<<<<<<< HEAD
 #include <sched.h>
 #include <signal.h>
+=======
+>>>>>>> h-fuzz
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
@@ -18,6 +21,7 @@
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/memory.h"
+#include "base/signals.h"
 
 enum { PAUSE_NS = 10000000, LAST_WAKE_MAX = 1000 };
 
@@ -155,13 +159,12 @@ static struct event_base *new_base(void)
 
 static stepbus_status start_thread(sb_loop *loop, stepbus_error *err)
 {
-	sigset_t all, before;
+	sigset_t before;
 	int failure;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	sb_signals_block(&before);
 	failure = pthread_create(&loop->thread, NULL, thread_main, loop);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	sb_signals_give_back(&before);
 	if (failure != 0)
 		return sb_fail(err, STEPBUS_ESYSTEM, "cannot start the loop thread (errno %d)",
 			       failure);

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <linux/futex.h>
-#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/guard.h"
+#include "base/signals.h"
 
 enum { SPIN_COUNT = 200 };
 
@@ -420,13 +420,12 @@ stepbus_status sb_writer_init(sb_writer *writer, const stepbus_host *host, sb_st
 
 stepbus_status sb_writer_start(sb_writer *writer, stepbus_error *err)
 {
-	sigset_t all, before;
+	sigset_t before;
 	int failure;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	sb_signals_block(&before);
 	failure = pthread_create(&writer->thread, NULL, thread_main, writer);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	sb_signals_give_back(&before);
 	if (failure != 0)
 		return sb_fail(err, STEPBUS_ESYSTEM, "cannot start the writer thread (errno %d)",
 			       failure);
