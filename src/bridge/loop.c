@@ -5,11 +5,7 @@
 #include <event2/event.h>
 #include <poll.h>
 #include <pthread.h>
-<<<<<<< HEAD
 #include <sched.h>
-#include <signal.h>
-=======
->>>>>>> h-fuzz
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
