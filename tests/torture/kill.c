@@ -5,6 +5,7 @@
  *
  *   kill KILLS [SEED]         SIGKILL, at any moment and at named points (kill/points.h)
  *   kill stall STALLS [SEED]  SIGSTOP for 1.2 to 5 leases, at any moment and at named points
+ *   kill life STRIDE          SIGKILL at every call of a life, or every STRIDE-th (kill/life.h)
  *   kill poison ROUNDS        handlers and hosts that do the worst they can (kill/poison.h)
  *   kill judge DIRECTORY      judges a run that was kept once more
  *   kill ROLE …               the roles (kill/roles.h), by which it starts itself
@@ -24,6 +25,7 @@
 #include "torture/history/damage.h"
 #include "torture/history/observer.h"
 #include "torture/history/rules.h"
+#include "torture/kill/life.h"
 #include "torture/kill/nemesis.h"
 #include "torture/kill/poison.h"
 #include "torture/kill/report.h"
@@ -187,6 +189,14 @@ static int poison_all(const char *program, long rounds)
 	return failed > 0;
 }
 
+static int life(const char *program, int stride)
+{
+	int passed = 0, failed = life_run(program, stride, &passed);
+
+	(void)printf("%d passed, %d failed\n", passed, failed);
+	return failed > 0;
+}
+
 static int judge_again(const char *directory)
 {
 	nemesis n = { .program = NULL };
@@ -216,10 +226,12 @@ int main(int argc, char **argv)
 		return poison_play(argv[1], argv[2], strtoul(argv[3], NULL, 10));
 	if (argc == 3 && strcmp(argv[1], "poison") == 0 && strtol(argv[2], NULL, 10) > 0)
 		return poison_all(argv[0], strtol(argv[2], NULL, 10));
+	if (argc == 3 && strcmp(argv[1], "life") == 0 && strtol(argv[2], NULL, 10) > 0)
+		return life(argv[0], (int)strtol(argv[2], NULL, 10));
 	if (argc == 3 && strcmp(argv[1], "judge") == 0)
 		return judge_again(argv[2]);
-	(void)fprintf(stderr, "usage: kill KILLS [SEED] | kill stall STALLS [SEED] | kill poison "
-			      "ROUNDS | kill judge "
-			      "DIRECTORY\n");
+	(void)fprintf(stderr,
+		      "usage: kill KILLS [SEED] | kill stall STALLS [SEED] | kill life STRIDE |"
+		      " kill poison ROUNDS | kill judge DIRECTORY\n");
 	return 2;
 }

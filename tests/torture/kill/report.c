@@ -138,9 +138,9 @@ static void free_records(records *r)
 	free(r->lines);
 }
 
-static void read_records(records *r, const nemesis *n, int signal)
+static void read_records(records *r, const char *path, int signal)
 {
-	FILE *file = fopen(n->records, "re");
+	FILE *file = fopen(path, "re");
 	char line[LINE_LEN + 1];
 
 	while (file != NULL && fgets(line, sizeof line, file) != NULL)
@@ -149,13 +149,13 @@ static void read_records(records *r, const nemesis *n, int signal)
 		(void)fclose(file);
 }
 
-static size_t report_points(const nemesis *n, int signal)
+size_t report_points(const char *records_path, int signal)
 {
 	records r = { 0 };
 	symbols *s = symbols_read();
 	size_t distinct_count;
 
-	read_records(&r, n, signal);
+	read_records(&r, records_path, signal);
 	count_all(&r, s);
 	symbols_free(s);
 	distinct_count = r.distinct_count;
@@ -209,7 +209,7 @@ void report_run(const nemesis *n, const history *h, const char *what, int failed
 		     "told; %ld stalls, %ld at a named point, %ld killed in them\n",
 		     n->kills, n->point_kills, n->handler_kills, n->ends, n->stalls,
 		     n->point_stalls, n->stalled_kills);
-	points = report_points(n, is_stall ? SIGSTOP : SIGKILL);
+	points = report_points(n->records, is_stall ? SIGSTOP : SIGKILL);
 	if (is_stall)
 		(void)printf("proof: stall: %ld stalls of 1.2 to 5 leases (%ld at %zu distinct "
 			     "points), %zu leases lost, %zu late answers refused: %d rules "
