@@ -84,16 +84,6 @@ static bool prepare(void)
 	return mkdtemp(run->directory) != NULL && famine_template_make(run->directory);
 }
 
-static void remove_directory(void)
-{
-	char path[FAMINE_TEXT_LEN + 16];
-
-	(void)snprintf(path, sizeof path, "%s/template.db", run->directory);
-	famine_template_remove(path);
-	if (rmdir(run->directory) != 0)
-		(void)printf("what is left is in %s\n", run->directory);
-}
-
 typedef struct sum {
 	uint64_t points, scenarios, passed, failed;
 	uint64_t findings[FAMINE_PROMISE + 1];
@@ -210,7 +200,7 @@ static int run_one(char **arguments)
 		     (unsigned long long)r.asked_count, (unsigned long long)r.failed_count,
 		     stepbus_status_name(r.status), r.left_over_count,
 		     r.finding != FAMINE_NOTHING ? r.words : "well");
-	remove_directory();
+	famine_template_sweep(run->directory);
 	return r.finding != FAMINE_NOTHING;
 }
 
@@ -241,6 +231,9 @@ int main(int count, char **arguments)
 		add_scenarios(&famine_controls, NULL, true);
 	famine_run_jobs(run, PROCESS_COUNT);
 	result = report(!is_control && count == 2);
-	remove_directory();
+	if (result == 0)
+		famine_template_sweep(run->directory);
+	else
+		(void)printf("what is left is in %s\n", run->directory);
 	return result;
 }

@@ -85,7 +85,8 @@ static void judge(const famine_world *w, famine_report *report)
 		find(report, FAMINE_ANSWER, "%s answers %s though there was memory: %s", function,
 		     stepbus_status_name(report->status), w->err.message);
 	if (!is_answer(w->scenario, function, report->status))
-		find(report, FAMINE_ANSWER, "%s answers %d, %s, which it does not document: %s",
+		find(report, FAMINE_ANSWER,
+		     "%s answers %d, %s, which is none of its answers to a want of memory: %s",
 		     function, report->status, stepbus_status_name(report->status), w->err.message);
 	if (w->err.message[0] == '\0')
 		find(report, FAMINE_ANSWER, "%s answers %s and no message says so", function,

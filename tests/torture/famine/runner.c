@@ -21,7 +21,7 @@ static void tell(famine_job *job, famine_finding finding, const char *words)
 	int len;
 
 	job->findings[finding]++;
-	if (job->finding_count++ >= FAMINE_FINDING_MAX)
+	if (job->finding_count++ >= (job->is_control ? 1 : FAMINE_FINDING_MAX))
 		return;
 	len = snprintf(line, sizeof line, "%s%s (%s), %s %llu: %s: %s\n",
 		       job->is_control ? "control: " : "FOUND: ", job->scenario->name,
@@ -184,10 +184,10 @@ static bool is_to_go_on(famine_job *job, int status)
 
 static void print_job(const famine_job *job)
 {
-	(void)printf("%s (%s): %llu points, up to %llu allocations, %llu found\n",
-		     job->scenario->name, job->is_on_disk ? "sqlite" : "memory",
-		     (unsigned long long)job->point_count, (unsigned long long)job->longest,
-		     (unsigned long long)job->finding_count);
+	(void)printf("%s%s (%s): %llu points, up to %llu allocations, %llu found\n",
+		     job->is_control ? "control: " : "", job->scenario->name,
+		     job->is_on_disk ? "sqlite" : "memory", (unsigned long long)job->point_count,
+		     (unsigned long long)job->longest, (unsigned long long)job->finding_count);
 	(void)fflush(stdout);
 }
 

@@ -26,7 +26,7 @@ static stepbus_status open_plainly(famine_world *w)
 
 static stepbus_status open_with_keys(famine_world *w)
 {
-	return open_and_close(w, "\"lease_ms\":60000,\"retry\":{\"kind\":\"fixed\",\"base_ms\":5},"
+	return open_and_close(w, "\"retry\":{\"kind\":\"fixed\",\"base_ms\":5},"
 				 "\"retention\":{\"completed_ms\":null},"
 				 "\"queues\":{\"mail\":{\"concurrency_max\":4},"
 				 "\"reports\":{\"paused\":true}}");
@@ -53,7 +53,7 @@ static stepbus_status stop_and_close(famine_world *w)
 	stepbus_text *unfinished = NULL;
 	stepbus_status status = stepbus_stop(w->engine, 1000, &unfinished, &w->err);
 
-	(void)famine_text(w, status, unfinished);
+	stepbus_text_free(unfinished);
 	if (status != STEPBUS_OK)
 		return status;
 	stepbus_close(w->engine);

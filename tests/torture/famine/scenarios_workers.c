@@ -7,7 +7,7 @@
 #define FAMINE_NOTES_CALLS
 #include "torture/famine/calls.h"
 
-enum { FEW = 3, AWAIT_MS = 10 };
+enum { FEW = 3, AWAIT_MS = 10, POLL_MS = 2, ROUND_MAX = 2000 };
 
 static stepbus_status start_worker(famine_world *w, const char *config)
 {
@@ -70,8 +70,7 @@ static stepbus_status let_time_pass(famine_world *w)
 	stepbus_outcome *outcome = NULL;
 	stepbus_status status;
 
-	FAMINE_TRY(stepbus_clock_advance(w->clock, 5000, &w->err));
-	FAMINE_TRY(stepbus_engine_wake(w->engine, &w->err));
+	FAMINE_TRY(famine_pass(w, 5000));
 	status = stepbus_step_await(w->engine, w->step_id, AWAIT_MS, &outcome, &w->err);
 	stepbus_outcome_free(outcome);
 	return status == STEPBUS_ETIMEDOUT ? STEPBUS_OK : status;
@@ -113,22 +112,31 @@ static void have_pullable(famine_world *w)
 static void have_polled(famine_world *w)
 {
 	have_pullable(w);
-	if (w->breach[0] == '\0' && (famine_poll(w) != STEPBUS_OK || w->event_count != FEW))
+	if (w->breach[0] == '\0' && (famine_poll(w, 5000) != STEPBUS_OK || w->event_count != FEW))
 		famine_breach(w, "%zu steps polled: %s", w->event_count, w->err.message);
 }
 
 static stepbus_status poll_steps(famine_world *w)
 {
-	stepbus_status status = famine_poll(w);
+	stepbus_status status = famine_poll(w, 0);
 
 	/* Nothing was claimed for want of memory; with memory there is something, see below. */
 	return status == STEPBUS_ETIMEDOUT && w->turn == 1 ? STEPBUS_OK : status;
 }
 
+static bool is_all_done(famine_world *w)
+{
+	uint64_t count = 0;
+
+	(void)stepbus_step_count(w->engine, STEPBUS_TEXT("{\"state\":\"completed\"}"), &count,
+				 &w->err);
+	return count >= atomic_load(&w->step_count);
+}
+
 /* Answers what was polled, and then what comes, until all is done. */
 static void answer_all(famine_world *w)
 {
-	for (int round = 0; round < 20; round++) {
+	for (int round = 0; round < ROUND_MAX && w->breach[0] == '\0'; round++) {
 		for (size_t i = 0; i < w->event_count; i++) {
 			const stepbus_completion c =
 				famine_answer(&w->events[i], STEPBUS_OUTCOME_SUCCESS);
@@ -139,10 +147,10 @@ static void answer_all(famine_world *w)
 					      w->err.message);
 		}
 		w->event_count = 0;
-		if (famine_poll(w) != STEPBUS_OK) {
-			(void)stepbus_clock_advance(w->clock, 1000, NULL);
-			(void)stepbus_engine_wake(w->engine, NULL);
-		}
+		if (is_all_done(w))
+			return;
+		if (famine_poll(w, POLL_MS) != STEPBUS_OK)
+			(void)famine_pass(w, 1000);
 	}
 }
 
@@ -171,6 +179,8 @@ static stepbus_status fail_one(famine_world *w)
 {
 	stepbus_completion c = famine_answer(&w->events[0], STEPBUS_OUTCOME_FAILURE);
 
+	c.error_type = "luck";
+	c.error_type_len = 4;
 	c.error_message = "no such luck";
 	c.error_message_len = 12;
 	c.backtrace = "a\nb\nc";

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "torture/famine/template.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,4 +68,16 @@ void famine_template_remove(const char *path)
 		(void)snprintf(name, sizeof name, "%s%s", path, ends[i]);
 		(void)unlink(name);
 	}
+}
+
+void famine_template_sweep(const char *directory)
+{
+	DIR *entries = opendir(directory);
+	const struct dirent *entry;
+
+	while (entries != NULL && (entry = readdir(entries)) != NULL)
+		(void)unlinkat(dirfd(entries), entry->d_name, 0);
+	if (entries != NULL)
+		(void)closedir(entries);
+	(void)rmdir(directory);
 }

@@ -10,6 +10,8 @@
 
 bool famine_template_make(const char *directory);
 bool famine_template_copy(const char *path);
+/* Removes all that is in a directory, and the directory. */
+void famine_template_sweep(const char *directory);
 /* Removes a copy, and what SQLite put beside it. */
 void famine_template_remove(const char *path);
 

@@ -51,8 +51,9 @@ struct famine_world {
 	bool is_on_disk;
 	char database[FAMINE_TEXT_LEN];
 	stepbus_error err;
-	stepbus_clock *clock;
 	stepbus_host host;
+	_Atomic(int64_t) passed_us;  /* since the world began, by its clock */
+	_Atomic(int64_t) rushing_us; /* when its clock began to rush; 0: it stands still */
 	stepbus_bridge *bridge;
 	stepbus_registry *registry;
 	stepbus *engine;
@@ -82,7 +83,7 @@ struct famine_world {
 /* False, with a breach, where it cannot be made. */
 bool famine_world_begin(famine_world *w, const famine_scenario *scenario, bool is_on_disk,
 			const char *directory);
-/* Ends all there is, by the calls for it; each must answer what it may. */
+/* Ends all there is, by the calls for it; each must answer what it may. Meanwhile the clock rushes. */
 void famine_world_end(famine_world *w);
 /* With memory: every acknowledged step is there and no other, and settles where it has to. */
 void famine_world_check(famine_world *w);
@@ -93,6 +94,8 @@ __attribute__((format(printf, 2, 3))) void famine_breach(famine_world *w, const 
 
 /* Waits until every call that was accepted is answered. */
 void famine_await_answers(famine_world *w);
+/* Lets its clock go on, and the engine see it. */
+stepbus_status famine_pass(famine_world *w, int64_t ms);
 /* Opens the engine of a world with these keys beside its store, or NULL. */
 stepbus_status famine_open(famine_world *w, const char *keys, stepbus **out);
 stepbus_status famine_start_worker(famine_world *w, const char *config, stepbus_worker **out);
@@ -102,7 +105,7 @@ void famine_acknowledge(famine_world *w, const uint8_t step_id[16]);
 stepbus_status famine_put(famine_world *w, const stepbus_step_spec *spec);
 stepbus_step_spec famine_spec(const char *handler, const char *input);
 /* Polls what there is into the world's events. */
-stepbus_status famine_poll(famine_world *w);
+stepbus_status famine_poll(famine_world *w, int64_t timeout_ms);
 stepbus_completion famine_answer(const stepbus_step_event *event, int32_t outcome);
 /* Frees a text; a breach where an error left one, or success none. */
 stepbus_status famine_text(famine_world *w, stepbus_status status, stepbus_text *text);
