@@ -15,7 +15,10 @@
  * of the header must be called without memory by some scenario. Run it in the root of the tree:
  *
  *   famine quick               some 40 points of each scenario, and the negative controls
- *   famine all [NAME]          all points, of the scenarios whose name has this in it
+ *   famine all [NAME]          all points, of the scenarios whose name has this in it, as
+ *                              "enqueue" or "(sqlite)"; but on disk only
+ *                              each 7th where a mode mostly repeats another one (see famine/runner.c)
+ *   famine every K [NAME]      each Kth of these
  *   famine control             only the controls: planted faults, each of which must be found
  *   famine point NAME memory|sqlite MODE N
  *                              one point, with the stacks of the failure and of what leaks
@@ -47,17 +50,26 @@ static void add_job(const famine_scenario *scenario, bool is_on_disk, bool is_co
 							    .is_control = is_control };
 }
 
-static void add_scenarios(const famine_scenarios *list, const char *name, bool is_control)
+static bool is_wanted(const famine_scenario *scenario, bool is_on_disk, const char *part)
+{
+	char name[FAMINE_TEXT_LEN];
+
+	(void)snprintf(name, sizeof name, "%s (%s)", scenario->name,
+		       is_on_disk ? "sqlite" : "memory");
+	return part == NULL || strstr(name, part) != NULL;
+}
+
+static void add_scenarios(const famine_scenarios *list, const char *part, bool is_control)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const famine_scenario *scenario = &list->scenarios[i];
+		bool has_disk = (scenario->needs & (FAMINE_ENGINE | FAMINE_ON_DISK)) != 0 &&
+				(scenario->needs & FAMINE_IN_MEMORY) == 0;
+		bool has_memory = (scenario->needs & FAMINE_ON_DISK) == 0;
 
-		if (name != NULL && strstr(scenario->name, name) == NULL)
-			continue;
-		if (!(scenario->needs & FAMINE_ON_DISK))
+		if (has_memory && is_wanted(scenario, false, part))
 			add_job(scenario, false, is_control);
-		if (scenario->needs & (FAMINE_ENGINE | FAMINE_ON_DISK) &&
-		    !(scenario->needs & FAMINE_IN_MEMORY))
+		if (has_disk && is_wanted(scenario, true, part))
 			add_job(scenario, true, is_control);
 	}
 }
@@ -207,14 +219,16 @@ static int run_one(char **arguments)
 int main(int count, char **arguments)
 {
 	const char *verb = count > 1 ? arguments[1] : "";
+	const char *name;
 	bool is_quick = strcmp(verb, "quick") == 0 && count == 2;
 	bool is_all = strcmp(verb, "all") == 0 && count <= 3;
+	bool is_every = strcmp(verb, "every") == 0 && (count == 3 || count == 4);
 	bool is_control = strcmp(verb, "control") == 0 && count == 2;
 	bool is_point = strcmp(verb, "point") == 0 && count == 6;
 	int result;
 
-	if (!is_quick && !is_all && !is_control && !is_point) {
-		(void)fputs("usage: famine quick | all [NAME] | control | "
+	if (!is_quick && !is_all && !is_every && !is_control && !is_point) {
+		(void)fputs("usage: famine quick | all [NAME] | every K [NAME] | control | "
 			    "point NAME memory|sqlite MODE N\n",
 			    stderr);
 		return 2;
@@ -225,12 +239,16 @@ int main(int count, char **arguments)
 		return run_one(arguments + 2);
 	if (is_quick)
 		run->points_wanted = QUICK_POINTS;
+	run->every = is_every && strtoull(arguments[2], NULL, 10) > 0 ?
+			     strtoull(arguments[2], NULL, 10) :
+			     1;
+	name = count > 2 + is_every ? arguments[2 + is_every] : NULL;
 	if (!is_control)
-		add_all(count > 2 ? arguments[2] : NULL);
-	if (is_control || count == 2)
+		add_all(name);
+	if (name == NULL)
 		add_scenarios(&famine_controls, NULL, true);
 	famine_run_jobs(run, PROCESS_COUNT);
-	result = report(!is_control && count == 2);
+	result = report(!is_control && name == NULL);
 	if (result == 0)
 		famine_template_sweep(run->directory);
 	else

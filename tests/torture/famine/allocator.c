@@ -30,10 +30,10 @@ void REAL(free)(void *block);
 /* NOLINTEND(bugprone-reserved-identifier) */
 
 enum {
-	SLOT_COUNT = 1 << 17,
-	SLOT_USED_MAX = SLOT_COUNT / 2,
+	SLOT_COUNT = 1 << 14,
+	SLOT_USED_MAX = SLOT_COUNT / 4 * 3,
 	DEPTH = 24,
-	SHIFT = 64 - 17,
+	SHIFT = 64 - 14,
 	/* Blocks of this alignment are what a thread has of the guard, kept for the next thread. */
 	GUARD_ALIGNMENT = 64,
 };
@@ -167,7 +167,10 @@ static void enter(void *block, size_t len)
 	if (block == NULL || is_exempt_here || !atomic_load(&live.is_on))
 		return;
 	lock_live();
-	if (live.used_count < SLOT_USED_MAX) {
+	/* More than it has room for would go unseen: better to fail. */
+	if (live.used_count >= SLOT_USED_MAX)
+		__builtin_trap();
+	{
 		at = slot_of(block);
 		live.used_count += live.blocks[at] == NULL;
 		live.blocks[at] = block;

@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "torture/famine/allocator.h"
 
 /* So many runs in which nothing failed end a mode: threads may ask for a little more or less. */
-enum { QUIET_MAX = 3, PROCESS_MAX = 16, N_MAX = 100000 };
+enum { QUIET_MAX = 3, PROCESS_MAX = 16, N_MAX = 100000, RARE = 7, LONG_COUNT = 12000 };
 
 static const char *const finding_names[] = { "nothing", "crash",        "hang",
 					     "leak",    "wrong answer", "broken promise" };
@@ -29,6 +30,14 @@ static void tell(famine_job *job, famine_finding finding, const char *words)
 		       (unsigned long long)job->n, finding_names[finding], words);
 	/* One write, so that lines of two processes do not mix. */
 	(void)!write(STDOUT_FILENO, line, (size_t)len);
+}
+
+static int64_t real_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 static famine_report run_here(const famine_run *run, famine_job *job, uint64_t n)
@@ -82,12 +91,15 @@ static famine_report run_cold(const famine_run *run, famine_job *job, uint64_t n
 static famine_report run_point(const famine_run *run, famine_job *job, uint64_t n)
 {
 	famine_report report;
+	int64_t begun_us = real_us();
 
 	job->n = n;
 	if (job->scenario->needs & FAMINE_COLD)
 		report = run_cold(run, job, n);
 	else
 		report = run_here(run, job, n);
+	job->time_us += (uint64_t)(real_us() - begun_us);
+	job->run_count++;
 	if (report.asked_count > job->longest)
 		job->longest = report.asked_count;
 	if (n == 0)
@@ -118,23 +130,36 @@ static void warm_up(const famine_run *run, famine_job *job)
 		tell(job, report.finding, report.words);
 }
 
+/*
+ * How far the next point is. On disk, where a point takes long, the modes that mostly do the same as others
+ * get a part of them, and so does the making of a file, which asks for nearly 20,000 blocks.
+ */
+static uint64_t find_stride(const famine_run *run, const famine_job *job, uint64_t asked)
+{
+	const famine_mode *mode = &famine_modes[job->mode];
+	uint64_t stride = run->every;
+
+	if (run->points_wanted > 0)
+		return asked / (run->points_wanted / FAMINE_MODE_COUNT + 1) + 1;
+	if (job->is_on_disk && (mode->is_own || (mode->is_end_hungry && !mode->is_sticky)))
+		stride *= RARE;
+	if (asked > LONG_COUNT)
+		stride *= RARE;
+	return stride;
+}
+
 static void run_mode(const famine_run *run, famine_job *job, uint64_t from)
 {
-	uint64_t wanted = run->points_wanted / FAMINE_MODE_COUNT + 1;
-	uint64_t stride = 1;
+	uint64_t asked = run_point(run, job, 0).asked_count;
+	uint64_t stride = find_stride(run, job, asked);
 	uint64_t quiet = 0;
 
-	if (run->points_wanted > 0) {
-		uint64_t asked = run_point(run, job, 0).asked_count;
-
-		stride = asked / wanted + 1;
-		/* Not the same points for each scenario and mode. */
-		if (from == 1)
-			from += (job->longest + job->mode) % stride;
-	}
+	/* Not the same points for each scenario and mode. */
+	if (from == 1)
+		from += (asked + job->mode) % stride;
 	for (uint64_t n = from; quiet < QUIET_MAX && n < N_MAX; n += stride) {
 		quiet = run_point(run, job, n).failed_count > 0 ? 0 : quiet + 1;
-		if (run->points_wanted > 0 && quiet > 0)
+		if (stride > 1 && quiet > 0)
 			break;
 		if (job->finding_count >= FAMINE_FINDING_MAX)
 			break;
@@ -179,15 +204,20 @@ static bool is_to_go_on(famine_job *job, int status)
 	describe_end(status, &report);
 	job->point_count++;
 	tell(job, report.finding, report.words);
+	if (job->is_control && report.finding == FAMINE_HANG)
+		return false;
 	return job->finding_count < FAMINE_FINDING_MAX && job->n > 0;
 }
 
 static void print_job(const famine_job *job)
 {
-	(void)printf("%s%s (%s): %llu points, up to %llu allocations, %llu found\n",
+	uint64_t each_us = job->run_count > 0 ? job->time_us / job->run_count : 0;
+
+	(void)printf("%s%s (%s): %llu points, up to %llu allocations, %llu us each, %llu found\n",
 		     job->is_control ? "control: " : "", job->scenario->name,
 		     job->is_on_disk ? "sqlite" : "memory", (unsigned long long)job->point_count,
-		     (unsigned long long)job->longest, (unsigned long long)job->finding_count);
+		     (unsigned long long)job->longest, (unsigned long long)each_us,
+		     (unsigned long long)job->finding_count);
 	(void)fflush(stdout);
 }
 

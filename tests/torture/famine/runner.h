@@ -18,7 +18,9 @@ typedef struct famine_job {
 	bool is_control; /* must be found; its findings are printed as such */
 	size_t mode;     /* where it is: the mode, and the point that runs */
 	uint64_t n;
-	uint64_t point_count;                /* where something failed */
+	uint64_t point_count; /* where something failed */
+	uint64_t run_count;   /* all runs, and how long they took */
+	uint64_t time_us;
 	uint64_t longest;                    /* the most allocations of one run */
 	uint64_t answers[FAMINE_STATUS_MAX]; /* of act, by status */
 	uint64_t findings[FAMINE_PROMISE + 1];
@@ -30,7 +32,8 @@ typedef struct famine_run {
 	famine_calls calls;
 	size_t job_count;
 	famine_job jobs[FAMINE_JOB_MAX];
-	uint64_t points_wanted; /* of each scenario; 0: all */
+	uint64_t points_wanted; /* of each scenario; 0: all, or */
+	uint64_t every;         /* this part of them: each 2nd, each 3rd, … */
 	char directory[FAMINE_TEXT_LEN];
 } famine_run;
 

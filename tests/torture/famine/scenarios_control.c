@@ -80,6 +80,19 @@ static stepbus_status crash(famine_world *w)
 	return status;
 }
 
+static stepbus_status hang(famine_world *w)
+{
+	char *blocks[2];
+	stepbus_status status = ask(w, blocks);
+
+	give_back(blocks);
+	if (status != STEPBUS_OK)
+		(void)alarm(1);
+	while (status != STEPBUS_OK)
+		;
+	return status;
+}
+
 static stepbus_status never_mend(famine_world *w)
 {
 	char *blocks[2];
@@ -131,6 +144,7 @@ static const famine_scenario controls[] = {
 	{ "no message", 0, 0, say_nothing, NULL, NULL },
 	{ "a crash", 0, 0, crash, NULL, NULL },
 	{ "a crash, cold", FAMINE_COLD, 0, crash, NULL, NULL },
+	{ "a hang", 0, 0, hang, NULL, NULL },
 	{ "not to be done again", 0, 0, never_mend, NULL, NULL },
 	{ "a lost step", FAMINE_ENGINE, 0, lose, NULL, NULL },
 	{ "a step too many", FAMINE_ENGINE, 0, double_it, NULL, NULL },
