@@ -5,6 +5,7 @@
  *   faults quick|torture|long [SEED]   all classes, in the sizes of a tier
  *   faults io COUNT [SEED]             file operations, through a VFS of SQLite (T4)
  *   faults calls COUNT [SEED]          system calls, by strace (T3)
+ *   faults clocks SEEDS [SEED]         clocks that jump (T13)
  *   faults control                     what must be found out
  */
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "torture/faults/clocks.h"
 #include "torture/faults/io.h"
 #include "torture/faults/life.h"
 #include "torture/faults/score.h"
@@ -34,12 +36,13 @@ typedef struct tier {
 	const char *name;
 	uint32_t io_count;
 	uint32_t call_count;
+	uint32_t clock_count;
 } tier;
 
 static const tier tiers[] = {
-	{ "quick", 2000, 500 },
-	{ "torture", 100000, 21000 },
-	{ "long", 500000, 60000 },
+	{ "quick", 2000, 500, 1000 },
+	{ "torture", 100000, 21000, 100000 },
+	{ "long", 500000, 60000, 1000000 },
 };
 
 static bool is_tier_name(const char *text)
@@ -54,6 +57,7 @@ static void run_controls(void)
 {
 	io_control();
 	syscalls_control();
+	clocks_control();
 }
 
 static void run_tier(const tier *t, uint64_t seed)
@@ -61,6 +65,7 @@ static void run_tier(const tier *t, uint64_t seed)
 	run_controls();
 	io_torture(t->io_count, seed);
 	syscalls_torture(t->call_count, seed);
+	clocks_torture(t->clock_count, seed);
 }
 
 static bool run(const char *what, uint32_t count, uint64_t seed)
@@ -74,6 +79,10 @@ static bool run(const char *what, uint32_t count, uint64_t seed)
 		io_torture(count, seed);
 	else if (strcmp(what, "calls") == 0)
 		syscalls_torture(count, seed);
+	else if (strcmp(what, "clocks") == 0)
+		clocks_torture(count, seed);
+	else if (strcmp(what, "clocks-seed") == 0)
+		clocks_replay(seed);
 	else if (strcmp(what, "io-chain") == 0)
 		io_replay(seed);
 	else if (strcmp(what, "control") == 0)
@@ -94,7 +103,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2 || argc > 4) {
 		(void)fprintf(stderr, "usage: faults quick|torture|long [SEED]\n"
-				      "       faults io|calls COUNT [SEED]\n"
+				      "       faults io|calls|clocks COUNT [SEED]\n"
 				      "       faults control\n");
 		return 2;
 	}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* A loop whose system calls fail. They are caught here, on their way from libevent and the loop. */
+#include <errno.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bridge/loop.h"
+#include "support/cmocka.h"
+#include "support/host.h"
+#include "support/thread.h"
+
+static struct {
+	_Atomic(int) wait_failures;  /* so many of the next ones fail */
+	_Atomic(int) write_failures;
+	sem_t has_run;
+} world;
+
+static bool fails(_Atomic(int) *count)
+{
+	int left = atomic_load(count);
+
+	while (left > 0)
+		if (atomic_compare_exchange_weak(count, &left, left - 1)) {
+			errno = EIO;
+			return true;
+		}
+	return false;
+}
+
+int epoll_wait(int epoll_fd, struct epoll_event *events, int count_max, int timeout_ms)
+{
+	if (fails(&world.wait_failures))
+		return -1;
+	return (int)syscall(SYS_epoll_wait, epoll_fd, events, count_max, timeout_ms);
+}
+
+ssize_t write(int fd, const void *bytes, size_t len)
+{
+	if (len == sizeof(uint64_t) && fails(&world.write_failures))
+		return -1;
+	return (ssize_t)syscall(SYS_write, fd, bytes, len);
+}
+
+static void run(void *user_data)
+{
+	(void)user_data;
+	sem_post(&world.has_run);
+}
+
+static sb_loop *open_loop(test_host *t)
+{
+	sb_loop *loop = NULL;
+
+	test_host_init(t);
+	sem_init(&world.has_run, 0, 0);
+	assert_int_equal(sb_loop_new(&t->host, run, NULL, &loop, NULL), STEPBUS_OK);
+	return loop;
+}
+
+static void close_loop(test_host *t, sb_loop *loop)
+{
+	sb_loop_free(loop);
+	test_host_end(t);
+}
+
+static void a_loop_goes_on_when_the_system_has_failed_it(void **state)
+{
+	test_host t;
+	sb_loop *loop = open_loop(&t);
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		atomic_store(&world.wait_failures, 2);
+		/* Out of the wait that it is in, and into those that fail. */
+		sb_loop_wake(loop);
+		test_semaphore_wait(&world.has_run);
+		sb_loop_wake(loop);
+		test_semaphore_wait(&world.has_run);
+	}
+	atomic_store(&world.wait_failures, 0);
+	close_loop(&t, loop);
+}
+
+static void a_wake_that_is_lost_keeps_no_later_one_away(void **state)
+{
+	test_host t;
+	sb_loop *loop = open_loop(&t);
+
+	(void)state;
+	atomic_store(&world.write_failures, 1);
+	sb_loop_wake(loop);
+	assert_int_equal(atomic_load(&world.write_failures), 0);
+	sb_loop_wake(loop);
+	test_semaphore_wait(&world.has_run);
+	close_loop(&t, loop);
+}
+
+static void a_loop_ends_though_its_last_wake_is_lost(void **state)
+{
+	test_host t;
+	sb_loop *loop = open_loop(&t);
+
+	(void)state;
+	atomic_store(&world.write_failures, 2);
+	close_loop(&t, loop);
+	assert_int_equal(atomic_load(&world.write_failures), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_loop_goes_on_when_the_system_has_failed_it),
+		cmocka_unit_test(a_wake_that_is_lost_keeps_no_later_one_away),
+		cmocka_unit_test(a_loop_ends_though_its_last_wake_is_lost),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
