@@ -50,7 +50,8 @@ static void judge_right(sim *s, const sim_process *p, const sim_attempt *a)
 			    (long long)a->token);
 	if (lease == NULL || s->elapsed_before_ns >= lease->until_ns)
 		sim_violate(s, a->step, "Q9", "it is handed out behind its lease");
-	if (st->row.state == STEPBUS_STEP_CANCELLED && st->cancelled_by == p->number)
+	if (st->row.state == STEPBUS_STEP_CANCELLED && st->cancelled_by == p->number &&
+	    st->row.token == a->token)
 		sim_violate(s, a->step, "Q12", "it is handed out though it was cancelled here");
 }
 

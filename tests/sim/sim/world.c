@@ -367,7 +367,9 @@ void sim_world_begin(sim *s)
 {
 	sim_world *w = &s->world;
 
-	w->random = s->options.seed * 0x9E3779B97F4A7C15ULL + (s->options.is_on_disk ? 1 : 0);
+	/* Drawn once, so that the numbers of neighbouring seeds are not each other's. */
+	w->random = s->options.seed * 2 + (s->options.is_on_disk ? 1 : 0);
+	w->random = sim_draw(s, 0);
 	w->elapsed_ns = INT64_C(1000000000);
 	w->wall_base_us = begin_us;
 	(void)snprintf(w->path, sizeof w->path, "%s/s.db", s->options.directory);
