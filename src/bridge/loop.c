@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -10,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/memory.h"
@@ -23,6 +25,11 @@ struct sb_loop {
 	struct event *wake_event;
 	struct event *timer_event;
 	struct event *watch_event; /* NULL: nothing is watched */
+	struct still {
+		bool is_still;  /* without a thread: what follows is of such a one */
+		int watch_fd;   /* -1: nothing is watched */
+		int64_t due_ns; /* INT64_MAX: never */
+	} still;
 	pthread_t thread;
 	int wake_fd;
 	_Atomic(uint32_t) is_woken;
@@ -180,19 +187,63 @@ static stepbus_status set_up(sb_loop *loop, stepbus_error *err)
 	return start_thread(loop, err);
 }
 
+static sb_loop *make(const stepbus_host *host, void (*run)(void *user_data), void *user_data)
+{
+	sb_loop *loop = sb_alloc(host, sizeof *loop);
+
+	if (loop == NULL)
+		return NULL;
+	loop->host = *host;
+	loop->run = run;
+	loop->user_data = user_data;
+	loop->wake_fd = -1;
+	loop->still.watch_fd = -1;
+	loop->still.due_ns = INT64_MAX;
+	sb_assert(pthread_mutex_init(&loop->lock, NULL) == 0);
+	sb_assert(pthread_cond_init(&loop->started, NULL) == 0);
+	return loop;
+}
+
+stepbus_status sb_loop_new_still(const stepbus_host *host, void (*run)(void *user_data),
+				 void *user_data, sb_loop **out, stepbus_error *err)
+{
+	sb_loop *loop = make(host, run, user_data);
+
+	if (loop == NULL)
+		return sb_fail_memory(err, "make the loop");
+	loop->still.is_still = true;
+	*out = loop;
+	return STEPBUS_OK;
+}
+
+bool sb_loop_is_still(const sb_loop *loop)
+{
+	return loop->still.is_still;
+}
+
+bool sb_loop_turn(sb_loop *loop)
+{
+	struct pollfd watched = { .fd = loop->still.watch_fd, .events = POLLIN };
+	bool is_due = sb_clock_elapsed_ns(&loop->host) >= loop->still.due_ns;
+	bool has_news = watched.fd >= 0 && poll(&watched, 1, 0) > 0;
+
+	/* Cleared before running, as in on_wake. */
+	if (atomic_exchange(&loop->is_woken, 0) == 0 && !is_due && !has_news)
+		return false;
+	if (is_due)
+		loop->still.due_ns = INT64_MAX;
+	loop->run(loop->user_data);
+	return true;
+}
+
 stepbus_status sb_loop_new(const stepbus_host *host, void (*run)(void *user_data), void *user_data,
 			   sb_loop **out, stepbus_error *err)
 {
-	sb_loop *loop = sb_alloc(host, sizeof *loop);
+	sb_loop *loop = make(host, run, user_data);
 	stepbus_status status;
 
 	if (loop == NULL)
 		return sb_fail_memory(err, "make the loop");
-	loop->host = *host;
-	loop->run = run;
-	loop->user_data = user_data;
-	sb_assert(pthread_mutex_init(&loop->lock, NULL) == 0);
-	sb_assert(pthread_cond_init(&loop->started, NULL) == 0);
 	status = set_up(loop, err);
 	if (status != STEPBUS_OK) {
 		dispose(loop);
@@ -206,7 +257,7 @@ void sb_loop_wake(sb_loop *loop)
 {
 	const uint64_t one = 1;
 
-	if (atomic_exchange(&loop->is_woken, 1) != 0)
+	if (atomic_exchange(&loop->is_woken, 1) != 0 || loop->still.is_still)
 		return;
 	/* EAGAIN would mean that 2^64 - 1 wakes are pending: then it is awake. */
 	while (write(loop->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
@@ -218,12 +269,20 @@ void sb_loop_run_after(sb_loop *loop, int64_t delay_us)
 	const struct timeval delay = { .tv_sec = (time_t)(delay_us / 1000000),
 				       .tv_usec = (suseconds_t)(delay_us % 1000000) };
 
+	if (loop->still.is_still) {
+		loop->still.due_ns = sb_clock_elapsed_ns(&loop->host) + delay_us * 1000;
+		return;
+	}
 	/* It could fail for want of memory alone, of which there is enough, see reserve_timer. */
 	(void)event_add(loop->timer_event, &delay);
 }
 
 stepbus_status sb_loop_watch(sb_loop *loop, int fd, stepbus_error *err)
 {
+	if (loop->still.is_still) {
+		loop->still.watch_fd = fd;
+		return STEPBUS_OK;
+	}
 	loop->watch_event = event_new(loop->base, fd, EV_READ | EV_PERSIST, on_time, loop);
 	if (loop->watch_event == NULL || event_add(loop->watch_event, NULL) != 0)
 		return sb_fail_memory(err, "watch a descriptor");
@@ -232,7 +291,8 @@ stepbus_status sb_loop_watch(sb_loop *loop, int fd, stepbus_error *err)
 
 bool sb_loop_is_here(const sb_loop *loop)
 {
-	return loop != NULL && pthread_equal(pthread_self(), loop->thread) != 0;
+	return loop != NULL && !loop->still.is_still &&
+	       pthread_equal(pthread_self(), loop->thread) != 0;
 }
 
 void sb_loop_free(sb_loop *loop)
@@ -241,7 +301,8 @@ void sb_loop_free(sb_loop *loop)
 		return;
 	atomic_store(&loop->is_ending, 1);
 	sb_loop_wake(loop);
-	pthread_join(loop->thread, NULL);
+	if (!loop->still.is_still)
+		pthread_join(loop->thread, NULL);
 	dispose(loop);
 }
 

@@ -18,6 +18,15 @@ stepbus_status sb_loop_new(const stepbus_host *host, void (*run)(void *user_data
 			   sb_loop **out, stepbus_error *err);
 /* Wakes the thread; many wakes before it gets to run are one. Any thread. */
 void sb_loop_wake(sb_loop *loop);
+/*
+ * A loop without a thread, for simulations: nothing runs but by sb_loop_turn, on the caller's thread.
+ * Times are those of the host's elapsed clock.
+ */
+stepbus_status sb_loop_new_still(const stepbus_host *host, void (*run)(void *user_data),
+				 void *user_data, sb_loop **out, stepbus_error *err);
+bool sb_loop_is_still(const sb_loop *loop);
+/* Runs once, where a thread would: it was woken, its time has come or its descriptor has news. */
+bool sb_loop_turn(sb_loop *loop);
 /* From inside run: run again after this time at the latest; replaces the time said before. */
 void sb_loop_run_after(sb_loop *loop, int64_t delay_us);
 /*

@@ -271,7 +271,9 @@ stepbus_status sb_clockwork_start(stepbus *engine, sb_clockwork **out, stepbus_e
 	clockwork->poll_at_us = now_us;
 	clockwork->retain_at_us = now_us + retain_every_us;
 	open_wake_file(clockwork);
-	status = sb_loop_new(&engine->host, run, clockwork, &clockwork->loop, err);
+	status = engine->options.is_still ?
+			 sb_loop_new_still(&engine->host, run, clockwork, &clockwork->loop, err) :
+			 sb_loop_new(&engine->host, run, clockwork, &clockwork->loop, err);
 	if (status != STEPBUS_OK) {
 		close_wake_file(clockwork);
 		sb_release(&engine->host, clockwork);
@@ -323,15 +325,17 @@ void sb_clockwork_tell_others(sb_clockwork *clockwork)
 		(void)!pwrite(clockwork->wake_file, "!", 1, 0);
 }
 
+bool sb_clockwork_turn(sb_clockwork *clockwork)
+{
+	return sb_loop_turn(clockwork->loop);
+}
+
 void sb_clockwork_stop(sb_clockwork *clockwork)
 {
 	sb_loop_free(clockwork->loop);
 	/* The writer may still have one of them: whoever leads next has done it. */
-	while (is_writing(clockwork)) {
-		sb_writer_nudge(&clockwork->engine->writer);
-		sb_writer_lead(&clockwork->engine->writer);
-		sb_writer_yield(&clockwork->engine->writer);
-	}
+	while (is_writing(clockwork))
+		sb_writer_work_off(&clockwork->engine->writer);
 	close_wake_file(clockwork);
 	sb_release(&clockwork->engine->host, clockwork);
 }

@@ -23,6 +23,8 @@ void sb_clockwork_expect(sb_clockwork *clockwork, int64_t elapsed_ns);
 void sb_clockwork_measure(sb_clockwork *clockwork, int64_t elapsed_ns);
 /* This process has committed something that others may want to claim. Any thread. */
 void sb_clockwork_tell_others(sb_clockwork *clockwork);
+/* Instead of a thread: looks, where it would have. */
+bool sb_clockwork_turn(sb_clockwork *clockwork);
 /* Ends the thread; what it left to the writer is done first. */
 void sb_clockwork_stop(sb_clockwork *clockwork);
 

@@ -358,7 +358,7 @@ static stepbus_status make_writer(stepbus *engine, stepbus_error *err)
 	engine->writer.group_weight_max = engine->options.group_count_max;
 	engine->writer.waiting_weight_max = engine->options.waiting_count_max;
 	sb_writer_init(&engine->writer, &engine->host, engine->store, &hooks);
-	return sb_writer_start(&engine->writer, err);
+	return engine->options.is_still ? STEPBUS_OK : sb_writer_start(&engine->writer, err);
 }
 
 /*
@@ -433,7 +433,7 @@ static void dispose(stepbus *engine)
 	const stepbus_host host = engine->host;
 
 	stop_clockwork(engine);
-	if (engine->writer.store != NULL && engine->writer.thread != 0)
+	if (engine->writer.has_thread || (engine->options.is_still && engine->writer.store != NULL))
 		sb_writer_stop(&engine->writer);
 	sb_notices_free(&engine->notices);
 	sb_execution_free(engine->subscriber);
@@ -472,6 +472,7 @@ stepbus_status sb_engine_open(const sb_engine_options *options, const stepbus_ho
 	}
 	engine->head = head;
 	engine->options = *options;
+	engine->notices.is_still = options->is_still;
 	engine->breaker.failure_count_max = options->breaker_failure_count;
 	engine->breaker.open_ns = options->breaker_open_ms * 1000000;
 	sb_assert(pthread_mutex_init(&engine->breaker_lock, NULL) == 0);

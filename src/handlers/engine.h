@@ -61,6 +61,10 @@ typedef struct sb_engine_options {
 	int64_t breaker_open_ms;
 	sb_retry_policy retry;
 	const sb_cron_reader *cron_reader; /* NULL: cron entries are left alone */
+	/*
+	 * For simulations: the engine has no threads, see still.h.
+	 */
+	bool is_still;
 } sb_engine_options;
 
 /* The ids of events that the engine publishes, looked up once. */

@@ -55,7 +55,9 @@ stepbus_status sb_notices_init(sb_notices *notices, const sb_notices_eased *ease
 	notices->eased = *eased;
 	notices->bridge = bridge;
 	notices->host = host;
-	status = sb_loop_new(host, tell_all, notices, &notices->loop, err);
+	status = notices->is_still ?
+			 sb_loop_new_still(host, tell_all, notices, &notices->loop, err) :
+			 sb_loop_new(host, tell_all, notices, &notices->loop, err);
 	if (status != STEPBUS_OK)
 		return status;
 	sb_assert(pthread_mutex_init(&notices->lock, NULL) == 0);
@@ -80,10 +82,17 @@ void sb_notices_add(sb_notices *notices, sb_notice *first, sb_notice *last, size
 	sb_loop_wake(notices->loop);
 }
 
+bool sb_notices_turn(sb_notices *notices)
+{
+	return sb_loop_turn(notices->loop);
+}
+
 void sb_notices_flush(sb_notices *notices)
 {
 	uint64_t wanted;
 
+	if (notices->is_still)
+		(void)sb_notices_turn(notices);
 	pthread_mutex_lock(&notices->lock);
 	/* Not for what is added meanwhile: of that there may be no end. */
 	wanted = notices->added_count;

@@ -35,6 +35,7 @@ typedef struct sb_notices {
 	sb_notices_eased eased;
 	sb_loop *loop; /* started by the first notice */
 	const stepbus_host *host;
+	bool is_still;                 /* the loop has no thread: see sb_engine_options */
 	_Atomic(size_t) waiting_count; /* not told yet */
 	pthread_mutex_t lock;          /* guards what follows */
 	pthread_cond_t has_told;
@@ -43,6 +44,7 @@ typedef struct sb_notices {
 	uint64_t told_count;
 } sb_notices;
 
+/* is_still was set. */
 stepbus_status sb_notices_init(sb_notices *notices, const sb_notices_eased *eased,
 			       stepbus_bridge *bridge, const stepbus_host *host,
 			       stepbus_error *err);
@@ -53,6 +55,8 @@ void sb_notices_flush(sb_notices *notices);
 /* Whether more wait than should. Any thread. */
 bool sb_notices_are_many(const sb_notices *notices);
 bool sb_notices_is_here(const sb_notices *notices);
+/* Instead of a thread: tells what waits. */
+bool sb_notices_turn(sb_notices *notices);
 /* Tells what waits, and ends. */
 void sb_notices_free(sb_notices *notices);
 

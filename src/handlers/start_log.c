@@ -35,6 +35,8 @@ struct sb_start_log {
 	uint32_t *free_slots;
 	uint32_t free_count;
 	char path[PATH_LEN_MAX];
+	dev_t device; /* which file it is */
+	ino_t inode;
 };
 
 struct sb_start_record {
@@ -58,9 +60,23 @@ static stepbus_status write_path(char path[PATH_LEN_MAX], const sb_start_name *n
 	return STEPBUS_OK;
 }
 
+/*
+ * A worker's row that is rolled back leaves its number, and so the name of the file, to another worker:
+ * what lies there may be that one's.
+ */
+static void remove_own(const sb_start_log *log)
+{
+	struct stat there;
+
+	if (stat(log->path, &there) == 0 && there.st_dev == log->device &&
+	    there.st_ino == log->inode)
+		unlink(log->path);
+}
+
 /* Maps a new file, in the place of the old one where there is one. */
 static stepbus_status map_file(sb_start_log *log, const char *path, stepbus_error *err)
 {
+	struct stat made;
 	void *map = MAP_FAILED;
 	int fd, failure;
 
@@ -71,6 +87,8 @@ static stepbus_status map_file(sb_start_log *log, const char *path, stepbus_erro
 	/* Room is asked for now: a write to a mapping that has none would end the process. */
 	if (failure == 0)
 		failure = posix_fallocate(fd, 0, (off_t)log->len);
+	if (failure == 0 && fstat(fd, &made) != 0)
+		failure = errno;
 	if (failure == 0) {
 		map = mmap(log->slots, log->len, PROT_READ | PROT_WRITE,
 			   MAP_SHARED | (log->slots != NULL ? MAP_FIXED : 0), fd, 0);
@@ -88,6 +106,10 @@ static stepbus_status map_file(sb_start_log *log, const char *path, stepbus_erro
 			       "cannot make '%s', which tells what a worker has begun (errno %d)",
 			       path, failure);
 	}
+	if (log->slots != NULL)
+		remove_own(log);
+	log->device = made.st_dev;
+	log->inode = made.st_ino;
 	/* Renewed, it lies where it was: others may be marking in it. */
 	if (log->slots == NULL)
 		log->slots = map;
@@ -140,7 +162,6 @@ stepbus_status sb_start_log_renew(sb_start_log *log, const sb_start_name *name, 
 		status = map_file(log, path, err);
 	if (status != STEPBUS_OK)
 		return status;
-	unlink(log->path);
 	memcpy(log->path, path, sizeof path);
 	return STEPBUS_OK;
 }
@@ -188,7 +209,7 @@ void sb_start_log_leave(sb_start_log *log)
 void sb_start_log_remove(sb_start_log *log)
 {
 	if (log != NULL)
-		unlink(log->path);
+		remove_own(log);
 	sb_start_log_leave(log);
 }
 

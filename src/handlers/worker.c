@@ -14,6 +14,7 @@
 #include "handlers/news.h"
 #include "handlers/polled.h"
 #include "handlers/serving.h"
+#include "handlers/still.h"
 #include "handlers/submit.h"
 #include "handlers/worker_line.h"
 #include "handlers/worker_pool.h"
@@ -193,10 +194,14 @@ static bool is_busy(stepbus_worker *worker)
 /* Whether all that is claimed got settled in time, and all handlers returned. */
 static bool wait_until_idle(stepbus_worker *worker, int64_t timeout_ms)
 {
-	struct timespec at = sb_worker_deadline_after(timeout_ms);
+	struct timespec at;
 	bool is_idle;
 	int failure = 0;
 
+	sb_still_work_off(worker->engine);
+	if (worker->engine->options.is_still)
+		timeout_ms = 0;
+	at = sb_worker_deadline_after(timeout_ms);
 	pthread_mutex_lock(&worker->lock);
 	while (is_busy(worker) && failure != ETIMEDOUT)
 		failure = timeout_ms < 0 ?

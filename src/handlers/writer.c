@@ -388,6 +388,29 @@ static void sleep_until_wanted(sb_writer *writer)
 	atomic_store(&writer->is_wanted, 0);
 }
 
+void sb_writer_work_off(sb_writer *writer)
+{
+	pthread_mutex_lock(&writer->lead);
+	while (run_group(writer))
+		;
+	pthread_mutex_unlock(&writer->lead);
+}
+
+bool sb_writer_turn(sb_writer *writer)
+{
+	bool has_run;
+
+	if (atomic_exchange(&writer->is_wanted, 0) == 0)
+		return false;
+	pthread_mutex_lock(&writer->lead);
+	has_run = run_group(writer);
+	pthread_mutex_unlock(&writer->lead);
+	/* The thread goes on until there is nothing to do. */
+	if (has_run)
+		atomic_store(&writer->is_wanted, 1);
+	return true;
+}
+
 static void *thread_main(void *user_data)
 {
 	sb_writer *writer = user_data;
@@ -395,10 +418,7 @@ static void *thread_main(void *user_data)
 	for (;;) {
 		bool is_ending = atomic_load(&writer->is_ending) != 0;
 
-		pthread_mutex_lock(&writer->lead);
-		while (run_group(writer))
-			;
-		pthread_mutex_unlock(&writer->lead);
+		sb_writer_work_off(writer);
 		if (is_ending)
 			return NULL;
 		sleep_until_wanted(writer);
@@ -427,6 +447,7 @@ stepbus_status sb_writer_start(sb_writer *writer, stepbus_error *err)
 	if (failure != 0)
 		return sb_fail(err, STEPBUS_ESYSTEM, "cannot start the writer thread (errno %d)",
 			       failure);
+	writer->has_thread = true;
 	pthread_setname_np(writer->thread, "stepbus-writer");
 	return STEPBUS_OK;
 }
@@ -434,6 +455,10 @@ stepbus_status sb_writer_start(sb_writer *writer, stepbus_error *err)
 void sb_writer_stop(sb_writer *writer)
 {
 	atomic_store(&writer->is_ending, 1);
+	if (!writer->has_thread) {
+		sb_writer_work_off(writer);
+		return;
+	}
 	sb_writer_nudge(writer);
 	pthread_join(writer->thread, NULL);
 }

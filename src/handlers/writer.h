@@ -80,6 +80,7 @@ struct sb_writer {
 	_Atomic(uint64_t) group_count;
 	_Atomic(uint64_t) operation_count;
 	pthread_t thread;
+	bool has_thread;
 
 	pthread_mutex_t lead; /* guards what follows, and the store between begin and commit */
 	sb_operation *backlog, *backlog_last; /* taken from incoming, oldest first */
@@ -88,7 +89,7 @@ struct sb_writer {
 
 /* Starts the writer thread. */
 stepbus_status sb_writer_start(sb_writer *writer, stepbus_error *err);
-/* Runs what waits, then ends the thread. Nobody submits any more. */
+/* Runs what waits, then ends the thread, where there is one. Nobody submits any more. */
 void sb_writer_stop(sb_writer *writer);
 stepbus_status sb_writer_init(sb_writer *writer, const stepbus_host *host, sb_store *store,
 			      const sb_writer_hooks *hooks);
@@ -108,6 +109,10 @@ void sb_writer_batch_add(sb_writer_batch *batch, sb_operation *operation);
 void sb_writer_perform_batch(sb_writer *writer, sb_writer_batch *batch);
 /* Lets the writer thread look whether there is something to claim. Any thread. */
 void sb_writer_nudge(sb_writer *writer);
+/* Runs what waits, where the thread may not be there to do it. Nobody submits any more. */
+void sb_writer_work_off(sb_writer *writer);
+/* Instead of a thread (see sb_engine_options): one group, where it would have looked for one. */
+bool sb_writer_turn(sb_writer *writer);
 /* Whether the bound on waiting operations is reached. */
 bool sb_writer_is_full(const sb_writer *writer);
 /* Takes the lead for something that is no operation, and gives it up. */

@@ -250,6 +250,45 @@ static stepbus_status create_and_read(test_host *t, stepbus_error *err)
 	return status;
 }
 
+/* A worker's new row that was rolled back leaves its number to the next one. */
+static void a_log_renewed_under_its_own_name_is_there(void **state)
+{
+	world *w = *state;
+	sb_start_log *log = create(w, 4);
+	uint32_t slot;
+	sb_start_record *record;
+
+	assert_int_equal(sb_start_log_renew(log, &w->name, &w->err), STEPBUS_OK);
+	slot = sb_start_log_take(log, 5, 50);
+	sb_start_log_mark(log, slot, SB_START_RUNNING);
+	record = read_record(w);
+	assert_non_null(record);
+	assert_int_equal(sb_start_record_find(record, 5, 50), SB_START_RUNNING);
+	assert_int_equal(sb_start_record_find(record, 6, 60), SB_START_NONE);
+	sb_start_record_free(&w->host.host, record);
+	sb_start_log_remove(log);
+}
+
+/* Of two workers that begin anew, the numbers of the first try may be given the other way round. */
+static void a_renewed_log_takes_no_file_of_another(void **state)
+{
+	world *w = *state;
+	const sb_start_name ninth = { w->path, 17, 9 }, tenth = { w->path, 17, 10 };
+	sb_start_log *one = create(w, 4), *other;
+	sb_start_record *record = NULL;
+
+	w->name.worker_id++;
+	other = create(w, 4);
+	assert_int_equal(sb_start_log_renew(one, &ninth, &w->err), STEPBUS_OK);
+	assert_int_equal(sb_start_log_renew(other, &ninth, &w->err), STEPBUS_OK);
+	assert_int_equal(sb_start_log_renew(one, &tenth, &w->err), STEPBUS_OK);
+	assert_int_equal(sb_start_record_read(&w->host.host, &ninth, &record, &w->err), STEPBUS_OK);
+	assert_non_null(record);
+	sb_start_record_free(&w->host.host, record);
+	sb_start_log_remove(one);
+	sb_start_log_remove(other);
+}
+
 static void memory_that_runs_out_is_told(void **state)
 {
 	const test_scenario scenario = { "start log", create_and_read, false };
@@ -271,6 +310,8 @@ int main(void)
 		LOG_TEST(files_that_are_no_log_are_no_record),
 		LOG_TEST(a_link_in_its_place_is_not_followed),
 		LOG_TEST(a_log_that_is_made_anew_spoils_no_mapping),
+		LOG_TEST(a_log_renewed_under_its_own_name_is_there),
+		LOG_TEST(a_renewed_log_takes_no_file_of_another),
 		cmocka_unit_test(memory_that_runs_out_is_told),
 	};
 

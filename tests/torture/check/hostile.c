@@ -186,7 +186,7 @@ static void test_real(score *s, const files *f)
 void hostile_test(score *s)
 {
 	int told = dup(STDERR_FILENO);
-	files f;
+	files f = { 0 };
 
 	/* What is wrong is told there, hundreds of times. */
 	if (told < 0 || freopen("/dev/null", "w", stderr) == NULL)

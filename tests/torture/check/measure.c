@@ -32,7 +32,7 @@ void measure_test(score *s, size_t line_count)
 	history made, h;
 	bool is_read;
 	int64_t begun_us;
-	files f;
+	files f = { 0 };
 
 	make(&made, line_count);
 	files_open(&f);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The simulator: sim SEEDS [FIRST_SEED] [memory|sqlite|both] [ACTIONS]. Each seed is a world of one to
+ * four processes with pull workers on one store, in which everything that happens is drawn from the
+ * seed: who does what next, how much time passes, which disk, memory, clock or process fails. What runs
+ * is the engine as it is, without its threads (src/handlers/still.h); behind each action an observer
+ * looks at the store and judges whether what changed follows from what was called and answered
+ * (tests/sim/sim/judge.c). In the end all faults end, and everything must become final.
+ *
+ * A seed that breaks a rule is printed with its last actions and how to run it again; it gives the same
+ * run each time, which is itself checked for some seeds by the hash of their actions.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sim/sim/actions.h"
+
+enum { ACTIONS_DEFAULT = 300, REPLAY_EVERY = 97 };
+
+typedef struct totals {
+	uint64_t seed_count;
+	uint64_t action_count;
+	uint64_t violation_count;
+	uint64_t replay_count;
+	uint64_t step_count, attempt_count;
+} totals;
+
+static sim the_sim;
+
+static uint64_t run_seed(const sim_options *options, totals *t)
+{
+	sim *s = &the_sim;
+
+	memset(s, 0, sizeof *s);
+	s->options = *options;
+	trace_clear(&s->trace);
+	sim_model_begin(s, NULL);
+	sim_world_begin(s);
+	sim_model_end(s);
+	while (s->action_number < options->action_count && !s->is_violated)
+		sim_act(s);
+	if (!s->is_violated)
+		sim_drain(s);
+	if (!s->is_violated)
+		sim_judge_end(s);
+	t->action_count += (uint64_t)s->action_number;
+	t->step_count += (uint64_t)s->step_count;
+	t->attempt_count += (uint64_t)s->attempt_count;
+	t->violation_count += s->is_violated;
+	sim_world_end(s);
+	return s->trace.hash;
+}
+
+static void run_store(sim_options *options, uint64_t first, uint64_t count, totals *t)
+{
+	for (uint64_t seed = first; seed < first + count; seed++) {
+		totals again = { 0 };
+		uint64_t hash;
+
+		options->seed = seed;
+		hash = run_seed(options, t);
+		t->seed_count++;
+		if (count == 1)
+			printf("seed %llu: hash %016llx\n", (unsigned long long)seed,
+			       (unsigned long long)hash);
+		if (seed % REPLAY_EVERY != 0)
+			continue;
+		t->replay_count++;
+		if (run_seed(options, &again) != hash) {
+			printf("seed %llu is not the same when it is run again\n",
+			       (unsigned long long)seed);
+			t->violation_count++;
+		}
+	}
+}
+
+static int finish(const totals *t, const char *store)
+{
+	printf("proof: sim: %llu seeds, %llu actions on the %s store, %llu steps, %llu attempts: "
+	       "%llu violations\n",
+	       (unsigned long long)t->seed_count, (unsigned long long)t->action_count, store,
+	       (unsigned long long)t->step_count, (unsigned long long)t->attempt_count,
+	       (unsigned long long)t->violation_count);
+	return t->violation_count > 0;
+}
+
+static bool make_directory(char path[PATH_LEN])
+{
+	const char *base = getenv("TMPDIR");
+
+	/* What is beside the database lies in files: in memory, where there is such a place. */
+	if (base == NULL)
+		base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	(void)snprintf(path, PATH_LEN, "%s/stepbus-sim-XXXXXX", base);
+	return mkdtemp(path) != NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const char *store = argc > 3 ? argv[3] : "both";
+	uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
+	uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+	char directory[PATH_LEN];
+	sim_options options = { .action_count = argc > 4 ? atoi(argv[4]) : ACTIONS_DEFAULT,
+				.directory = directory };
+	totals memory = { 0 }, disk = { 0 };
+	int failed = 0;
+
+	if (count == 0) {
+		fprintf(stderr, "usage: sim SEEDS [FIRST_SEED] [memory|sqlite|both] [ACTIONS]\n");
+		return 2;
+	}
+	if (!make_directory(directory))
+		return 1;
+	disk_install();
+	printf("seeds %llu to %llu\n", (unsigned long long)first,
+	       (unsigned long long)(first + count - 1));
+	if (strcmp(store, "sqlite") != 0) {
+		run_store(&options, first, count, &memory);
+		failed += finish(&memory, "memory");
+	}
+	options.is_on_disk = true;
+	if (strcmp(store, "memory") != 0) {
+		run_store(&options, first, count, &disk);
+		failed += finish(&disk, "SQLite");
+	}
+	(void)rmdir(directory);
+	printf("%d passed, %d failed\n", 2 - failed, failed);
+	return failed > 0;
+}

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: MIT */
+/* What the hosts of the processes call. */
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/sim/actions.h"
+
+enum { US_PER_MS = 1000, POLL_MAX = 4, TEXT_LEN = 32 };
+
+/* A specification and the texts that it points at. */
+typedef struct wish {
+	stepbus_step_spec spec;
+	char input[INPUT_LEN];
+	char concurrency_key[TEXT_LEN], idempotency_key[TEXT_LEN], unique_key[TEXT_LEN];
+} wish;
+
+static void draw_retries(sim *s, sim_step *st)
+{
+	static const uint32_t kinds[] = { STEPBUS_RETRY_NONE, STEPBUS_RETRY_FIXED,
+					  STEPBUS_RETRY_LINEAR, STEPBUS_RETRY_EXPONENTIAL,
+					  STEPBUS_RETRY_FIBONACCI };
+
+	st->retry_kind = kinds[sim_draw(s, sizeof kinds / sizeof *kinds)];
+	st->attempt_count_max = 1 + (int)sim_draw(s, 4);
+	st->retry_base_ms = 1 + (int64_t)sim_draw(s, 300);
+	st->retry_cap_ms = st->retry_base_ms + (int64_t)sim_draw(s, 1000);
+	st->jitter_percent = 1 + (int)sim_draw(s, 50);
+}
+
+static void draw_step(sim *s, sim_step *st, int64_t *delay_ms)
+{
+	st->queue = (int)sim_draw(s, QUEUE_COUNT);
+	st->handler = (int)sim_draw(s, HANDLER_COUNT);
+	st->priority = 1 + (int)sim_draw(s, 5) * 50;
+	draw_retries(s, st);
+	*delay_ms = sim_chance(s, 200) ? 1 + (int64_t)sim_draw(s, 2000) : 0;
+	if (sim_chance(s, 100))
+		st->attempt_timeout_ms = 200 + (int64_t)sim_draw(s, 3000);
+	if (sim_chance(s, 50))
+		st->total_timeout_ms = 2000 + (int64_t)sim_draw(s, 10000);
+	if (sim_chance(s, 400))
+		st->concurrency_key = (int)sim_draw(s, KEY_COUNT);
+	if (sim_chance(s, 200))
+		st->idempotency_key = (int)sim_draw(s, KEY_COUNT);
+	if (sim_chance(s, 100))
+		st->unique_key = (int)sim_draw(s, KEY_COUNT);
+}
+
+static void name_key(char text[TEXT_LEN], const char *kind, int key, const void **data, size_t *len)
+{
+	if (key < 0)
+		return;
+	(void)snprintf(text, TEXT_LEN, "%s%d", kind, key);
+	*data = text;
+	*len = strlen(text);
+}
+
+static void write_wish(const sim *s, const sim_step *st, int64_t delay_ms, wish *w)
+{
+	const char *queue = s->world.queues[st->queue].name;
+	const char *handler = sim_handler_names[st->handler];
+
+	sim_model_input(st->nonce, w->input);
+	w->spec = (stepbus_step_spec){ .size = sizeof w->spec,
+				       .handler_name = handler,
+				       .handler_name_len = strlen(handler),
+				       .queue = queue,
+				       .queue_len = strlen(queue),
+				       .input = w->input,
+				       .input_len = strlen(w->input),
+				       .priority = st->priority,
+				       .delay_ms = delay_ms,
+				       .attempt_timeout_ms = st->attempt_timeout_ms,
+				       .total_timeout_ms = st->total_timeout_ms,
+				       .retry_kind = st->retry_kind,
+				       .retry_base_ms = st->retry_base_ms,
+				       .retry_cap_ms = st->retry_cap_ms,
+				       .jitter_percent = (uint32_t)st->jitter_percent,
+				       .attempt_count_max = (uint32_t)st->attempt_count_max };
+	name_key(w->concurrency_key, "c", st->concurrency_key, &w->spec.concurrency_key,
+		 &w->spec.concurrency_key_len);
+	name_key(w->idempotency_key, "i", st->idempotency_key, &w->spec.idempotency_key,
+		 &w->spec.idempotency_key_len);
+	name_key(w->unique_key, "u", st->unique_key, &w->spec.unique_key, &w->spec.unique_key_len);
+}
+
+/* Who has the idempotency key; -1: nobody. */
+static int holder_of(const sim *s, int key, int before)
+{
+	for (int i = 0; i < before && key >= 0; i++)
+		if (s->steps[i].is_there && s->steps[i].idempotency_key == key)
+			return i;
+	return -1;
+}
+
+/* The last one of a unique key that was open when this action began, or is so now. */
+static bool is_unique_taken(const sim *s, int key, int64_t existing_row)
+{
+	for (int i = 0; i < s->step_count && key >= 0; i++)
+		if (s->steps[i].unique_key == key && s->steps[i].row.id == existing_row)
+			return true;
+	return false;
+}
+
+static void judge_enqueued(sim *s, int step, const stepbus_enqueued *out)
+{
+	const sim_step *st = &s->steps[step];
+	int existing = sim_model_find(s, out->step_id);
+	int holder = holder_of(s, st->idempotency_key, step);
+
+	sim_note(s, "enqueued", step, out->is_existing, existing);
+	if (existing < 0) {
+		sim_violate(s, step, "Q1", "it was acknowledged and is not in the store");
+		return;
+	}
+	if (out->is_existing == 0) {
+		if (existing != step)
+			sim_violate(s, step, "Q1", "the id given for it is that of step %d",
+				    existing);
+		if (holder >= 0)
+			sim_violate(s, step, "Q3", "step %d has its idempotency key", holder);
+		return;
+	}
+	if (st->is_there)
+		sim_violate(s, step, "Q3", "it was made though another one was given");
+	if (existing != holder && !is_unique_taken(s, st->unique_key, s->steps[existing].row.id))
+		sim_violate(s, step, "Q3", "step %d was given, which has none of its keys",
+			    existing);
+}
+
+void sim_enqueue(sim *s, sim_process *p)
+{
+	int first = s->step_count, count = 1 + (int)sim_draw(s, sim_chance(s, 200) ? BATCH_MAX : 2);
+	stepbus_step_spec specs[BATCH_MAX];
+	stepbus_enqueued out[BATCH_MAX];
+	stepbus_error err = STEPBUS_ERROR_INIT;
+	wish wishes[BATCH_MAX];
+	stepbus_status status;
+
+	for (int i = 0; i < count; i++) {
+		int step = sim_model_add_step(s);
+		int64_t delay_ms;
+
+		if (step < 0)
+			return;
+		draw_step(s, &s->steps[step], &delay_ms);
+		sim_model_delay(s, &s->steps[step], delay_ms * US_PER_MS);
+		write_wish(s, &s->steps[step], delay_ms, &wishes[i]);
+		specs[i] = wishes[i].spec;
+		out[i] = (stepbus_enqueued){ .size = sizeof out[i] };
+	}
+	status = stepbus_step_enqueue(p->engine, specs, (size_t)count, out, &err);
+	sim_note(s, "enqueue", -1, count, status);
+	s->is_enqueue_refused = status != STEPBUS_OK && status != STEPBUS_ESTORE;
+	if (status != STEPBUS_OK && !sim_judge_is_excused(s, p, status))
+		sim_violate(s, first, "enqueue", "status %d: %s", status, err.message);
+	sim_model_end(s);
+	for (int i = 0; i < count && status == STEPBUS_OK; i++)
+		judge_enqueued(s, first + i, &out[i]);
+}
+
+static int draw_slot(sim *s, const sim_process *p)
+{
+	int slot = (int)sim_draw(s, (uint64_t)s->world.worker_count);
+
+	return p->workers[slot] != NULL ? slot : -1;
+}
+
+static void poll_slot(sim *s, sim_process *p, int slot, size_t count_max)
+{
+	stepbus_step_event events[POLL_MAX] = { { .size = sizeof events[0] } };
+	stepbus_error err = STEPBUS_ERROR_INIT;
+	size_t count = 0;
+	stepbus_status status = stepbus_poll(p->workers[slot], events, count_max, 0, &count, &err);
+
+	if (status == STEPBUS_OK)
+		sim_note(s, "poll", -1, slot, (int64_t)count);
+	/* What it had to give back may have made room for a claim. */
+	sim_model_end(s);
+	if (status != STEPBUS_OK && status != STEPBUS_ETIMEDOUT)
+		sim_violate(s, -1, "poll", "status %d: %s", status, err.message);
+	for (size_t i = 0; i < count; i++)
+		sim_judge_poll(s, p, slot, &events[i]);
+}
+
+void sim_poll(sim *s, sim_process *p)
+{
+	int slot = draw_slot(s, p);
+
+	if (slot >= 0)
+		poll_slot(s, p, slot, 1 + sim_draw(s, POLL_MAX));
+}
+
+void sim_poll_all(sim *s, sim_process *p)
+{
+	for (int slot = 0; slot < WORKER_MAX; slot++)
+		if (p->workers[slot] != NULL)
+			poll_slot(s, p, slot, POLL_MAX);
+}
+
+/* One that a host of this process has; -1: none. */
+static int draw_held(sim *s, const sim_process *p)
+{
+	int found[64], count = 0;
+
+	for (int i = s->attempt_count - 1; i >= 0 && count < 64; i--) {
+		const sim_attempt *a = &s->attempts[i];
+
+		if (a->is_polled && !a->is_done && a->process == p->number && a->life == p->life)
+			found[count++] = i;
+	}
+	return count > 0 ? found[sim_draw(s, (uint64_t)count)] : -1;
+}
+
+static void draw_answer(sim *s, int attempt, sim_answer *answer)
+{
+	uint64_t draw = sim_draw(s, 100);
+
+	*answer = (sim_answer){ .attempt = attempt, .content = ++s->content, .retry_after_ms = -1 };
+	if (draw < 50) {
+		answer->outcome = STEPBUS_OUTCOME_SUCCESS;
+	} else if (draw < 75) {
+		answer->outcome = STEPBUS_OUTCOME_FAILURE;
+		answer->is_retryable = draw < 70;
+		if (draw < 55)
+			answer->retry_after_ms = (int64_t)sim_draw(s, 1500);
+	} else if (draw < 83) {
+		answer->outcome = STEPBUS_OUTCOME_SNOOZE;
+		answer->retry_after_ms = (int64_t)sim_draw(s, 1500);
+	} else if (draw < 93) {
+		answer->outcome = STEPBUS_OUTCOME_CHECKPOINT;
+	} else {
+		answer->outcome = STEPBUS_OUTCOME_RELEASE;
+	}
+}
+
+/* The bytes that an answer says are made from its number. */
+typedef struct answer_texts {
+	char result[TEXT_LEN], cursor[TEXT_LEN];
+} answer_texts;
+
+static void write_answer(const sim *s, const sim_answer *answer, answer_texts *texts,
+			 stepbus_completion *c)
+{
+	const sim_attempt *a = &s->attempts[answer->attempt];
+
+	*c = (stepbus_completion){ .size = sizeof *c,
+				   .outcome = answer->outcome,
+				   .token = (uint64_t)a->token,
+				   .retry_after_ms = answer->retry_after_ms,
+				   .is_retryable = answer->is_retryable };
+	memcpy(c->step_id, s->steps[a->step].id, sizeof c->step_id);
+	(void)snprintf(texts->result, TEXT_LEN, "%d", answer->content);
+	(void)snprintf(texts->cursor, TEXT_LEN, "c%d", answer->content);
+	switch (answer->outcome) {
+	case STEPBUS_OUTCOME_FAILURE:
+		c->error_type = "sim";
+		c->error_type_len = 3;
+		c->error_message = texts->result;
+		c->error_message_len = strlen(texts->result);
+		break;
+	case STEPBUS_OUTCOME_CHECKPOINT:
+		c->cursor = texts->cursor;
+		c->cursor_len = strlen(texts->cursor);
+		c->items_processed = (uint64_t)answer->content;
+		break;
+	case STEPBUS_OUTCOME_SUCCESS:
+		c->result = texts->result;
+		c->result_len = strlen(texts->result);
+		break;
+	default:
+		break;
+	}
+}
+
+static bool is_settled(stepbus_status status)
+{
+	return status == STEPBUS_OK || status == STEPBUS_EALREADY || status == STEPBUS_ESTALE ||
+	       status == STEPBUS_ETIMEDOUT || status == STEPBUS_ECANCELLED ||
+	       status == STEPBUS_ENOTFOUND;
+}
+
+static void send(sim *s, sim_process *p, const sim_answer *answers, size_t count)
+{
+	stepbus_completion completions[BATCH_MAX] = { { 0 } };
+	stepbus_status each[BATCH_MAX];
+	stepbus_error err = STEPBUS_ERROR_INIT;
+	answer_texts texts[BATCH_MAX];
+
+	for (size_t i = 0; i < count; i++)
+		write_answer(s, &answers[i], &texts[i], &completions[i]);
+	(void)stepbus_complete(p->engine, completions, count, each, &err);
+	for (size_t i = 0; i < count; i++) {
+		sim_attempt *a = &s->attempts[answers[i].attempt];
+
+		sim_note(s, "complete", a->step, answers[i].outcome * 100 + each[i], a->token);
+		sim_judge_answer(s, &answers[i], each[i]);
+		if (is_settled(each[i]) && a->process == p->number && a->life == p->life)
+			a->is_done = true;
+		if (each[i] == STEPBUS_ESTORE)
+			p->was_broken = true;
+	}
+}
+
+static bool is_among(const sim_answer *answers, size_t count, int attempt)
+{
+	for (size_t i = 0; i < count; i++)
+		if (answers[i].attempt == attempt)
+			return true;
+	return false;
+}
+
+void sim_complete(sim *s, sim_process *p)
+{
+	sim_process *by = p;
+	sim_answer answers[BATCH_MAX];
+	size_t count = 0, wanted = sim_chance(s, 250) ? 3 : 1;
+
+	for (; count < wanted; count++) {
+		int attempt = draw_held(s, p);
+
+		if (attempt < 0 || is_among(answers, count, attempt))
+			break;
+		draw_answer(s, attempt, &answers[count]);
+	}
+	/* A host may send it through another engine. */
+	if (sim_chance(s, 50))
+		by = &s->world.processes[sim_draw(s, (uint64_t)s->world.process_count)];
+	if (count == 0 || !by->is_up)
+		return;
+	s->actor = by;
+	disk_enter(by->number);
+	s->wall_before_us = sim_wall_us(by);
+	send(s, by, answers, count);
+}
+
+void sim_complete_all(sim *s, sim_process *p)
+{
+	for (int i = 0; i < s->attempt_count; i++) {
+		const sim_attempt *a = &s->attempts[i];
+		const sim_answer answer = { .attempt = i,
+					    .outcome = STEPBUS_OUTCOME_SUCCESS,
+					    .content = s->content + 1,
+					    .retry_after_ms = -1 };
+
+		if (!a->is_polled || a->is_done || a->process != p->number || a->life != p->life)
+			continue;
+		s->content++;
+		send(s, p, &answer, 1);
+	}
+}
+
+/* An answer of before once more, by any process, with the same content or another one. */
+void sim_repeat(sim *s, sim_process *p)
+{
+	sim_answer answer;
+	const sim_attempt *a;
+
+	if (s->attempt_count == 0)
+		return;
+	draw_answer(s, (int)sim_draw(s, (uint64_t)s->attempt_count), &answer);
+	a = &s->attempts[answer.attempt];
+	/* Nobody knows a token before the step was handed out. */
+	if (!a->is_polled)
+		return;
+	if (a->outcome != 0 && sim_chance(s, 600)) {
+		answer.outcome = a->outcome;
+		answer.content = a->content;
+		answer.is_retryable = a->is_retryable;
+		answer.retry_after_ms = a->retry_after_ms;
+	}
+	send(s, p, &answer, 1);
+}
+
+void sim_beat(sim *s, sim_process *p)
+{
+	int attempt = draw_held(s, p);
+	const sim_attempt *a;
+	stepbus_status status;
+
+	if (attempt < 0)
+		return;
+	a = &s->attempts[attempt];
+	status = stepbus_heartbeat(p->engine, s->steps[a->step].id, (uint64_t)a->token, NULL);
+	sim_note(s, "heartbeat", a->step, status, a->token);
+	if (status == STEPBUS_ECANCELLED && s->steps[a->step].cancelled_by == 0)
+		sim_violate(s, a->step, "Q12", "a heartbeat hears of a cancel that nobody made");
+	if (status == STEPBUS_ENOTFOUND)
+		sim_violate(s, a->step, "Q15", "a polled step is not known");
+}
+
+static int draw_step_of(sim *s)
+{
+	int step = s->step_count > 0 ? (int)sim_draw(s, (uint64_t)s->step_count) : -1;
+
+	return step >= 0 && s->steps[step].is_there ? step : -1;
+}
+
+static bool is_final(const sim_step *st)
+{
+	return st->row.state >= STEPBUS_STEP_COMPLETED;
+}
+
+void sim_cancel(sim *s, sim_process *p)
+{
+	int step = draw_step_of(s);
+	sim_step *st = step >= 0 ? &s->steps[step] : NULL;
+	stepbus_error err = STEPBUS_ERROR_INIT;
+	stepbus_status status;
+
+	if (st == NULL)
+		return;
+	status = stepbus_step_cancel(p->engine, st->id, &err);
+	sim_note(s, "cancel", step, status, st->row.state);
+	if (status == STEPBUS_OK || status == STEPBUS_ESTORE) {
+		st->is_cancelled = s->has_marks = true;
+		st->cancelled_by = p->number;
+	}
+	if (status == STEPBUS_OK && is_final(st))
+		sim_violate(s, step, "Q13", "a final step was cancelled");
+	if (status == STEPBUS_ENOTFOUND && sim_judge_may_be_gone(s, step))
+		return;
+	if (status != STEPBUS_OK && status != STEPBUS_EALREADY &&
+	    !sim_judge_is_excused(s, p, status))
+		sim_violate(s, step, "cancel", "status %d: %s", status, err.message);
+	sim_model_end(s);
+	if (status == STEPBUS_OK && st->row.state != STEPBUS_STEP_CANCELLED)
+		sim_violate(s, step, "Q12", "it was cancelled and is in state %d", st->row.state);
+	if (status == STEPBUS_EALREADY && !is_final(st))
+		sim_violate(s, step, "Q12", "it could not be cancelled though it is open");
+}
+
+void sim_redrive(sim *s, sim_process *p)
+{
+	int step = draw_step_of(s);
+	sim_step *st = step >= 0 ? &s->steps[step] : NULL;
+	stepbus_error err = STEPBUS_ERROR_INIT;
+	bool is_redrivable;
+	stepbus_status status;
+
+	if (st == NULL)
+		return;
+	/*
+	 * What waits for the writer may end it first, and a look behind both would not tell the two
+	 * generations apart.
+	 */
+	(void)sb_still_turn(p->engine, SB_STILL_WRITER);
+	sim_model_end(s);
+	if (!st->is_there)
+		return;
+	is_redrivable = is_final(st) && st->row.state != STEPBUS_STEP_COMPLETED;
+	/* Before the call, which may lead to claims at once; where it fails, they were none. */
+	status = stepbus_step_redrive(p->engine, st->id, &err);
+	sim_note(s, "redrive", step, status, st->row.state);
+	if (status == STEPBUS_OK)
+		sim_model_redrive(s, st);
+	if (status == STEPBUS_OK && st->row.state == STEPBUS_STEP_COMPLETED)
+		sim_violate(s, step, "Q13", "a completed step was redriven");
+	if (status == STEPBUS_EALREADY && is_redrivable)
+		sim_violate(s, step, "Q13", "it could not be redriven in state %d", st->row.state);
+	if (status == STEPBUS_ENOTFOUND && sim_judge_may_be_gone(s, step))
+		return;
+	if (status != STEPBUS_OK && status != STEPBUS_EALREADY &&
+	    !sim_judge_is_excused(s, p, status))
+		sim_violate(s, step, "redrive", "status %d: %s", status, err.message);
+	if (status == STEPBUS_ESTORE)
+		s->doubtful_redrive = step + 1;
+}
+
+void sim_resume(sim *s, sim_process *p, int queue)
+{
+	const char *name = s->world.queues[queue].name;
+	stepbus_status status = stepbus_queue_resume(p->engine, name, strlen(name), NULL);
+
+	sim_note(s, "resume", -1, queue, status);
+	/* Where it is not clear, it is not held against anybody. */
+	if (status == STEPBUS_OK || status == STEPBUS_ESTORE)
+		s->world.queues[queue].is_paused = false;
+	else if (!sim_judge_is_excused(s, p, status))
+		sim_violate(s, -1, "queue", "resuming: status %d", status);
+}
+
+void sim_pause(sim *s, sim_process *p)
+{
+	int queue = (int)sim_draw(s, QUEUE_COUNT);
+	const char *name = s->world.queues[queue].name;
+	stepbus_status status;
+
+	if (s->world.queues[queue].is_paused || sim_chance(s, 500)) {
+		sim_resume(s, p, queue);
+		return;
+	}
+	status = stepbus_queue_pause(p->engine, name, strlen(name), NULL);
+	sim_note(s, "pause", -1, queue, status);
+	if (status != STEPBUS_OK && !sim_judge_is_excused(s, p, status))
+		sim_violate(s, -1, "queue", "pausing: status %d", status);
+	sim_model_end(s);
+	s->world.queues[queue].is_paused = status == STEPBUS_OK;
+}
+
+void sim_wake(sim *s, sim_process *p)
+{
+	sim_note(s, "wake", -1, stepbus_engine_wake(p->engine, NULL), 0);
+}
+
+/* What the library tells of a step is what the store has. */
+void sim_inquire(sim *s, sim_process *p)
+{
+	int step = draw_step_of(s);
+	stepbus_outcome *outcome = NULL;
+	const stepbus_completion *c;
+	char result[TEXT_LEN];
+	stepbus_status status;
+
+	if (step < 0)
+		return;
+	status = stepbus_step_await(p->engine, s->steps[step].id, 0, &outcome, NULL);
+	sim_note(s, "await", step, status, s->steps[step].row.state);
+	if ((status == STEPBUS_ENOTFOUND && !sim_judge_may_be_gone(s, step)) ||
+	    (status == STEPBUS_OK) != (is_final(&s->steps[step]) && status == STEPBUS_OK))
+		sim_violate(s, step, "Q19", "status %d of a step in state %d", status,
+			    s->steps[step].row.state);
+	c = stepbus_outcome_completion(outcome);
+	(void)snprintf(result, sizeof result, "%d", s->steps[step].result);
+	if (status == STEPBUS_OK && c->outcome == STEPBUS_OUTCOME_SUCCESS &&
+	    (c->result_len != strlen(result) || memcmp(c->result, result, c->result_len) != 0))
+		sim_violate(s, step, "Q4", "its result is not the accepted one");
+	stepbus_outcome_free(outcome);
+}
+
+void sim_turn(sim *s, sim_process *p)
+{
+	sb_still_part part = (sb_still_part)sim_draw(s, 3);
+
+	sim_note(s, "turn", -1, (int64_t)part, sb_still_turn(p->engine, part));
+}
