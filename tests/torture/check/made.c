@@ -72,6 +72,7 @@ void maker_begin(maker *m, history *h)
 {
 	history_init(h);
 	h->has_rows = true;
+	h->limits.starvation_factor = 10;
 	*m = (maker){ .history = h,
 		      .time_us = 1000000,
 		      .next_id = 1000,

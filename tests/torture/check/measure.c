@@ -39,6 +39,7 @@ void measure_test(score *s, size_t line_count)
 	files_write_log(&f, &made);
 	files_write_database(&f, &made);
 	history_init(&h);
+	h.limits = made.limits;
 	begun_us = observer_now_us();
 	is_read = history_read_log(&h, f.log);
 	log_s = seconds_since(begun_us);

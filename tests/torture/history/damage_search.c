@@ -45,6 +45,14 @@ step_row *search_state(const history *h, char state, const char *but_kinds)
 	return NULL;
 }
 
+size_t search_tokens(const history *h, int64_t step)
+{
+	size_t count = 0;
+
+	(void)history_attempts(h, step, &count);
+	return count;
+}
+
 static void note(trace *t, event *e, int64_t token)
 {
 	bool is_own = e->b == token, is_later = e->b > token;

@@ -15,6 +15,8 @@ event *search_event(const history *h, const event *from, char kind, int64_t c);
 /* The first of that step. */
 event *search_line(const history *h, int64_t step, char kind);
 bool search_has(const history *h, int64_t step, const char *kinds);
+/* How many attempts are on record. */
+size_t search_tokens(const history *h, int64_t step);
 step_row *search_state(const history *h, char state, const char *but_kinds);
 trace search_trace(const history *h, int64_t step, int64_t token);
 /* An attempt that was lost while its handler ran, and followed by another one. */

@@ -231,6 +231,22 @@ static bool charge_too_many(history *h)
 	return row != NULL;
 }
 
+static bool charge_what_nobody_saw(history *h)
+{
+	for (size_t i = 0; i < h->step_count; i++) {
+		step_row *row = &h->steps[i];
+
+		if (row->state != STATE_COMPLETED || row->attempt_count != 1 ||
+		    search_has(h, row->id, "rH"))
+			continue;
+		row->attempt_count = 2;
+		if (search_tokens(h, row->id) == 1)
+			return true;
+		row->attempt_count = 1;
+	}
+	return false;
+}
+
 static bool charge_too_few(history *h)
 {
 	for (size_t i = 0; i < h->step_count; i++) {
@@ -448,6 +464,8 @@ const damage damages_of_rows[] = {
 	{ "an answered success is forgotten", RULE_Q5_ACCEPTED_IS_DURABLE, lose_an_answered_one },
 	{ "an accepted failure is forgotten", RULE_Q5_ACCEPTED_IS_DURABLE, lose_a_failure },
 	{ "too many attempts are charged", RULE_Q8_ATTEMPTS_ARE_BOUNDED, charge_too_many },
+	{ "an attempt is charged that nobody saw", RULE_Q8_ATTEMPTS_ARE_BOUNDED,
+	  charge_what_nobody_saw },
 	{ "an attempt is not charged", RULE_Q8_ATTEMPTS_ARE_BOUNDED, charge_too_few },
 	{ "a step runs too often", RULE_Q8_ATTEMPTS_ARE_BOUNDED, run_too_often },
 	{ "too many crashes are let pass", RULE_Q8_ATTEMPTS_ARE_BOUNDED, count_too_many_crashes },

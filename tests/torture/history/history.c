@@ -11,8 +11,8 @@ void history_init(history *h)
 	*h = (history){
 		.limits = { .attempt_count_max = ATTEMPT_COUNT_MAX,
 			    .crash_count_max = CRASH_COUNT_MAX,
-			    .late_start_max = 2,
-			    .starvation_factor = 10,
+			    .late_start_max = 4,
+			    .starvation_factor = 0,
 			    .unstarted_percent = 5,
 			    .clock_bound_us = 20000 },
 		.is_sound = true,

@@ -139,8 +139,8 @@ typedef struct attempt_row {
 typedef struct history_limits {
 	int32_t attempt_count_max; /* of steps whose LOG_INVOKED does not say */
 	int32_t crash_count_max;
-	int32_t late_start_max;    /* threads that may be about to call a handler when they stall */
-	int32_t starvation_factor; /* of that many claims one goes by age; 0: fairness is not judged */
+	int32_t late_start_max; /* threads that may be about to call a handler when they stall */
+	int32_t starvation_factor; /* of that many claims one goes by age; 0: a run with other orders */
 	int32_t unstarted_percent; /* of kills, which may come between a claim and its first line */
 	int64_t clock_bound_us;    /* how much the clock of run_at and that of the log may differ */
 } history_limits;

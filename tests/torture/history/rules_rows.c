@@ -112,7 +112,9 @@ static void judge_row(const life *l)
 
 /* What a life has had of each kind of attempt. */
 typedef struct tally {
-	size_t starts;    /* different tokens */
+	size_t turns;     /* different tokens */
+	size_t starts;    /* of these that began */
+	size_t put_off;   /* that are not charged, for sure */
 	size_t uncharged; /* that may not have been charged */
 	size_t lost;      /* ended their process, or were cut off */
 	size_t unended;   /* of these, in the handler for sure */
@@ -129,12 +131,15 @@ static bool is_uncharged(const life *l, const turn *t)
 
 static tally count(const life *l)
 {
-	tally n = { 0 };
+	tally n = { .turns = l->turn_count };
 
 	for (size_t i = 0; i < l->turn_count; i++) {
 		const turn *t = &l->turns[i];
 
 		n.starts += t->start != NULL;
+		n.put_off += t->outcome == ROW_SNOOZED || t->given != NULL ||
+			     turn_is_accepted(t, STEPBUS_OUTCOME_CHECKPOINT) ||
+			     turn_is_accepted(t, STEPBUS_OUTCOME_RELEASE);
 		n.uncharged += t->start != NULL && is_uncharged(l, t);
 		n.lost += t->outcome == ROW_LOST;
 		n.unended += t->start != NULL && t->end == NULL && t->outcome == ROW_LOST;
@@ -174,6 +179,11 @@ static void judge_bounds(const life *l, const tally *n)
 	if (l->row->crash_count < 0 || (size_t)l->row->crash_count > crashes_max)
 		violate(v, RULE_Q8_ATTEMPTS_ARE_BOUNDED, "step %ld has %d crashes counted, of %zu",
 			l->id, l->row->crash_count, crashes_max);
+	/* At most all that anybody has seen, where it is over. */
+	if (is_final(l->row->state) && (size_t)l->row->attempt_count > n->turns - n->put_off)
+		violate(v, RULE_Q8_ATTEMPTS_ARE_BOUNDED,
+			"step %ld has %d attempts charged, and %zu were seen, %zu of them put off",
+			l->id, l->row->attempt_count, n->turns, n->put_off);
 	/* Charged is at least what has begun and was not put off, where nothing began anew. */
 	if (generations == 1 && !l->judge->has_booted &&
 	    (size_t)l->row->attempt_count < n->starts - n->uncharged)
