@@ -46,6 +46,7 @@ typedef struct lives {
 	int survived; /* first processes that came through, in a row */
 	int playing;
 	long deaths;
+	int last; /* countdown at which one died */
 	int passed;
 	int failed;
 	game games[GAME_MAX];
@@ -166,6 +167,7 @@ static void go_on(lives *l, game *g, int status)
 	if (is_first && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
 		l->survived = 0;
 		l->deaths++;
+		l->last = g->countdown > l->last ? g->countdown : l->last;
 		start(l, g, 0);
 		return;
 	}
@@ -257,6 +259,7 @@ static void play(lives *l)
 	l->next = 1;
 	l->survived = 0;
 	l->deaths = 0;
+	l->last = 0;
 	while (l->survived < SURVIVED_ENOUGH || l->playing > 0) {
 		for (int i = 0; i < GAME_MAX && l->survived < SURVIVED_ENOUGH; i++)
 			if (l->games[i].pid == 0)
@@ -264,8 +267,8 @@ static void play(lives *l)
 		role_pause_us(1000);
 		reap(l);
 	}
-	(void)printf("%-28s %ld deaths, the last at call %d or before\n",
-		     beginning_names[l->beginning], l->deaths, l->next);
+	(void)printf("%-28s %ld deaths, the last before or behind call %d\n",
+		     beginning_names[l->beginning], l->deaths, (l->last + 1) / 2);
 }
 
 int life_run(const char *program, int stride, int *passed)

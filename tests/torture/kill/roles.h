@@ -31,6 +31,7 @@ int role_puller(const role_options *options);   /* polls, and answers in batches
 int role_enqueuer(const role_options *options); /* enqueues, some with keys that others use too */
 int role_operator(const role_options *options); /* cancels, redrives, pauses and looks */
 int role_resumer(const role_options *options);  /* resumes what an operator paused, and ends */
+int role_saboteur(const role_options *options); /* the negative control */
 int role_life(const role_options *options);     /* all of these, for a few steps; see life.h */
 int role_client(const role_options *options);   /* looks for steps that others were acknowledged */
 int role_counter(const role_options *options);  /* says how many steps the library has, and ends */
