@@ -12,7 +12,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define INTERPOSED __attribute__((visibility("default")))
+/* A sanitizer asks for memory before it is ready to watch what is done here. */
+#define UNWATCHED __attribute__((no_sanitize("address", "thread", "undefined")))
+#define INTERPOSED UNWATCHED __attribute__((visibility("default")))
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define REAL(name) __interceptor_##name
@@ -74,7 +76,7 @@ static void trace_failure(void)
 		write_stack(frames, backtrace(frames, DEPTH));
 }
 
-static bool is_refused(void)
+UNWATCHED static bool is_refused(void)
 {
 	uint64_t n;
 
@@ -135,23 +137,23 @@ void famine_exempt(bool is_exempt)
 	is_exempt_here = is_exempt;
 }
 
-static size_t home_of(const void *block)
+UNWATCHED static size_t home_of(const void *block)
 {
 	return (size_t)(((uintptr_t)block >> 4) * UINT64_C(0x9E3779B97F4A7C15) >> SHIFT);
 }
 
-static void lock_live(void)
+UNWATCHED static void lock_live(void)
 {
 	while (atomic_flag_test_and_set_explicit(&live.lock, memory_order_acquire))
 		;
 }
 
-static void unlock_live(void)
+UNWATCHED static void unlock_live(void)
 {
 	atomic_flag_clear_explicit(&live.lock, memory_order_release);
 }
 
-static size_t slot_of(const void *block)
+UNWATCHED static size_t slot_of(const void *block)
 {
 	size_t at = home_of(block);
 
@@ -160,7 +162,7 @@ static size_t slot_of(const void *block)
 	return at;
 }
 
-static void enter(void *block, size_t len)
+UNWATCHED static void enter(void *block, size_t len)
 {
 	size_t at;
 
@@ -185,7 +187,7 @@ static void enter(void *block, size_t len)
 	unlock_live();
 }
 
-static void close_gap(size_t gap)
+UNWATCHED static void close_gap(size_t gap)
 {
 	size_t at = gap;
 
@@ -206,7 +208,7 @@ static void close_gap(size_t gap)
 	}
 }
 
-static void leave(const void *block)
+UNWATCHED static void leave(const void *block)
 {
 	size_t at;
 
@@ -294,7 +296,7 @@ INTERPOSED void free(void *block)
 	REAL(free)(block);
 }
 
-static void *align(size_t alignment, size_t len)
+UNWATCHED static void *align(size_t alignment, size_t len)
 {
 	void *block = is_refused() ? NULL : REAL(memalign)(alignment, len);
 

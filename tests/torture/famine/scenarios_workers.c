@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Workers of both kinds: those with a pool, and those that a host polls. */
+#include <poll.h>
 #include <string.h>
 
 #include "torture/famine/world.h"
@@ -7,7 +8,7 @@
 #define FAMINE_NOTES_CALLS
 #include "torture/famine/calls.h"
 
-enum { FEW = 3, AWAIT_MS = 10, POLL_MS = 2, ROUND_MAX = 2000 };
+enum { FEW = 3, AWAIT_MS = 10, POLL_MS = 2, ROUND_MAX = 2000, DAY_MS = 86400000 };
 
 static stepbus_status start_worker(famine_world *w, const char *config)
 {
@@ -85,6 +86,38 @@ static void have_scheduled(famine_world *w)
 		famine_breach(w, "no step: %s", w->err.message);
 }
 
+static void have_cron(famine_world *w)
+{
+	w->extra_max = 1;
+	if (stepbus_cron_set(
+		    w->engine,
+		    STEPBUS_TEXT("{\"name\":\"daily\",\"expression\":\"@daily\",\"step\":{"
+				 "\"handler\":\"echo\",\"tags\":[\"t\"],\"input\":{\"a\":1}}}"),
+		    &w->err) != STEPBUS_OK)
+		famine_breach(w, "no cron entry: %s", w->err.message);
+}
+
+static stepbus_status let_cron_fire(famine_world *w)
+{
+	return w->turn == 1 ? famine_pass(w, DAY_MS) : stepbus_engine_wake(w->engine, &w->err);
+}
+
+/* The next look at the clock makes up for the one without memory. */
+static void cron_has_fired(famine_world *w)
+{
+	uint64_t count = 0;
+
+	for (int round = 0; round < ROUND_MAX && count == 0; round++) {
+		(void)famine_pass(w, 100);
+		(void)poll(NULL, 0, POLL_MS);
+		if (stepbus_step_count(w->engine, STEPBUS_TEXT("{\"state\":\"completed\"}"), &count,
+				       &w->err) != STEPBUS_OK)
+			famine_breach(w, "steps cannot be counted: %s", w->err.message);
+	}
+	if (count != 1)
+		famine_breach(w, "a cron entry fired %llu times", (unsigned long long)count);
+}
+
 static const famine_scenario worker[] = {
 	{ "start and stop a worker", FAMINE_ENGINE, 0, start_pool, NULL, NULL },
 	{ "start and stop a pull worker", FAMINE_ENGINE, 0, start_puller, NULL, NULL },
@@ -97,6 +130,8 @@ static const famine_scenario worker[] = {
 	  run_to_checkpoint, NULL, NULL },
 	{ "let time pass", FAMINE_ENGINE | FAMINE_WORKER | FAMINE_SETTLES, 0, let_time_pass,
 	  have_scheduled, NULL },
+	{ "let a cron entry fire", FAMINE_ENGINE | FAMINE_WORKER, 0, let_cron_fire, have_cron,
+	  cron_has_fired },
 };
 FAMINE_SCENARIOS(famine_worker, worker);
 
@@ -152,6 +187,25 @@ static void answer_all(famine_world *w)
 		if (famine_poll(w, POLL_MS) != STEPBUS_OK)
 			(void)famine_pass(w, 1000);
 	}
+}
+
+static void have_polled_shortly(famine_world *w)
+{
+	stepbus_step_spec spec = famine_spec("pulled", "input");
+
+	spec.attempt_timeout_ms = 1000;
+	if (famine_put(w, &spec) != STEPBUS_OK || famine_poll(w, 5000) != STEPBUS_OK)
+		famine_breach(w, "no step is polled: %s", w->err.message);
+}
+
+static stepbus_status let_attempt_end(famine_world *w)
+{
+	stepbus_status status;
+
+	if (w->turn == 1)
+		FAMINE_TRY(famine_pass(w, 2000));
+	status = stepbus_heartbeat(w->engine, w->events[0].step_id, w->events[0].token, &w->err);
+	return status == STEPBUS_ETIMEDOUT ? STEPBUS_OK : status;
 }
 
 static stepbus_status complete_one(famine_world *w)
@@ -268,6 +322,8 @@ static const famine_scenario pull[] = {
 	{ "heartbeat", PULLS | FAMINE_SETTLES, 0, show_life, have_polled, answer_all },
 	{ "measure a worker", PULLS | FAMINE_SETTLES, 0, measure, have_polled, answer_all },
 	{ "ask for a descriptor", PULLS, 0, ask_for_descriptor, NULL, NULL },
+	{ "let an attempt end", PULLS | FAMINE_SETTLES, 0, let_attempt_end, have_polled_shortly,
+	  nothing_is_polled },
 	{ "stop with polled steps", PULLS, 0, stop_with_polled, have_polled, answer_all },
 };
 FAMINE_SCENARIOS(famine_pull, pull);

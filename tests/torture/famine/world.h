@@ -69,8 +69,9 @@ struct famine_world {
 
 	uint8_t steps[FAMINE_STEP_MAX][16]; /* acknowledged */
 	_Atomic(size_t) step_count;
-	_Atomic(int) given, destroyed;   /* destroys */
-	_Atomic(int) delivered;          /* events */
+	size_t extra_max;              /* so many more may be there, which a cron entry enqueued */
+	_Atomic(int) given, destroyed; /* destroys */
+	_Atomic(int) delivered;        /* events */
 	_Atomic(int) accepted, answered; /* calls that are answered later, and answers */
 	struct famine_ran {
 		uint8_t step_id[16];
