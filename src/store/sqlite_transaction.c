@@ -136,6 +136,12 @@ static bool is_doubtful(stepbus_status status)
 	       status != STEPBUS_EREADONLY;
 }
 
+/* The log has the transaction, its index has not: it is not there, but is after a crash. */
+static bool is_index_torn(const sb_sqlite_store *store)
+{
+	return sqlite3_extended_errcode(store->writer.db) == SQLITE_IOERR_SHMSIZE;
+}
+
 stepbus_status sb_sqlite_transaction_commit(sb_store *base, stepbus_error *err)
 {
 	sb_sqlite_store *store = sb_sqlite_store_of(base);
@@ -144,8 +150,12 @@ stepbus_status sb_sqlite_transaction_commit(sb_store *base, stepbus_error *err)
 		execute(&store->writer, store->is_borrowed ? SB_SQL_RELEASE : SB_SQL_COMMIT, err);
 
 	if (sb_unlikely(status != STEPBUS_OK)) {
-		if (!is_failed && !store->is_borrowed && is_doubtful(status))
+		bool is_torn = !is_failed && !store->is_borrowed && is_index_torn(store);
+
+		if (!is_failed && !store->is_borrowed && (is_torn || is_doubtful(status)))
 			store->is_dead = true;
+		if (is_torn)
+			status = fail_dead(store, err);
 		sb_sqlite_transaction_rollback(base);
 		return status;
 	}

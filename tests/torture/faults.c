@@ -6,6 +6,7 @@
  *   faults io COUNT [SEED]             file operations, through a VFS of SQLite (T4)
  *   faults calls COUNT [SEED]          system calls, by strace (T3)
  *   faults clocks SEEDS [SEED]         clocks that jump (T13)
+ *   faults files                       file systems and files (T12)
  *   faults control                     what must be found out
  */
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "torture/faults/clocks.h"
+#include "torture/faults/files.h"
 #include "torture/faults/io.h"
 #include "torture/faults/life.h"
 #include "torture/faults/score.h"
@@ -58,6 +60,7 @@ static void run_controls(void)
 	io_control();
 	syscalls_control();
 	clocks_control();
+	files_control();
 }
 
 static void run_tier(const tier *t, uint64_t seed)
@@ -66,6 +69,7 @@ static void run_tier(const tier *t, uint64_t seed)
 	io_torture(t->io_count, seed);
 	syscalls_torture(t->call_count, seed);
 	clocks_torture(t->clock_count, seed);
+	files_torture();
 }
 
 static bool run(const char *what, uint32_t count, uint64_t seed)
@@ -83,6 +87,8 @@ static bool run(const char *what, uint32_t count, uint64_t seed)
 		clocks_torture(count, seed);
 	else if (strcmp(what, "clocks-seed") == 0)
 		clocks_replay(seed);
+	else if (strcmp(what, "files") == 0)
+		files_torture();
 	else if (strcmp(what, "io-chain") == 0)
 		io_replay(seed);
 	else if (strcmp(what, "control") == 0)
@@ -104,7 +110,7 @@ int main(int argc, char **argv)
 	if (argc < 2 || argc > 4) {
 		(void)fprintf(stderr, "usage: faults quick|torture|long [SEED]\n"
 				      "       faults io|calls|clocks COUNT [SEED]\n"
-				      "       faults control\n");
+				      "       faults files|control\n");
 		return 2;
 	}
 	score_say("faults %s, seed %llu, in %s", argv[1], (unsigned long long)seed,
