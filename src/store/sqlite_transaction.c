@@ -86,6 +86,11 @@ static stepbus_status start(sb_sqlite_store *store, stepbus_error *err)
 		status = sb_query_open(writer, SB_SQL_RELEASE, &ready, err);
 	if (status != STEPBUS_OK)
 		return status;
+	/* What could not be rolled back for want of memory is there still. */
+	if (sb_unlikely(!store->is_borrowed && !sqlite3_get_autocommit(writer->db)))
+		status = execute(writer, SB_SQL_ROLLBACK, err);
+	if (status != STEPBUS_OK)
+		return status;
 	if (!store->is_borrowed)
 		return execute(writer, SB_SQL_BEGIN, err);
 	status = execute(writer, SB_SQL_SAVEPOINT, err);
