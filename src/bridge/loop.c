@@ -19,7 +19,7 @@
 #include "base/memory.h"
 #include "base/signals.h"
 
-enum { PAUSE_NS = 10000000, LAST_WAKE_MAX = 1000 };
+enum { PAUSE_NS = 10000000, LAST_WAKE_MAX = 1000, SPARE_COUNT = 8 };
 
 struct sb_loop {
 	stepbus_host host;
@@ -183,13 +183,29 @@ static bool reserve_timer(sb_loop *loop)
 	return event_add(loop->timer_event, &far) == 0 && event_del(loop->timer_event) == 0;
 }
 
+/*
+ * Libevent ends the process where it gets no descriptors for the pipe that every base of it has: so there
+ * must be some to spare, for it and for what other threads open meanwhile.
+ */
+static bool has_descriptors(void)
+{
+	int spare[SPARE_COUNT];
+	int count = 0;
+
+	while (count < SPARE_COUNT && (spare[count] = eventfd(0, EFD_CLOEXEC)) >= 0)
+		count++;
+	for (int i = 0; i < count; i++)
+		close(spare[i]);
+	return count == SPARE_COUNT;
+}
+
 static stepbus_status set_up(sb_loop *loop, stepbus_error *err)
 {
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loop->wake_fd < 0)
 		return sb_fail(err, STEPBUS_ESYSTEM,
 			       "cannot make an eventfd for the loop (errno %d)", errno);
-	loop->base = new_base();
+	loop->base = has_descriptors() ? new_base() : NULL;
 	if (loop->base == NULL)
 		return sb_fail(err, STEPBUS_ESYSTEM,
 			       "cannot make an event loop: out of memory or descriptors");

@@ -239,13 +239,14 @@ static stepbus_status open_writer(sb_sqlite_store *store, const sb_store_options
 		status = make_path_absolute(store, err);
 	if (status == STEPBUS_OK)
 		status = sb_sqlite_wal_attach(store, err);
-	if (status == STEPBUS_OK)
-		status = check_owner(store, err);
+	/* Before it is read: the log and its index would be made with its rights, and stay so. */
 	if (status == STEPBUS_OK && sqlite3_db_readonly(writer->db, "main") == 1)
 		status = sb_fail(err, STEPBUS_EREADONLY,
 				 "cannot open '%s': it is read-only; check the rights of the file "
 				 "and of its directory",
 				 store->path);
+	if (status == STEPBUS_OK)
+		status = check_owner(store, err);
 	if (status == STEPBUS_OK)
 		status = configure(writer,
 				   "PRAGMA page_size = 4096; PRAGMA auto_vacuum = NONE;"

@@ -6,6 +6,8 @@
  *   faults io COUNT [SEED]             file operations, through a VFS of SQLite (T4)
  *   faults calls COUNT [SEED]          system calls, by strace (T3)
  *   faults clocks SEEDS [SEED]         clocks that jump (T13)
+ *   faults files                       file systems and files (T12)
+ *   faults limits                      descriptors, threads, memory (T17)
  *   faults control                     what must be found out
  */
 #include <stdio.h>
@@ -15,8 +17,10 @@
 #include <unistd.h>
 
 #include "torture/faults/clocks.h"
+#include "torture/faults/files.h"
 #include "torture/faults/io.h"
 #include "torture/faults/life.h"
+#include "torture/faults/limits.h"
 #include "torture/faults/score.h"
 #include "torture/faults/syscalls.h"
 
@@ -58,6 +62,8 @@ static void run_controls(void)
 	io_control();
 	syscalls_control();
 	clocks_control();
+	files_control();
+	limits_control();
 }
 
 static void run_tier(const tier *t, uint64_t seed)
@@ -66,6 +72,8 @@ static void run_tier(const tier *t, uint64_t seed)
 	io_torture(t->io_count, seed);
 	syscalls_torture(t->call_count, seed);
 	clocks_torture(t->clock_count, seed);
+	files_torture();
+	limits_torture();
 }
 
 static bool run(const char *what, uint32_t count, uint64_t seed)
@@ -83,6 +91,10 @@ static bool run(const char *what, uint32_t count, uint64_t seed)
 		clocks_torture(count, seed);
 	else if (strcmp(what, "clocks-seed") == 0)
 		clocks_replay(seed);
+	else if (strcmp(what, "files") == 0)
+		files_torture();
+	else if (strcmp(what, "limits") == 0)
+		limits_torture();
 	else if (strcmp(what, "io-chain") == 0)
 		io_replay(seed);
 	else if (strcmp(what, "control") == 0)
@@ -104,7 +116,7 @@ int main(int argc, char **argv)
 	if (argc < 2 || argc > 4) {
 		(void)fprintf(stderr, "usage: faults quick|torture|long [SEED]\n"
 				      "       faults io|calls|clocks COUNT [SEED]\n"
-				      "       faults control\n");
+				      "       faults files|limits|control\n");
 		return 2;
 	}
 	score_say("faults %s, seed %llu, in %s", argv[1], (unsigned long long)seed,

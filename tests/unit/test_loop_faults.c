@@ -4,6 +4,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -109,11 +110,39 @@ static void a_loop_ends_though_its_last_wake_is_lost(void **state)
 	assert_int_equal(atomic_load(&world.write_failures), 0);
 }
 
+/* Libevent would end the process. */
+static void a_loop_without_descriptors_is_refused(void **state)
+{
+	struct rlimit before, limit;
+	int next = dup(STDOUT_FILENO), refused_count = 0;
+
+	(void)state;
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (int spare = 0; spare <= 20; spare++) {
+		test_host t;
+		sb_loop *loop = NULL;
+		stepbus_status status;
+
+		test_host_init(&t);
+		limit = (struct rlimit){ (rlim_t)(next + spare), before.rlim_max };
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		status = sb_loop_new(&t.host, run, NULL, &loop, NULL);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		refused_count += status == STEPBUS_ESYSTEM;
+		assert_true(status == STEPBUS_OK || status == STEPBUS_ESYSTEM);
+		sb_loop_free(loop);
+		test_host_end(&t);
+	}
+	assert_in_range(refused_count, 4, 16);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_loop_goes_on_when_the_system_has_failed_it),
 		cmocka_unit_test(a_wake_that_is_lost_keeps_no_later_one_away),
+		cmocka_unit_test(a_loop_without_descriptors_is_refused),
 		cmocka_unit_test(a_loop_ends_though_its_last_wake_is_lost),
 	};
 
