@@ -7,96 +7,26 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "fuzz/feed.h"
 #include "fuzz/host.h"
-#include "fuzz/store_words.h"
+#include "fuzz/store_sides.h"
 
-enum { STEP_MAX = 48, WORKER_MAX = 8, OPERATION_MAX = 200, NAME_COUNT = 3, LIFE = 4000 };
+enum { WORKER_MAX = 8, OPERATION_MAX = 200, LIFE = 4000 };
 
-static fuzz_side sides[2];
-static char place[64];
-static int age;
+static fuzz_side *const sides = fuzz_sides;
 
 /* What both stores hold, as far as drawing needs it. */
 static struct world {
 	size_t step_count;
-	int64_t steps[STEP_MAX];
-	uint8_t key_of[STEP_MAX];
+	int64_t steps[FUZZ_STEP_MAX];
+	uint8_t key_of[FUZZ_STEP_MAX];
 	size_t worker_count;
 	int64_t workers[WORKER_MAX];
 	int64_t last_token;
 } now, before;
 
-static const char *const names[NAME_COUNT] = { "a", "b", "mail" };
-
-static void close_stores(void)
-{
-	static const char *const ends[] = { "", "-wal", "-shm", "-wake", "-lock", "-checkpoint" };
-	char path[96];
-
-	for (int i = 0; i < 2; i++)
-		if (sides[i].store != NULL)
-			sides[i].type->close(sides[i].store);
-	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-		(void)snprintf(path, sizeof path, "%s%s", place, ends[i]);
-		(void)unlink(path);
-	}
-	sides[0].store = sides[1].store = NULL;
-	fuzz_host_check_empty();
-}
-
-/* Which numbers names get after a rollback is every store's own affair too: so all have theirs. */
-static void intern_names(fuzz_side *s)
-{
-	int64_t id;
-
-	fuzz_check(s->type->begin(s->store, NULL) == STEPBUS_OK);
-	for (int i = 0; i < NAME_COUNT * NAME_COUNT * 2; i++) {
-		const sb_handler_row handler = {
-			.handler_namespace = sb_slice_z(names[i % NAME_COUNT]),
-			.name = sb_slice_z(names[i / NAME_COUNT % NAME_COUNT]),
-			.version =
-				i < NAME_COUNT * NAME_COUNT ? sb_slice_z("1") : sb_slice_of("", 0)
-		};
-
-		fuzz_check(s->type->queue_intern(s->store, handler.name, &id, NULL) == STEPBUS_OK);
-		fuzz_check(s->type->handler_intern(s->store, &handler, &id, NULL) == STEPBUS_OK);
-	}
-	fuzz_check(s->type->commit(s->store, NULL) == STEPBUS_OK);
-}
-
-static void open_stores(void)
-{
-	stepbus_error err = STEPBUS_ERROR_INIT;
-	sb_store_options options = { .host = fuzz_host(),
-				     .durability = SB_DURABILITY_MEMORY,
-				     .busy_timeout_ms = 1000,
-				     .wal_alarm_bytes = INT64_C(1) << 26 };
-
-	(void)snprintf(place, sizeof place, "/dev/shm/fuzz_store_%d", (int)getpid());
-	close_stores();
-	fuzz_host_reset();
-	fuzz_check(sb_memory_store_open(&options, &sides[0].store, &err) == STEPBUS_OK);
-	options.path = place;
-	options.durability = SB_DURABILITY_PROCESS;
-	if (sb_sqlite_store_open(&options, &sides[1].store, &err) != STEPBUS_OK)
-		fuzz_fail(__FILE__, __LINE__, "%s", err.message);
-	for (int i = 0; i < 2; i++) {
-		sides[i].type = sides[i].store->type;
-		intern_names(&sides[i]);
-	}
-}
-
-static void compare(const char *what)
-{
-	if (strcmp(sides[0].tape.text, sides[1].tape.text) != 0)
-		fuzz_fail(__FILE__, __LINE__, "%s: memory says%s\n\nsqlite says%s", what,
-			  sides[0].tape.text, sides[1].tape.text);
-	fuzz_tape_clear(&sides[0].tape);
-	fuzz_tape_clear(&sides[1].tape);
-}
+static const char *const *const names = fuzz_store_names;
 
 static int64_t some_step(fuzz_feed *feed)
 {
@@ -109,7 +39,7 @@ static int64_t some_step(fuzz_feed *feed)
 
 static sb_slice some_name(fuzz_feed *feed)
 {
-	return sb_slice_z(names[fuzz_feed_below(feed, NAME_COUNT)]);
+	return sb_slice_z(names[fuzz_feed_below(feed, FUZZ_NAME_COUNT)]);
 }
 
 static sb_slice text(fuzz_feed *feed)
@@ -185,7 +115,7 @@ static void insert(fuzz_feed *feed)
 		draw_status(feed, (sb_step_state)(1 + fuzz_feed_below(feed, SB_STEP_READY)));
 	const uint8_t key = fuzz_feed_byte(feed) % 6;
 
-	if (now.step_count == STEP_MAX)
+	if (now.step_count == FUZZ_STEP_MAX)
 		return;
 	row.unique_key = key_at(key);
 	status.concurrency_key = row.concurrency_key.len > 0 ? -1 - (int64_t)(key % 3) : 0;
@@ -550,34 +480,6 @@ static void begin(void)
 		fuzz_check(sides[i].type->begin(sides[i].store, NULL) == STEPBUS_OK);
 }
 
-static int64_t burn_id(fuzz_side *s)
-{
-	sb_step_row row = { .queue_id = 1, .handler_id = 1 };
-	const sb_step_status status = { .state = SB_STEP_READY, .queue_id = 1, .handler_id = 1 };
-
-	fuzz_check(s->type->begin(s->store, NULL) == STEPBUS_OK);
-	fuzz_check(s->type->step_insert(s->store, &row, &status, NULL) == STEPBUS_OK);
-	fuzz_check(s->type->commit(s->store, NULL) == STEPBUS_OK);
-	fuzz_check(s->type->begin(s->store, NULL) == STEPBUS_OK);
-	fuzz_check(s->type->step_delete(s->store, &row.id, 1, NULL) == STEPBUS_OK);
-	fuzz_check(s->type->commit(s->store, NULL) == STEPBUS_OK);
-	return row.id;
-}
-
-/* Ids of steps that were taken back may be given again, or not: from here on both go on alike. */
-static void align_ids(void)
-{
-	int64_t ids[2] = { burn_id(&sides[0]), burn_id(&sides[1]) };
-
-	while (ids[0] != ids[1]) {
-		const int behind = ids[1] < ids[0];
-		const int64_t id = burn_id(&sides[behind]);
-
-		fuzz_check(id > ids[behind]);
-		ids[behind] = id;
-	}
-}
-
 static void end(bool is_kept)
 {
 	const bool is_aligned = is_kept || now.step_count == before.step_count;
@@ -591,44 +493,16 @@ static void end(bool is_kept)
 		else
 			sides[i].type->rollback(sides[i].store);
 	}
-	compare("at the end of a transaction");
+	fuzz_sides_compare("at the end of a transaction");
 	if (is_kept)
 		before = now;
 	else
 		now = before;
 	if (!is_aligned)
-		align_ids();
+		fuzz_sides_align_ids();
 	for (int i = 0; i < 2; i++)
 		fuzz_tell_outside(&sides[i]);
-	compare("between transactions");
-}
-
-static bool forget(void *context, const sb_worker_row *row)
-{
-	int64_t **next = context;
-
-	*(*next)++ = row->id;
-	return true;
-}
-
-static void empty_store(fuzz_side *s)
-{
-	int64_t ids[STEP_MAX * 2], *last = ids;
-	sb_step_status out[STEP_MAX];
-	const sb_scan all = { .kind = SB_SCAN_ALL };
-	size_t count = 0;
-
-	fuzz_check(s->type->begin(s->store, NULL) == STEPBUS_OK);
-	fuzz_check(s->type->step_scan(s->store, &all, out, STEP_MAX, &count, NULL) == STEPBUS_OK);
-	for (size_t i = 0; i < count; i++)
-		ids[i] = out[i].id;
-	fuzz_check(s->type->step_delete(s->store, ids, count, NULL) == STEPBUS_OK);
-	fuzz_check(s->type->worker_list(s->store, forget, &last, NULL) == STEPBUS_OK);
-	for (const int64_t *id = ids; id < last; id++)
-		fuzz_check(s->type->worker_delete(s->store, *id, NULL) == STEPBUS_OK);
-	for (int i = 0; i < 5; i++)
-		(void)s->type->cron_delete(s->store, sb_slice_z(names[i % NAME_COUNT]), NULL);
-	fuzz_check(s->type->commit(s->store, NULL) == STEPBUS_OK);
+	fuzz_sides_compare("between transactions");
 }
 
 static void operate(fuzz_feed *feed)
@@ -645,27 +519,27 @@ static void operate(fuzz_feed *feed)
 		if (what >= 18) {
 			end(what == 18 || fuzz_feed_bool(feed));
 			ask(feed);
-			compare("asked");
+			fuzz_sides_compare("asked");
 			begin();
 		} else {
 			inside[what % 17](feed);
-			compare("inside");
+			fuzz_sides_compare("inside");
 		}
 	}
 }
 
 void fuzz_one(const uint8_t *bytes, size_t len)
 {
+	static int age;
 	fuzz_feed feed;
 
 	if (sides[0].store == NULL || ++age == LIFE) {
-		open_stores();
+		fuzz_sides_open();
 		age = 0;
 	}
 	memset(&now, 0, sizeof now);
 	memset(&before, 0, sizeof before);
-	empty_store(&sides[0]);
-	empty_store(&sides[1]);
+	fuzz_sides_empty();
 	fuzz_feed_begin(&feed, bytes, len);
 	begin();
 	operate(&feed);

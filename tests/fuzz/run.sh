@@ -31,7 +31,7 @@ all_names() {
 # for leaks of that input; they count blocks themselves.
 flags_of() {
 	case $1 in
-	bus | rows | query) echo "-detect_leaks=0 -max_len=1024" ;;
+	bus | catalog | rows | query) echo "-detect_leaks=0 -max_len=1024" ;;
 	database) echo "-detect_leaks=0 -max_len=2048" ;;
 	store) echo "-detect_leaks=0 -max_len=1024" ;;
 	zone) echo "-max_len=8192" ;;
