@@ -49,7 +49,8 @@ static bool may_retry(const sim_step *st, bool is_retryable)
 static void charge(sim *s, sim_step *st, int64_t retry_after_ms, bool is_retryable)
 {
 	st->charged_count++;
-	if (may_retry(st, is_retryable))
+	st->is_spent = !may_retry(st, is_retryable);
+	if (!st->is_spent)
 		sim_model_delay(s, st, policy_delay_min_us(st, retry_after_ms));
 }
 
@@ -245,6 +246,8 @@ static void judge_count(sim *s, int step, const sim_row *now)
 
 	if (is_final(now->state))
 		return;
+	if (st->is_spent)
+		sim_violate(s, step, "Q8", "it goes on though its last attempt has failed");
 	if (now->attempt_count != wanted)
 		sim_violate(s, step, "Q8", "it counts %d attempts where %d were charged",
 			    now->attempt_count, wanted);
