@@ -309,8 +309,8 @@ static void send(sim *s, sim_process *p, const sim_answer *answers, size_t count
 		sim_note(s, "complete", a->step, answers[i].outcome * 100 + each[i], a->token);
 		if (each[i] == STEPBUS_OK && a->outcome == 0 && sim_is_lying(s, SIM_LIE_SWALLOWED))
 			continue;
-		if (each[i] == STEPBUS_ESTALE && answers[i].outcome != STEPBUS_OUTCOME_RELEASE &&
-		    sim_is_lying(s, SIM_LIE_STALE))
+		if (each[i] == STEPBUS_ESTALE && a->outcome == 0 &&
+		    answers[i].outcome != STEPBUS_OUTCOME_RELEASE && sim_is_lying(s, SIM_LIE_STALE))
 			each[i] = STEPBUS_OK;
 		sim_judge_answer(s, &answers[i], each[i]);
 		if (is_settled(each[i]) && a->process == p->number && a->life == p->life)

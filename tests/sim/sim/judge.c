@@ -344,6 +344,25 @@ void sim_judge_limits(sim *s)
 	}
 }
 
+void sim_judge_kept(sim *s)
+{
+	for (int i = 0; i < s->attempt_count; i++) {
+		const sim_attempt *a = &s->attempts[i];
+		const sim_step *st = &s->steps[a->step];
+		bool is_success = a->outcome == STEPBUS_OUTCOME_SUCCESS;
+
+		if (!a->is_kept || !st->is_there)
+			continue;
+		if (st->row.token == a->token &&
+		    (st->row.state == STEPBUS_STEP_RUNNING ||
+		     (is_success && st->row.state != STEPBUS_STEP_COMPLETED)))
+			sim_violate(s, a->step, "Q5",
+				    "outcome %d of attempt %lld was accepted and the "
+				    "step is in state %d",
+				    a->outcome, (long long)a->token, st->row.state);
+	}
+}
+
 bool sim_judge_is_excused(const sim *s, const sim_process *p, stepbus_status status)
 {
 	bool is_fault = status == STEPBUS_EBUSY || status == STEPBUS_ENOMEM ||

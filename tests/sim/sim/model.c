@@ -225,8 +225,10 @@ void sim_model_end(sim *s)
 		look_at_store(s);
 	if (s->actor != NULL)
 		sim_model_note_leases(s, s->actor, false);
-	if (s->has_marks)
+	if (s->has_marks) {
+		sim_judge_kept(s);
 		clear_marks(s);
+	}
 	s->has_marks = false;
 }
 

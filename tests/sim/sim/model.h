@@ -189,6 +189,8 @@ void sim_judge_change(sim *s, int step, const sim_row *before, const sim_row *no
 bool sim_judge_may_be_gone(const sim *s, int step);
 void sim_judge_absence(sim *s, int step);
 void sim_judge_limits(sim *s);
+/* What was accepted in this action is in the store. */
+void sim_judge_kept(sim *s);
 void sim_judge_newcomer(sim *s, int step, const sim_row *row);
 void sim_judge_end(sim *s);
 
