@@ -82,7 +82,9 @@ struct stepbus_worker {
 	pthread_cond_t is_idle; /* nothing queued, running or settling; ended; let go of */
 	sb_claimed *first, *last;
 	sb_wake wake;
-	bool is_suspended; /* the lease is over: nothing is begun until it is renewed */
+	const sb_claimed *suspect; /* the one that runs alone, until it is settled; see suspect.h */
+	int64_t suspect_at_ns;     /* since when it does, or one waits to; 0: none */
+	bool is_suspended;         /* the lease is over: nothing is begun until it is renewed */
 	bool is_ending;
 	bool has_ender; /* one of those that stop it ends it */
 	uint32_t holder_count;

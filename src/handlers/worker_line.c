@@ -6,6 +6,7 @@
 #include "handlers/enlist.h"
 #include "handlers/host_line.h"
 #include "handlers/news.h"
+#include "handlers/suspect.h"
 
 bool sb_worker_is_lease_over(const stepbus_worker *worker)
 {
@@ -184,6 +185,7 @@ void sb_worker_release(stepbus_worker *worker, sb_claimed *claimed)
 	pthread_mutex_lock(&worker->lock);
 	if (atomic_fetch_sub(&worker->unsettled_count, 1) == 1)
 		pthread_cond_broadcast(&worker->is_idle);
+	sb_suspect_note_release(worker, claimed);
 	pthread_mutex_unlock(&worker->lock);
 }
 
@@ -207,19 +209,27 @@ void sb_worker_resume(stepbus_worker *worker)
 	sb_writer_nudge(&worker->engine->writer);
 }
 
+/* Under the lock. When the worker ends, whoever is in the line is only taken to be given back. */
+static sb_claimed *take_next(stepbus_worker *worker)
+{
+	sb_claimed *claimed = NULL;
+
+	while (claimed == NULL && (worker->first != NULL || !worker->is_ending)) {
+		if (!worker->is_suspended || worker->is_ending)
+			claimed = sb_suspect_take(worker);
+		if (claimed == NULL)
+			pthread_cond_wait(&worker->has_steps, &worker->lock);
+	}
+	return claimed;
+}
+
 sb_claimed *sb_worker_line_take(stepbus_worker *worker)
 {
 	sb_claimed *claimed;
 
 	pthread_mutex_lock(&worker->lock);
-	while ((worker->first == NULL || worker->is_suspended) && !worker->is_ending)
-		pthread_cond_wait(&worker->has_steps, &worker->lock);
-	claimed = worker->first;
+	claimed = take_next(worker);
 	if (claimed != NULL) {
-		worker->first = claimed->next;
-		if (worker->first == NULL)
-			worker->last = NULL;
-		claimed->next = NULL;
 		atomic_fetch_sub(&worker->queued_count, 1);
 		atomic_fetch_add(&worker->running_count, 1);
 	}
@@ -236,6 +246,7 @@ void sb_worker_line_put_back(stepbus_worker *worker, sb_claimed *claimed)
 		worker->last = claimed;
 	atomic_fetch_add(&worker->queued_count, 1);
 	atomic_fetch_sub(&worker->running_count, 1);
+	sb_suspect_note_return(worker, claimed);
 	/* The lease may have been renewed since the caller looked: then nobody would resume it. */
 	worker->is_suspended = sb_worker_is_lease_over(worker);
 	if (!worker->is_suspended)
@@ -294,6 +305,7 @@ sb_claimed *sb_worker_line_empty(stepbus_worker *worker)
 	worker->first = NULL;
 	worker->last = NULL;
 	atomic_store(&worker->queued_count, 0);
+	sb_suspect_note_empty(worker);
 	pthread_mutex_unlock(&worker->lock);
 	return first;
 }

@@ -214,6 +214,20 @@ static stepbus_status check_owner(sb_sqlite_store *store, stepbus_error *err)
 	return status == STEPBUS_OK ? configure(&store->writer, "COMMIT", err) : status;
 }
 
+/*
+ * Without a log each level takes one step more of care. A transaction ends when its journal is
+ * deleted, and FULL does not wait for that: the journal could be there again after a power cut, and
+ * undo what was acknowledged; EXTRA waits. And NORMAL may leave a journal whose head is on the disk
+ * and whose pages are not, which SQLite then puts into the database; FULL does not.
+ */
+static const char *durability_text(const sb_sqlite_store *store, sb_durability durability)
+{
+	if (durability == SB_DURABILITY_DISK)
+		return store->is_logged ? "PRAGMA synchronous = FULL" :
+					  "PRAGMA synchronous = EXTRA";
+	return store->is_logged ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL";
+}
+
 static stepbus_status open_writer(sb_sqlite_store *store, const sb_store_options *options,
 				  stepbus_error *err)
 {
@@ -239,11 +253,7 @@ static stepbus_status open_writer(sb_sqlite_store *store, const sb_store_options
 	if (status == STEPBUS_OK)
 		status = turn_on_log(store, err);
 	if (status == STEPBUS_OK)
-		status = configure(writer,
-				   options->durability == SB_DURABILITY_DISK ?
-					   "PRAGMA synchronous = FULL" :
-					   "PRAGMA synchronous = NORMAL",
-				   err);
+		status = configure(writer, durability_text(store, options->durability), err);
 	if (status == STEPBUS_OK)
 		status = configure(writer,
 				   "PRAGMA cache_size = -16384; PRAGMA secure_delete = FAST", err);

@@ -84,6 +84,35 @@ static void a_reader_that_stays_makes_it_busy_and_no_more(void **state)
 	assert_int_equal(sqlite3_close(reader), SQLITE_OK);
 }
 
+/*
+ * Deleting its journal is what ends a transaction: a journal that came back would undo it. And a
+ * journal of which the disk has only the head would be put into the database.
+ */
+static void without_a_log_each_level_syncs_more(void **state)
+{
+	static const struct {
+		sb_durability durability;
+		int64_t synchronous;
+	} levels[] = { { SB_DURABILITY_DISK, 3 }, { SB_DURABILITY_PROCESS, 2 } };
+	test_world *w = *state;
+
+	file_system_type = 0x6969;
+	w->options.is_network_allowed = true;
+	for (size_t i = 0; i < 2; i++) {
+		sqlite3_stmt *statement;
+
+		w->options.durability = levels[i].durability;
+		test_world_open(w);
+		assert_int_equal(sqlite3_prepare_v2(((sb_sqlite_store *)w->store)->writer.db,
+						    "PRAGMA synchronous", -1, &statement, NULL),
+				 SQLITE_OK);
+		assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+		assert_int_equal(sqlite3_column_int64(statement, 0), levels[i].synchronous);
+		assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+		test_world_close(w);
+	}
+}
+
 #define ON_DISK(test) cmocka_unit_test_setup_teardown(test, test_world_setup, test_world_teardown)
 
 int main(void)
@@ -92,6 +121,7 @@ int main(void)
 		ON_DISK(it_is_refused_by_its_name),
 		ON_DISK(it_is_used_without_a_log_where_that_is_allowed),
 		ON_DISK(a_reader_that_stays_makes_it_busy_and_no_more),
+		ON_DISK(without_a_log_each_level_syncs_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,116 +1,56 @@
 /* SPDX-License-Identifier: MIT */
 #include "torture/history/history.h"
 
-#include <sqlite3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "torture/history/observer.h"
+#include "torture/history/read.h"
 
-static void *grow(void *rows, size_t count, size_t len)
+void history_init(history *h)
+{
+	*h = (history){
+		.limits = { .attempt_count_max = ATTEMPT_COUNT_MAX,
+			    .crash_count_max = CRASH_COUNT_MAX,
+			    .late_start_max = 4,
+			    .starvation_factor = 0,
+			    .unstarted_percent = 5,
+			    .clock_bound_us = 20000 },
+		.is_sound = true,
+	};
+}
+
+bool history_read(history *h, const char *log_path, const char *database_path)
+{
+	history_init(h);
+	return history_read_log(h, log_path) &&
+	       (database_path == NULL || history_read_database(h, database_path));
+}
+
+void history_free(history *h)
+{
+	free(h->events);
+	free(h->steps);
+	free(h->attempts);
+	free(h->touched);
+}
+
+static void *grow(void *rows, size_t count, size_t *room, size_t len)
 {
 	void *grown = rows;
 
-	/* At each power of two. */
-	if ((count & (count - 1)) == 0)
-		grown = realloc(rows, (count == 0 ? 1 : 2 * count) * len);
+	if (count < *room)
+		return rows;
+	*room = count < 16 ? 32 : 2 * count;
+	grown = realloc(rows, *room * len);
 	if (grown == NULL)
 		abort();
 	return grown;
 }
 
-static bool read_log(history *h, const char *path)
+void history_add_event(history *h, const event *e)
 {
-	FILE *file = fopen(path, "r");
-	char line[256];
-
-	if (file == NULL)
-		return false;
-	while (fgets(line, sizeof line, file) != NULL) {
-		event e = { 0 };
-		int count;
-
-		count = sscanf(line, "%c %ld %d %ld %ld %ld %ld", &e.kind, &e.time_us, &e.process,
-			       &e.a, &e.b, &e.c, &e.d);
-		if (count != 7) {
-			(void)fprintf(stderr, "no line of a log: %s", line);
-			(void)fclose(file);
-			return false;
-		}
-		h->events = grow(h->events, h->event_count, sizeof *h->events);
-		h->events[h->event_count++] = e;
-	}
-	(void)fclose(file);
-	return true;
-}
-
-static int64_t number_after(const char *text, char mark)
-{
-	const char *at = text != NULL ? strchr(text, mark) : NULL;
-
-	return at != NULL ? strtoll(at + 1, NULL, 10) : -1;
-}
-
-static void add_step(history *h, sqlite3_stmt *row)
-{
-	const char *input = (const char *)sqlite3_column_text(row, 1);
-	const char *result = (const char *)sqlite3_column_text(row, 6);
-	const char *state = (const char *)sqlite3_column_text(row, 3);
-	step_row step = {
-		.id = observer_id_of((const char *)sqlite3_column_text(row, 0)),
-		.nonce = number_after(input, 'n'),
-		.key = number_after((const char *)sqlite3_column_text(row, 2), 'k'),
-		.state = state != NULL ? state[0] : '?',
-		.attempt_count = sqlite3_column_int(row, 4),
-		.crash_count = sqlite3_column_int(row, 5),
-		.result_nonce = number_after(result, 'n'),
-		.result_token = number_after(result, 't'),
-		.token = sqlite3_column_int64(row, 7),
-	};
-
-	h->steps = grow(h->steps, h->step_count, sizeof *h->steps);
-	h->steps[h->step_count++] = step;
-}
-
-static void add_attempt(history *h, sqlite3_stmt *row)
-{
-	const char *outcome = (const char *)sqlite3_column_text(row, 2);
-	attempt_row attempt = {
-		.step_id = sqlite3_column_int64(row, 0),
-		.token = sqlite3_column_int64(row, 1),
-	};
-
-	(void)snprintf(attempt.outcome, sizeof attempt.outcome, "%s",
-		       outcome != NULL ? outcome : "?");
-	h->attempts = grow(h->attempts, h->attempt_count, sizeof *h->attempts);
-	h->attempts[h->attempt_count++] = attempt;
-}
-
-static void note_soundness(history *h, sqlite3_stmt *row)
-{
-	const char *answer = (const char *)sqlite3_column_text(row, 0);
-
-	h->is_sound = answer != NULL && strcmp(answer, "ok") == 0;
-	if (!h->is_sound)
-		(void)fprintf(stderr, "integrity_check: %s\n", answer);
-}
-
-static bool read_rows(history *h, sqlite3 *db, const char *sql,
-		      void (*add)(history *h, sqlite3_stmt *row))
-{
-	sqlite3_stmt *statement = NULL;
-	int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
-
-	while (code == SQLITE_OK || code == SQLITE_ROW) {
-		code = sqlite3_step(statement);
-		if (code == SQLITE_ROW)
-			add(h, statement);
-	}
-	if (code != SQLITE_DONE)
-		(void)fprintf(stderr, "%s: %s\n", sql, sqlite3_errmsg(db));
-	(void)sqlite3_finalize(statement);
-	return code == SQLITE_DONE;
+	h->events = grow(h->events, h->event_count, &h->event_room, sizeof *h->events);
+	h->events[h->event_count++] = *e;
 }
 
 static int compare_steps(const void *a, const void *b)
@@ -120,48 +60,92 @@ static int compare_steps(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static bool read_database(history *h, const char *path)
+static bool is_attempt_before(const attempt_row *a, int64_t step_id, int64_t token)
 {
-	sqlite3 *db = NULL;
-	bool is_read = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK;
-
-	(void)sqlite3_busy_timeout(db, 10000);
-	/* The views say what anyone may know; keys, behind three bytes of ours, and tokens do not. */
-	is_read =
-		is_read &&
-		read_rows(h, db,
-			  "SELECT v.uuid, v.input, substr(s.idempotency_key, 4), v.state, "
-			  "v.attempt_count,"
-			  " v.crash_count, v.result, coalesce(st.token, 0) FROM v_steps AS v"
-			  " JOIN step AS s ON s.id = v.id JOIN state AS st ON st.id = v.id",
-			  add_step) &&
-		read_rows(h, db,
-			  "SELECT step_id, token, outcome FROM v_attempts ORDER BY step_id, token",
-			  add_attempt) &&
-		read_rows(h, db, "PRAGMA integrity_check", note_soundness);
-	(void)sqlite3_close(db);
-	if (h->step_count > 0)
-		qsort(h->steps, h->step_count, sizeof *h->steps, compare_steps);
-	return is_read;
+	return a->step_id != step_id ? a->step_id < step_id : a->token < token;
 }
 
-bool history_read(history *h, const char *log_path, const char *database_path)
+/* Where the first attempt is that is not before that one. */
+static size_t find_attempt(const history *h, int64_t step_id, int64_t token)
 {
-	*h = (history){ 0 };
-	return read_log(h, log_path) && read_database(h, database_path);
+	size_t low = 0, high = h->attempt_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (is_attempt_before(&h->attempts[middle], step_id, token))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
-void history_free(history *h)
+static size_t find_step(const history *h, int64_t id)
 {
-	free(h->events);
-	free(h->steps);
-	free(h->attempts);
+	size_t low = 0, high = h->step_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (h->steps[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
-static void *copy(const void *rows, size_t count, size_t len)
+static void touch(history *h, int64_t id)
 {
-	void *copied = calloc(count + HISTORY_SPARE, len);
+	h->has_rows = true;
+	if (h->touched_count > 0 && h->touched[h->touched_count - 1] == id)
+		return;
+	h->touched = grow(h->touched, h->touched_count, &h->touched_room, sizeof *h->touched);
+	h->touched[h->touched_count++] = id;
+}
 
+/* Ids and tokens grow, so that a new row mostly belongs at the end. */
+void history_put_step(history *h, const step_row *row)
+{
+	size_t at = h->step_count;
+
+	touch(h, row->id);
+	if (at > 0 && h->steps[at - 1].id >= row->id)
+		at = find_step(h, row->id);
+	if (at < h->step_count && h->steps[at].id == row->id) {
+		h->steps[at] = *row;
+		return;
+	}
+	h->steps = grow(h->steps, h->step_count, &h->step_room, sizeof *h->steps);
+	memmove(h->steps + at + 1, h->steps + at, (h->step_count - at) * sizeof *h->steps);
+	h->steps[at] = *row;
+	h->step_count++;
+}
+
+void history_put_attempt(history *h, const attempt_row *row)
+{
+	size_t at = find_attempt(h, row->step_id, row->token);
+
+	touch(h, row->step_id);
+	if (at < h->attempt_count && h->attempts[at].step_id == row->step_id &&
+	    h->attempts[at].token == row->token) {
+		h->attempts[at] = *row;
+		return;
+	}
+	h->attempts = grow(h->attempts, h->attempt_count, &h->attempt_room, sizeof *h->attempts);
+	memmove(h->attempts + at + 1, h->attempts + at,
+		(h->attempt_count - at) * sizeof *h->attempts);
+	h->attempts[at] = *row;
+	h->attempt_count++;
+}
+
+static void *copy(const void *rows, size_t count, size_t *room, size_t len)
+{
+	void *copied;
+
+	*room = count + HISTORY_SPARE;
+	copied = calloc(*room, len);
 	if (copied == NULL)
 		abort();
 	if (count > 0)
@@ -173,9 +157,12 @@ history history_copy(const history *h)
 {
 	history c = *h;
 
-	c.events = copy(h->events, h->event_count, sizeof *h->events);
-	c.steps = copy(h->steps, h->step_count, sizeof *h->steps);
-	c.attempts = copy(h->attempts, h->attempt_count, sizeof *h->attempts);
+	c.events = copy(h->events, h->event_count, &c.event_room, sizeof *h->events);
+	c.steps = copy(h->steps, h->step_count, &c.step_room, sizeof *h->steps);
+	c.attempts = copy(h->attempts, h->attempt_count, &c.attempt_room, sizeof *h->attempts);
+	c.touched = NULL;
+	c.touched_count = 0;
+	c.touched_room = 0;
 	return c;
 }
 
@@ -186,4 +173,14 @@ step_row *history_step(const history *h, int64_t id)
 	return h->step_count == 0 ?
 		       NULL :
 		       bsearch(&wanted, h->steps, h->step_count, sizeof *h->steps, compare_steps);
+}
+
+attempt_row *history_attempts(const history *h, int64_t id, size_t *count)
+{
+	size_t at = find_attempt(h, id, INT64_MIN), end = at;
+
+	while (end < h->attempt_count && h->attempts[end].step_id == id)
+		end++;
+	*count = end - at;
+	return *count > 0 ? h->attempts + at : NULL;
 }

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * More work than can be done, and nothing that fails: a worker that never catches up with steps of
+ * three priorities, and publishers that are faster than those who listen. The checker judges what
+ * was seen: nobody starves (Q16), the bridge adds up (Q17), and so do the library's counts (Q18).
+ *
+ *   crowd STEPS      that many steps, and ten times as many events
+ *   crowd control    the same where the oldest get no share of the claims: it must be found
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "torture/crowd/events.h"
+#include "torture/crowd/steps.h"
+#include "torture/history/observer.h"
+#include "torture/history/rules.h"
+
+enum { STEPS_OF_CONTROL = 20000, EVENTS_A_STEP = 10, PATH_LEN = 256, STARVATION_FACTOR = 10 };
+
+typedef struct place {
+	char directory[PATH_LEN];
+	char database[PATH_LEN + 16];
+	char log[PATH_LEN + 16];
+} place;
+
+static bool find_place(place *p)
+{
+	const char *parent = getenv("TMPDIR");
+
+	(void)snprintf(p->directory, sizeof p->directory, "%.200s/stepbus-crowd-XXXXXX",
+		       parent != NULL ? parent : "/tmp");
+	if (mkdtemp(p->directory) == NULL)
+		return false;
+	(void)snprintf(p->database, sizeof p->database, "%s/jobs.db", p->directory);
+	(void)snprintf(p->log, sizeof p->log, "%s/log", p->directory);
+	return true;
+}
+
+static void clear(const place *p)
+{
+	static const char *const ends[] = { "", "-wal", "-shm", "-wake" };
+	char path[PATH_LEN + 32];
+
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		(void)snprintf(path, sizeof path, "%s%s", p->database, ends[i]);
+		(void)unlink(path);
+	}
+	(void)unlink(p->log);
+	(void)rmdir(p->directory);
+}
+
+static bool run(const place *p, long count, bool is_control, verdict *v)
+{
+	crowd_steps steps = { .path = p->database, .count = count, .is_unfair = is_control };
+	history h;
+	bool is_run;
+
+	observer_open(p->log, 1);
+	is_run = crowd_run_steps(&steps) && (is_control || crowd_run_events(count * EVENTS_A_STEP));
+	is_run = history_read(&h, p->log, p->database) && is_run;
+	h.limits.attempt_count_max = 1;
+	h.limits.starvation_factor = STARVATION_FACTOR;
+	if (is_run)
+		rules_judge(&h, v);
+	history_free(&h);
+	return is_run;
+}
+
+static void tell(const verdict *v, long count, bool is_control)
+{
+	size_t starved = v->violations[RULE_Q16_NOBODY_STARVES];
+	size_t waits = v->looked[RULE_Q16_NOBODY_STARVES];
+
+	(void)printf(
+		"proof: crowd: %s%ld steps of three priorities, more than can be done at once: "
+		"%zu starved of %zu that waited\n",
+		is_control ? "control, without a share for the oldest: " : "", count, starved,
+		waits);
+	if (!is_control)
+		(void)printf(
+			"proof: crowd: %ld events, %zu deliveries: %zu lost, doubled or out of "
+			"order\n",
+			count * EVENTS_A_STEP, v->looked[RULE_Q17_BRIDGE_ADDS_UP],
+			v->violations[RULE_Q17_BRIDGE_ADDS_UP]);
+}
+
+int main(int argc, char **argv)
+{
+	bool is_control = argc == 2 && strcmp(argv[1], "control") == 0;
+	long count = is_control ? STEPS_OF_CONTROL : argc == 2 ? strtol(argv[1], NULL, 10) : 0;
+	int passed = 0, failed = 0;
+	verdict v = { .is_quiet = is_control };
+	place p;
+
+	if (count <= 0) {
+		(void)fprintf(stderr, "usage: crowd STEPS | crowd control\n");
+		return 2;
+	}
+	if (!find_place(&p) || !run(&p, count, is_control, &v))
+		failed = 1;
+	else if (is_control)
+		*(v.violations[RULE_Q16_NOBODY_STARVES] > 0 ? &passed : &failed) += 1;
+	else
+		rules_print(&v, &passed, &failed);
+	tell(&v, count, is_control);
+	if (failed == 0)
+		clear(&p);
+	else
+		(void)printf("kept: %s\n", p.directory);
+	(void)printf("%d passed, %d failed\n", passed, failed);
+	return failed > 0;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* What a run did, counted from its log and from the records of its points. */
+#ifndef TESTS_TORTURE_KILL_REPORT_H
+#define TESTS_TORTURE_KILL_REPORT_H
+
+#include "torture/history/history.h"
+#include "torture/kill/nemesis.h"
+
+/* failed: how many rules were violated. */
+void report_run(const nemesis *n, const history *h, const char *what, int failed);
+
+#endif
