@@ -155,6 +155,8 @@ void sim_enqueue(sim *s, sim_process *p)
 	if (status != STEPBUS_OK && !sim_judge_is_excused(s, p, status))
 		sim_violate(s, first, "enqueue", "status %d: %s", status, err.message);
 	sim_model_end(s);
+	if (status == STEPBUS_OK && sim_is_lying(s, SIM_LIE_LOST))
+		out[0].step_id[5]++;
 	for (int i = 0; i < count && status == STEPBUS_OK; i++)
 		judge_enqueued(s, first + i, &out[i]);
 }
@@ -164,6 +166,17 @@ static int draw_slot(sim *s, const sim_process *p)
 	int slot = (int)sim_draw(s, (uint64_t)s->world.worker_count);
 
 	return p->workers[slot] != NULL ? slot : -1;
+}
+
+static void take_in(sim *s, sim_process *p, int slot, stepbus_step_event *event)
+{
+	if (sim_is_lying(s, SIM_LIE_OLD_TOKEN))
+		event->token--;
+	if (event->input_len > 1 && sim_is_lying(s, SIM_LIE_BYTES))
+		event->input_len--;
+	sim_judge_poll(s, p, slot, event);
+	if (sim_is_lying(s, SIM_LIE_TWICE))
+		sim_judge_poll(s, p, slot, event);
 }
 
 static void poll_slot(sim *s, sim_process *p, int slot, size_t count_max)
@@ -180,7 +193,7 @@ static void poll_slot(sim *s, sim_process *p, int slot, size_t count_max)
 	if (status != STEPBUS_OK && status != STEPBUS_ETIMEDOUT)
 		sim_violate(s, -1, "poll", "status %d: %s", status, err.message);
 	for (size_t i = 0; i < count; i++)
-		sim_judge_poll(s, p, slot, &events[i]);
+		take_in(s, p, slot, &events[i]);
 }
 
 void sim_poll(sim *s, sim_process *p)
@@ -294,6 +307,11 @@ static void send(sim *s, sim_process *p, const sim_answer *answers, size_t count
 		sim_attempt *a = &s->attempts[answers[i].attempt];
 
 		sim_note(s, "complete", a->step, answers[i].outcome * 100 + each[i], a->token);
+		if (each[i] == STEPBUS_OK && a->outcome == 0 && sim_is_lying(s, SIM_LIE_SWALLOWED))
+			continue;
+		if (each[i] == STEPBUS_ESTALE && a->outcome == 0 &&
+		    answers[i].outcome != STEPBUS_OUTCOME_RELEASE && sim_is_lying(s, SIM_LIE_STALE))
+			each[i] = STEPBUS_OK;
 		sim_judge_answer(s, &answers[i], each[i]);
 		if (is_settled(each[i]) && a->process == p->number && a->life == p->life)
 			a->is_done = true;
