@@ -277,7 +277,7 @@ int life_run(const char *program, int stride, int *passed)
 	static lives l;
 	char points[2 * PATH_LEN], path[2 * PATH_LEN];
 	long deaths = 0;
-	size_t distinct_count;
+	size_t distinct_count, count;
 
 	l.program = program;
 	l.stride = stride;
@@ -292,7 +292,7 @@ int life_run(const char *program, int stride, int *passed)
 		deaths += l.deaths;
 	}
 	join(points, l.directory, "points");
-	distinct_count = report_points(points, SIGKILL);
+	distinct_count = report_points(points, SIGKILL, &count);
 	(void)printf(
 		"proof: life: %ld processes ended before or behind their nth system call, from "
 		"making, migrating or opening a store to closing it (%zu distinct points): %d "

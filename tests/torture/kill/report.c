@@ -154,7 +154,7 @@ static void read_records(records *r, const char *path, int signal)
 		(void)fclose(file);
 }
 
-size_t report_points(const char *records_path, int signal)
+size_t report_points(const char *records_path, int signal, size_t *count)
 {
 	records r = { 0 };
 	symbols *s = symbols_read();
@@ -171,6 +171,7 @@ size_t report_points(const char *records_path, int signal)
 		if (r.by_work[i] > 0)
 			(void)printf("  %-34s %zu\n", i < WORK_COUNT ? works[i].name : "else",
 				     r.by_work[i]);
+	*count = r.count;
 	free_records(&r);
 	return distinct_count;
 }
@@ -198,7 +199,7 @@ static size_t count_answers(const history *h, int64_t status)
 void report_run(const nemesis *n, const history *h, const char *what, int failed)
 {
 	bool is_stall = strcmp(what, "stall") == 0;
-	size_t points;
+	size_t points, point_count;
 
 	(void)printf("%zu events; %zu steps, %zu acknowledgements, %zu starts, %zu completions; "
 		     "%zu leases lost\n",
@@ -214,17 +215,17 @@ void report_run(const nemesis *n, const history *h, const char *what, int failed
 		     "told; %ld stalls, %ld at a named point, %ld killed in them\n",
 		     n->kills, n->point_kills, n->handler_kills, n->ends, n->stalls,
 		     n->point_stalls, n->stalled_kills);
-	points = report_points(n->records, is_stall ? SIGSTOP : SIGKILL);
+	points = report_points(n->records, is_stall ? SIGSTOP : SIGKILL, &point_count);
 	if (is_stall)
-		(void)printf("proof: stall: %ld stalls of 1.2 to 5 leases (%ld at %zu distinct "
+		(void)printf("proof: stall: %ld stalls of 1.2 to 5 leases (%zu at %zu distinct "
 			     "points), %zu leases lost, %zu late answers refused: %d rules "
 			     "violated\n",
-			     n->stalls, n->point_stalls, points, count(h, LOG_LOST, -1),
+			     n->stalls, point_count, points, count(h, LOG_LOST, -1),
 			     count_answers(h, STEPBUS_ESTALE), failed);
 	else
 		(void)printf(
-			"proof: kill: %ld kills (%ld at %zu distinct points) of 9 processes on "
+			"proof: kill: %ld kills (%zu at %zu distinct points) of 9 processes on "
 			"one file, %zu steps acknowledged: %d rules violated\n",
-			n->kills + n->point_kills, n->point_kills, points,
-			count(h, LOG_ENQUEUED, -1), failed);
+			n->kills + n->point_kills, point_count, points, count(h, LOG_ENQUEUED, -1),
+			failed);
 }
