@@ -3,7 +3,6 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "store/sqlite_store.h"
 #include "torture/power/host.h"
@@ -359,7 +358,6 @@ static void pass_time(host *h)
 	(void)stepbus_clock_advance(h->clock, ms, NULL);
 	for (int i = 0; i < h->engine_count; i++)
 		(void)stepbus_engine_wake(h->engines[i].engine, NULL);
-	(void)usleep(1000);
 }
 
 /* The engine's own checkpoint, earlier than its log would make it. */
