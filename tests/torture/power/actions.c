@@ -305,14 +305,15 @@ static void redrive(host *h)
 
 static void redrive_all(host *h)
 {
+	static const char failed[] = "{\"state\":\"failed\"}";
 	const host_engine *e = any_engine(h);
 	size_t called = record_now(h->record);
 	uint64_t count = 0;
+	stepbus_status status =
+		stepbus_step_redrive_all(e->engine, STEPBUS_TEXT(failed), &count, &h->err);
 
-	if (host_answered(h, "redrive_all",
-			  stepbus_step_redrive_all(e->engine,
-						   STEPBUS_TEXT("{\"state\":\"failed\"}"), &count,
-						   &h->err)))
+	/* Of none, nothing is promised. */
+	if (host_answered(h, "redrive_all", status) && count > 0)
 		note(h, e, (ack){ .kind = ACK_REDRIVEN, .called = called });
 }
 
