@@ -2113,8 +2113,9 @@ STEPBUS_API stepbus_status stepbus_worker_start(stepbus *engine, const char *con
  * or the lease runs out; no step is lost.
  *
  * timeout_ms  -1: until the handlers return.
- * unfinished  may be NULL; else a JSON array of {step_id, token, handler, running_ms} of the steps
- *             whose handlers still run. The caller frees it with stepbus_text_free.
+ * unfinished  may be NULL; else, on STEPBUS_ETIMEDOUT, a JSON array of {step_id, token, handler,
+ *             running_ms} of the steps whose handlers still run. The caller frees it with
+ *             stepbus_text_free. NULL on any other status, and where there is no memory for it.
  * threads     any, but not from a handler, subscriber or callback of its engine.
  * errors      STEPBUS_EINVAL, STEPBUS_ETIMEDOUT (handlers still run), STEPBUS_EREENTRANT,
  *             STEPBUS_EFORKED.

@@ -147,8 +147,10 @@ static void have_pullable(famine_world *w)
 static void have_polled(famine_world *w)
 {
 	have_pullable(w);
-	if (w->breach[0] == '\0' && (famine_poll(w, 5000) != STEPBUS_OK || w->event_count != FEW))
-		famine_breach(w, "%zu steps polled: %s", w->event_count, w->err.message);
+	/* A worker may claim the first one before the last one is there. */
+	while (w->event_count < FEW && w->breach[0] == '\0')
+		if (famine_poll(w, 5000) != STEPBUS_OK)
+			famine_breach(w, "%zu steps polled: %s", w->event_count, w->err.message);
 }
 
 static stepbus_status poll_steps(famine_world *w)

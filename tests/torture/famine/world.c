@@ -107,9 +107,15 @@ stepbus_status famine_put(famine_world *w, const stepbus_step_spec *spec)
 
 stepbus_status famine_poll(famine_world *w, int64_t timeout_ms)
 {
-	w->events[0].size = sizeof w->events[0];
-	return stepbus_poll(w->worker, w->events, sizeof w->events / sizeof *w->events, timeout_ms,
-			    &w->event_count, &w->err);
+	const size_t room = sizeof w->events / sizeof *w->events - w->event_count;
+	stepbus_step_event *events = w->events + w->event_count;
+	size_t count = 0;
+	stepbus_status status;
+
+	events[0].size = sizeof *events;
+	status = stepbus_poll(w->worker, events, room, timeout_ms, &count, &w->err);
+	w->event_count += count;
+	return status;
 }
 
 stepbus_completion famine_answer(const stepbus_step_event *event, int32_t outcome)

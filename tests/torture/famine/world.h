@@ -105,7 +105,7 @@ void famine_acknowledge(famine_world *w, const uint8_t step_id[16]);
 /* Enqueues one step, notes it, and gives its id to the world. */
 stepbus_status famine_put(famine_world *w, const stepbus_step_spec *spec);
 stepbus_step_spec famine_spec(const char *handler, const char *input);
-/* Polls what there is into the world's events. */
+/* Polls what there is, behind the world's events. */
 stepbus_status famine_poll(famine_world *w, int64_t timeout_ms);
 stepbus_completion famine_answer(const stepbus_step_event *event, int32_t outcome);
 /* Frees a text; a breach where an error left one, or success none. */
