@@ -249,7 +249,7 @@ enum {
  *            that memory ran out. (cJSON and libevent use malloc all the same.)
  * log        gets one JSON object a call, without a line end; valid during the call. It may call
  *            the library.
- * now_us     microseconds since 1970, UTC.
+ * now_us     microseconds since 1970, UTC; beyond 1970 or 9999 it counts as the nearest of these years.
  * elapsed_ns nanoseconds that never go back. Processes that share a database must count them from the
  *            same origin, which is CLOCK_MONOTONIC's where it is NULL: leases are compared by them.
  * random     fills a block with unpredictable bytes; 0 means success.

@@ -129,7 +129,7 @@ struct stepbus {
 	uint64_t random;
 	sb_zone_shelf zones;
 	int64_t cron_complained_ns;
-	sb_operation *again; /* completions that failed for reasons that pass */
+	sb_operation *again;   /* completions that failed for reasons that pass */
 	int64_t again_wait_us; /* how long they wait; 0: the last one was kept */
 	struct sb_group {
 		int64_t now_us;        /* of this transaction; 0: not asked for yet */

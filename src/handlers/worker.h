@@ -73,8 +73,8 @@ struct stepbus_worker {
 	_Atomic(uint32_t) unsettled_count; /* all that is claimed; changes under the lock */
 	_Atomic(uint32_t) is_claiming;     /* 0: stopping */
 	_Atomic(int64_t) stopping_since_ns;
-	_Atomic(uint32_t) is_ended;        /* stopped; set under the lock */
-	_Atomic(uint32_t) is_abandoned;    /* no answer of the host is waited for any more */
+	_Atomic(uint32_t) is_ended;     /* stopped; set under the lock */
+	_Atomic(uint32_t) is_abandoned; /* no answer of the host is waited for any more */
 	_Atomic(int64_t) completed_count;
 	_Atomic(int64_t) failed_count;
 

@@ -41,12 +41,13 @@ typedef struct tier {
 	uint32_t io_count;
 	uint32_t call_count;
 	uint32_t clock_count;
+	bool is_short;
 } tier;
 
 static const tier tiers[] = {
-	{ "quick", 2000, 500, 1000 },
-	{ "torture", 100000, 21000, 100000 },
-	{ "long", 500000, 60000, 1000000 },
+	{ "quick", 2000, 500, 1000, true },
+	{ "torture", 100000, 21000, 100000, false },
+	{ "long", 500000, 60000, 1000000, false },
 };
 
 static bool is_tier_name(const char *text)
@@ -72,8 +73,8 @@ static void run_tier(const tier *t, uint64_t seed)
 	io_torture(t->io_count, seed);
 	syscalls_torture(t->call_count, seed);
 	clocks_torture(t->clock_count, seed);
-	files_torture();
-	limits_torture();
+	files_torture(t->is_short);
+	limits_torture(t->is_short);
 }
 
 static bool run(const char *what, uint32_t count, uint64_t seed)
@@ -92,9 +93,9 @@ static bool run(const char *what, uint32_t count, uint64_t seed)
 	else if (strcmp(what, "clocks-seed") == 0)
 		clocks_replay(seed);
 	else if (strcmp(what, "files") == 0)
-		files_torture();
+		files_torture(false);
 	else if (strcmp(what, "limits") == 0)
-		limits_torture();
+		limits_torture(false);
 	else if (strcmp(what, "io-chain") == 0)
 		io_replay(seed);
 	else if (strcmp(what, "control") == 0)
@@ -108,8 +109,8 @@ int main(int argc, char **argv)
 {
 	bool is_tier = argc > 1 && is_tier_name(argv[1]);
 	const char *seed_text = argc > (is_tier ? 2 : 3) ? argv[is_tier ? 2 : 3] : NULL;
-	uint64_t seed = seed_text != NULL ? (uint64_t)strtoull(seed_text, NULL, 10) :
-					    (uint64_t)getpid();
+	uint64_t seed =
+		seed_text != NULL ? (uint64_t)strtoull(seed_text, NULL, 10) : (uint64_t)getpid();
 	uint32_t count = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 1000;
 	int status;
 

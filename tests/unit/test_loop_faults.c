@@ -14,7 +14,7 @@
 #include "support/thread.h"
 
 static struct {
-	_Atomic(int) wait_failures;  /* so many of the next ones fail */
+	_Atomic(int) wait_failures; /* so many of the next ones fail */
 	_Atomic(int) write_failures;
 	sem_t has_run;
 } world;

@@ -171,7 +171,8 @@ static int lock_shm(sqlite3_file *file, int offset, int count, int flags)
 	const broken_way *way = is_lock ? fault_of(BROKEN_SHM_LOCK) : NULL;
 
 	/* The lock to write is what another process may have for long; of others SQLite sleeps 10 s. */
-	if (way != NULL && (way->code != SQLITE_BUSY || !atomic_load(&disk.is_lasting) || offset == 0))
+	if (way != NULL &&
+	    (way->code != SQLITE_BUSY || !atomic_load(&disk.is_lasting) || offset == 0))
 		return way->code;
 	return real_of(file)->pMethods->xShmLock(real_of(file), offset, count, flags);
 }

@@ -29,7 +29,7 @@ typedef enum broken_kind {
 /* How an operation fails. */
 typedef struct broken_way {
 	broken_kind kind;
-	int code; /* of SQLite */
+	int code;        /* of SQLite */
 	bool is_partial; /* half of it is done before */
 	bool is_passing; /* what does not keep a store from going on when it is over */
 	const char *name;

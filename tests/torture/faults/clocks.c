@@ -64,10 +64,10 @@ typedef struct trial {
 	stepbus_error err;
 } trial;
 
-#define complain(t, ...)                                                           \
-	do {                                                                       \
-		if ((t)->trouble[0] == '\0')                                       \
-			(void)snprintf((t)->trouble, sizeof (t)->trouble, __VA_ARGS__); \
+#define complain(t, ...)                                                               \
+	do {                                                                           \
+		if ((t)->trouble[0] == '\0')                                           \
+			(void)snprintf((t)->trouble, sizeof(t)->trouble, __VA_ARGS__); \
 	} while (0)
 
 static int64_t tell_wall(void *user_data)
@@ -111,9 +111,10 @@ static void set_wall(trial *t, int64_t wall_us)
 
 static int64_t draw_span(trial *t)
 {
-	static const int64_t spans[] = { 1,           1000,       SECOND_US,   61 * SECOND_US,
-					 3600 * SECOND_US, DAY_US, 30 * DAY_US, YEAR_US,
-					 10 * YEAR_US };
+	static const int64_t spans[] = {
+		1,      1000,        SECOND_US, 61 * SECOND_US, 3600 * SECOND_US,
+		DAY_US, 30 * DAY_US, YEAR_US,   10 * YEAR_US
+	};
 
 	return spans[draw_below(&t->draw, sizeof spans / sizeof *spans)];
 }
@@ -217,8 +218,7 @@ static void settle(trial *t, clock_step *step, uint64_t token)
 	if (before != 0 && token <= before)
 		complain(t, "token %" PRIu64 " came behind %" PRIu64, token, before);
 	step->token = token;
-	if (before != 0 && before != token &&
-	    complete(t, step, before, "stale") == STEPBUS_OK)
+	if (before != 0 && before != token && complete(t, step, before, "stale") == STEPBUS_OK)
 		complain(t, "the result of a lost attempt was accepted");
 	/* Sometimes it is left to its lease. */
 	if (draw_below(&t->draw, 8) == 0) {
@@ -335,10 +335,9 @@ static int32_t hear_loss(void *user_data, uint32_t event_id, const void *payload
 
 static bool begin(trial *t)
 {
-	const stepbus_host host = { .size = sizeof host,
-				    .user_data = t,
-				    .now_us = tell_wall,
-				    .elapsed_ns = tell_elapsed };
+	const stepbus_host host = {
+		.size = sizeof host, .user_data = t, .now_us = tell_wall, .elapsed_ns = tell_elapsed
+	};
 	const stepbus_handler_spec pulled = { .size = sizeof pulled,
 					      .flags = STEPBUS_HANDLER_PULLED,
 					      .name = "pulled",
@@ -399,8 +398,8 @@ static bool run_seed(sums *s, uint64_t seed, int64_t hidden_us)
 
 static sums *new_sums(uint32_t count)
 {
-	void *memory = mmap(NULL, sizeof(sums), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			    -1, 0);
+	void *memory =
+		mmap(NULL, sizeof(sums), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		return NULL;
@@ -414,16 +413,17 @@ static void start(sums *s, uint32_t part, uint64_t seed)
 	if (fork() != 0)
 		return;
 	for (uint64_t i = part; i < s->wanted_count; i += PROCESS_COUNT)
-		if (!run_seed(s, seed + i, 0) &&
-		    atomic_load(&s->violation_count) >= VIOLATION_MAX)
+		if (!run_seed(s, seed + i, 0) && atomic_load(&s->violation_count) >= VIOLATION_MAX)
 			break;
 	_exit(0);
 }
 
 static void tell(const sums *s)
 {
-	score_proof("%u seeds of clocks that jump (%" PRIu64 " jumps by up to ten years and to the ends "
-		    "of int64), %" PRIu64 " steps, %" PRIu64 " completed: %u violations (early, lost, "
+	score_proof("%u seeds of clocks that jump (%" PRIu64
+		    " jumps by up to ten years and to the ends "
+		    "of int64), %" PRIu64 " steps, %" PRIu64
+		    " completed: %u violations (early, lost, "
 		    "double, stale accepted)",
 		    atomic_load(&s->seed_count), atomic_load(&s->jump_count),
 		    atomic_load(&s->step_count), atomic_load(&s->run_count),
@@ -431,7 +431,8 @@ static void tell(const sums *s)
 	score_proof("%" PRIu64 " second completions, none accepted with other content; %" PRIu64
 		    " leases lost, all of them behind a leap of elapsed time",
 		    atomic_load(&s->double_count), atomic_load(&s->lost_count));
-	score_proof("%u seeds ended with a jump that nobody told the engine of: %u of them were noticed "
+	score_proof("%u seeds ended with a jump that nobody told the engine of: %u of them were "
+		    "noticed "
 		    "later than %d ms",
 		    atomic_load(&s->unwoken_count), atomic_load(&s->late_count), LATE_MS);
 }

@@ -233,7 +233,8 @@ static bool play_modes(scene *s, int number)
 	scene_check_well(s);
 	life_close(&s->life);
 	if (life_open(&s->life) && (number & 6) != 6)
-		record_complain(s->record, "a file of mode %03o was opened", (unsigned)number * 0100);
+		record_complain(s->record, "a file of mode %03o was opened",
+				(unsigned)number * 0100);
 	if ((number & 6) != 6)
 		scene_expect(s, "opening it", s->life.status, wanted, STEPBUS_EREADONLY);
 	(void)chmod(s->path, 0600);
@@ -287,7 +288,7 @@ static void hear(void *user_data, stepbus_status status, const stepbus_enqueued 
 	(void)results;
 	(void)count;
 	(void)err;
-	atomic_fetch_add(status == STEPBUS_OK         ? &a->ok_count :
+	atomic_fetch_add(status == STEPBUS_OK       ? &a->ok_count :
 			 status == STEPBUS_ENOSPACE ? &a->full_count :
 						      &a->other_count,
 			 1);
@@ -352,12 +353,13 @@ static const scene_entry entries[] = {
 	{ "RLIMIT_FSIZE, SIGXFSZ as the system has it, KiB", play_length_limit, 150, 153 },
 };
 
-void files_torture(void)
+void files_torture(bool is_short)
 {
 	scene_sums sums = { 0 };
 
-	scene_play_all(entries, sizeof entries / sizeof *entries, &sums);
-	score_proof("%u scenes of file systems that are full, read-only, without inodes, of files taken "
+	scene_play_all(entries, sizeof entries / sizeof *entries, is_short, &sums);
+	score_proof("%u scenes of file systems that are full, read-only, without inodes, of files "
+		    "taken "
 		    "away, of modes, paths and RLIMIT_FSIZE: %u wrong, %u skipped",
 		    sums.played_count, sums.wrong_count, sums.skipped_count);
 }

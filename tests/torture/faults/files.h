@@ -6,7 +6,9 @@
 #ifndef TESTS_TORTURE_FILES_H
 #define TESTS_TORTURE_FILES_H
 
-void files_torture(void);
+#include <stdbool.h>
+
+void files_torture(bool is_short);
 void files_control(void);
 
 #endif

@@ -16,12 +16,12 @@
 
 enum {
 	PROCESS_COUNT = 6,
-	CHAIN = 6,          /* lives that share a store */
-	ROUNDS_MAX = 8,     /* faults in a life */
-	LIVES_MAX = 2000,   /* of a process: then another takes over, so that what leaks shows */
+	CHAIN = 6,        /* lives that share a store */
+	ROUNDS_MAX = 8,   /* faults in a life */
+	LIVES_MAX = 2000, /* of a process: then another takes over, so that what leaks shows */
 	PATH_LEN = 256,
-	WATCH_MS = 100,     /* ten polls of the engine, and as many heartbeats */
-	ASKED_MAX = 600,    /* operations that may fail meanwhile */
+	WATCH_MS = 100,  /* ten polls of the engine, and as many heartbeats */
+	ASKED_MAX = 600, /* operations that may fail meanwhile */
 	LOGGED_MAX = 10,
 	RECOVER_MS = 3000,
 };
@@ -273,22 +273,25 @@ static void tell(const sums *s)
 		    atomic_load(&s->hit_count), atomic_load(&s->life_count),
 		    atomic_load(&s->failure_count), atomic_load(&s->acknowledged_count),
 		    atomic_load(&s->violation_count));
-	score_proof("%u times a sync failed: no success was told behind it until the file was opened anew",
+	score_proof("%u times a sync failed: no success was told behind it until the file was "
+		    "opened anew",
 		    atomic_load(&s->sync_count));
-	score_proof("%u times the disk became sound under the engine: %u times it went on, %u times "
-		    "it had said that it must be opened anew",
-		    atomic_load(&s->recovered_count) + atomic_load(&s->dead_count),
-		    atomic_load(&s->recovered_count), atomic_load(&s->dead_count));
-	score_proof("%u times it was watched for %d ms (ten polls) while a fault lasted: at most %u "
-		    "operations tried, at most %u records logged",
-		    atomic_load(&s->watch_count), WATCH_MS, atomic_load(&s->asked_max),
-		    atomic_load(&s->logged_max));
+	score_proof(
+		"%u times the disk became sound under the engine: %u times it went on, %u times "
+		"it had said that it must be opened anew",
+		atomic_load(&s->recovered_count) + atomic_load(&s->dead_count),
+		atomic_load(&s->recovered_count), atomic_load(&s->dead_count));
+	score_proof(
+		"%u times it was watched for %d ms (ten polls) while a fault lasted: at most %u "
+		"operations tried, at most %u records logged",
+		atomic_load(&s->watch_count), WATCH_MS, atomic_load(&s->asked_max),
+		atomic_load(&s->logged_max));
 }
 
 static sums *new_sums(uint32_t count)
 {
-	void *memory = mmap(NULL, sizeof(sums), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			    -1, 0);
+	void *memory =
+		mmap(NULL, sizeof(sums), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		return NULL;

@@ -92,9 +92,11 @@ static stepbus_status equip(life *l)
 					      .flags = STEPBUS_HANDLER_PULLED,
 					      .name = "pulled",
 					      .name_len = 6 };
-	const stepbus_handler_spec called = {
-		.size = sizeof called, .name = "called", .name_len = 6, .call = serve, .user_data = l
-	};
+	const stepbus_handler_spec called = { .size = sizeof called,
+					      .name = "called",
+					      .name_len = 6,
+					      .call = serve,
+					      .user_data = l };
 	const stepbus_subscription subscription = { .size = sizeof subscription,
 						    .deliver = hear,
 						    .user_data = l };
@@ -104,19 +106,17 @@ static stepbus_status equip(life *l)
 	if (status == STEPBUS_OK)
 		status = stepbus_registry_register(registry, &called, &l->err);
 	if (status == STEPBUS_OK)
-		status = stepbus_bridge_subscribe(
-			stepbus_engine_bridge(l->engine),
-			STEPBUS_TEXT(STEPBUS_EVENT_STEP_COMPLETION_SENT), &subscription, NULL,
-			&l->err);
+		status = stepbus_bridge_subscribe(stepbus_engine_bridge(l->engine),
+						  STEPBUS_TEXT(STEPBUS_EVENT_STEP_COMPLETION_SENT),
+						  &subscription, NULL, &l->err);
 	return status;
 }
 
 static stepbus_status open_engine(life *l)
 {
-	const stepbus_host host = { .size = sizeof host,
-				    .user_data = l,
-				    .log = count_record,
-				    .elapsed_ns = elapsed_ns };
+	const stepbus_host host = {
+		.size = sizeof host, .user_data = l, .log = count_record, .elapsed_ns = elapsed_ns
+	};
 	char config[640];
 	int len = snprintf(config, sizeof config,
 			   "{\"store\":\"sqlite:%s\",\"lease_ms\":%d,\"heartbeat_ms\":%d,"

@@ -37,7 +37,7 @@ typedef struct life {
 	record *record;
 	draw draw;
 	bool has_pool;
-	bool is_big;      /* its inputs fill the log, so that it is put back into the file */
+	bool is_big; /* its inputs fill the log, so that it is put back into the file */
 	int64_t (*extra_ns)(void); /* may be NULL: what is added to the elapsed time */
 
 	stepbus *engine; /* NULL: it could not be opened */

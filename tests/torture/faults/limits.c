@@ -64,9 +64,11 @@ static void check_belongings(scene *s, belongings before, const char *when)
 	int threads = settle_threads(before.threads), files = count_entries("/proc/self/fd");
 
 	if (files != before.files)
-		record_complain(s->record, "%d descriptors %s, %d before", files, when, before.files);
+		record_complain(s->record, "%d descriptors %s, %d before", files, when,
+				before.files);
 	if (threads != before.threads)
-		record_complain(s->record, "%d threads %s, %d before", threads, when, before.threads);
+		record_complain(s->record, "%d threads %s, %d before", threads, when,
+				before.threads);
 }
 
 static void check_log_rate(scene *s)
@@ -222,15 +224,17 @@ static const scene_entry entries[] = {
 	{ "stacks of 64 KiB times", play_stacks, 1, 4 },
 };
 
-void limits_torture(void)
+void limits_torture(bool is_short)
 {
 	scene_sums sums = { 0 };
 
-	scene_play_all(entries, sizeof entries / sizeof *entries, &sums);
-	score_proof("%u scenes with limits of descriptors, threads, memory and stacks: %u wrong (crashes, "
-		    "descriptors or threads left behind, not well when the limit was lifted, more than "
-		    "10 records a second), %u skipped",
-		    sums.played_count, sums.wrong_count, sums.skipped_count);
+	scene_play_all(entries, sizeof entries / sizeof *entries, is_short, &sums);
+	score_proof(
+		"%u scenes with limits of descriptors, threads, memory and stacks: %u wrong "
+		"(crashes, "
+		"descriptors or threads left behind, not well when the limit was lifted, more than "
+		"10 records a second), %u skipped",
+		sums.played_count, sums.wrong_count, sums.skipped_count);
 }
 
 /* A descriptor that is left behind must be found out. */

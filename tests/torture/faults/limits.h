@@ -6,7 +6,9 @@
 #ifndef TESTS_TORTURE_LIMITS_H
 #define TESTS_TORTURE_LIMITS_H
 
-void limits_torture(void);
+#include <stdbool.h>
+
+void limits_torture(bool is_short);
 void limits_control(void);
 
 #endif

@@ -93,9 +93,9 @@ typedef struct judge {
 	bool is_wrong;
 } judge;
 
-#define complain(j, ...)                               \
-	do {                                           \
-		(j)->is_wrong = true;                  \
+#define complain(j, ...)                                   \
+	do {                                               \
+		(j)->is_wrong = true;                      \
 		record_complain((j)->record, __VA_ARGS__); \
 	} while (0)
 

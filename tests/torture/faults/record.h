@@ -24,20 +24,21 @@ typedef enum said {
 typedef struct record_step {
 	_Atomic(said) enqueued;
 	_Atomic(said) cancelled;
-	uint8_t id[16]; /* where it was acknowledged */
-	_Atomic(uint32_t) ok_count;      /* successes that complete took, each by another token */
-	_Atomic(uint64_t) ok_token;      /* the last of them */
-	_Atomic(uint32_t) event_count;   /* successes that step.completion.sent told */
+	uint8_t id[16];                /* where it was acknowledged */
+	_Atomic(uint32_t) ok_count;    /* successes that complete took, each by another token */
+	_Atomic(uint64_t) ok_token;    /* the last of them */
+	_Atomic(uint32_t) event_count; /* successes that step.completion.sent told */
 	_Atomic(uint32_t) start_count;
 } record_step;
 
 typedef struct record {
 	_Atomic(uint32_t) step_count;
-	_Atomic(uint32_t) acknowledged_count; /* calls that answered STEPBUS_OK and changed something */
-	_Atomic(uint32_t) failed_count;       /* calls that answered with an error of the world */
-	_Atomic(uint32_t) log_count;          /* records that the engine logged */
-	_Atomic(int64_t) ok_begun_us;         /* when the last of those that were OK was called */
-	_Atomic(uint32_t) stage;              /* how far the life came, for who looks at a dead one */
+	_Atomic(uint32_t)
+		acknowledged_count;     /* calls that answered STEPBUS_OK and changed something */
+	_Atomic(uint32_t) failed_count; /* calls that answered with an error of the world */
+	_Atomic(uint32_t) log_count;    /* records that the engine logged */
+	_Atomic(int64_t) ok_begun_us;   /* when the last of those that were OK was called */
+	_Atomic(uint32_t) stage;        /* how far the life came, for who looks at a dead one */
 	_Atomic(uint32_t) is_released;
 	_Atomic(uint32_t) has_trouble;
 	char trouble[RECORD_TROUBLE_LEN]; /* the first violation that the process itself saw */

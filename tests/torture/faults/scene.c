@@ -18,6 +18,7 @@
 
 enum {
 	SKIPPED = 77,
+	SHORT_SPAN = 4,
 	PATIENCE_MS = 5000,
 	PLAY_MAX_S = 60,
 	WATCH_MS = 500,
@@ -167,12 +168,14 @@ static void clean(const scene *s)
 		score_say("left over: %s", s->directory);
 }
 
-void scene_play_all(const scene_entry *entries, int count, scene_sums *sums)
+void scene_play_all(const scene_entry *entries, int count, bool is_short, scene_sums *sums)
 {
 	scene s = { .record = record_new() };
 
 	for (int i = 0; s.record != NULL && i < count; i++)
-		for (int number = entries[i].first; number <= entries[i].last; number++) {
+		for (int number = entries[i].first, span = entries[i].last - number;
+		     number <= entries[i].last;
+		     number += is_short && span >= SHORT_SPAN ? span / SHORT_SPAN : 1) {
 			s = (scene){ .record = s.record };
 			play_and_score(&entries[i], &s, number, sums);
 			clean(&s);

@@ -17,7 +17,7 @@ typedef struct scene {
 	bool can_mount;
 	bool is_judged; /* the file is to be read at the end: not where it was taken away */
 	record *record;
-	life life; /* its path and record are set */
+	life life;                     /* its path and record are set */
 	_Atomic(uint32_t) *step_count; /* of what a scene counts */
 } scene;
 
@@ -35,7 +35,8 @@ typedef struct scene_sums {
 	uint32_t played_count, skipped_count, wrong_count;
 } scene_sums;
 
-void scene_play_all(const scene_entry *entries, int count, scene_sums *sums);
+/* is_short: only some of the numbers of each. */
+void scene_play_all(const scene_entry *entries, int count, bool is_short, scene_sums *sums);
 
 /* Plays it once; whether it complained. For controls. */
 bool scene_is_wrong(const scene_entry *entry);

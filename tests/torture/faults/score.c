@@ -70,7 +70,7 @@ int score_end(void)
 const char *score_directory(void)
 {
 	const char *given = getenv("TMPDIR");
-	const char *base = given != NULL                    ? given :
+	const char *base = given != NULL                 ? given :
 			   access("/dev/shm", W_OK) == 0 ? "/dev/shm" :
 							   "/tmp";
 

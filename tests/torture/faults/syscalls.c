@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +36,7 @@ enum {
 static const struct fault {
 	const char *call;
 	const char *result; /* as strace says it */
-	bool can_last;      /* else a host could not go on either, or the C library ends the process */
+	bool can_last; /* else a host could not go on either, or the C library ends the process */
 	bool is_sync;
 	bool is_single; /* only ever once */
 } faults[] = {
@@ -122,7 +123,7 @@ static void suffer(trial *t)
 	l.has_pool = t->seed % 2 == 0;
 	(void)prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
 	while (atomic_load(&t->stage->is_begun) == 0)
-		;
+		(void)sched_yield();
 	if (life_open(&l)) {
 		for (int i = 0; i < ACT_COUNT; i++)
 			life_act(&l);
@@ -152,8 +153,8 @@ static pid_t start_tracer(const trial *t, pid_t pid, int *messages)
 	if (tracer == 0) {
 		(void)dup2(ends[1], STDERR_FILENO);
 		(void)close(ends[0]);
-		(void)execlp("strace", "strace", "-f", "-y", "-ttt", "-e", trace, "-e", inject, "-o",
-			     t->log_path, "-p", target, (char *)NULL);
+		(void)execlp("strace", "strace", "-f", "-y", "-ttt", "-e", trace, "-e", inject,
+			     "-o", t->log_path, "-p", target, (char *)NULL);
 		_exit(127);
 	}
 	(void)close(ends[1]);
@@ -346,10 +347,13 @@ static void run_all(trial *t, uint32_t part)
 
 static bool prepare(trial *t, sums *s, const char *template_path, uint32_t part, uint64_t seed)
 {
-	void *memory = mmap(NULL, sizeof(stage), PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *memory = mmap(NULL, sizeof(stage), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			    -1, 0);
 
-	*t = (trial){ .sums = s, .stage = memory, .template_path = template_path, .seed = seed,
+	*t = (trial){ .sums = s,
+		      .stage = memory,
+		      .template_path = template_path,
+		      .seed = seed,
 		      .draw = { seed } };
 	(void)snprintf(t->path, sizeof t->path, "%s/calls-%u.db", score_directory(), part);
 	(void)snprintf(t->log_path, sizeof t->log_path, "%s/calls-%u.strace", score_directory(),
@@ -378,20 +382,22 @@ static void tell(const sums *s)
 	for (int i = 0; i < FAULT_COUNT; i++)
 		score_say("  %-18s %-14s %" PRIu64 " injected", faults[i].call, faults[i].result,
 			  atomic_load(&s->injected[i]));
-	score_proof("%" PRIu64 " injected errors of system calls in %u of %u runs (%u of them could "
-		    "not open), %u calls acknowledged: %u violations (lost, invented or doubled steps, "
-		    "damaged files, crashes, hangs)",
-		    atomic_load(&s->injected_count), atomic_load(&s->hit_count),
-		    atomic_load(&s->run_count), atomic_load(&s->unopened_count),
-		    atomic_load(&s->acknowledged_count), atomic_load(&s->violation_count));
-	score_proof("%u runs in which an fdatasync of the store failed: no success was told behind it",
-		    atomic_load(&s->sync_count));
+	score_proof(
+		"%" PRIu64 " injected errors of system calls in %u of %u runs (%u of them could "
+		"not open), %u calls acknowledged: %u violations (lost, invented or doubled steps, "
+		"damaged files, crashes, hangs)",
+		atomic_load(&s->injected_count), atomic_load(&s->hit_count),
+		atomic_load(&s->run_count), atomic_load(&s->unopened_count),
+		atomic_load(&s->acknowledged_count), atomic_load(&s->violation_count));
+	score_proof(
+		"%u runs in which an fdatasync of the store failed: no success was told behind it",
+		atomic_load(&s->sync_count));
 }
 
 static sums *new_sums(uint64_t count)
 {
-	void *memory = mmap(NULL, sizeof(sums), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			    -1, 0);
+	void *memory =
+		mmap(NULL, sizeof(sums), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		return NULL;
