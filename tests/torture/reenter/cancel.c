@@ -263,6 +263,12 @@ static void cancel_close(tally *t, bool is_in_memory)
 		world_end(&w);
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+static const bool is_sanitized = true;
+#else
+static const bool is_sanitized = false;
+#endif
+
 CALL(wait_in_vain)
 {
 	(void)w;
@@ -280,7 +286,8 @@ void cancel_run(tally *t, uint32_t count, uint32_t seed)
 	size_t hits;
 
 	world_make(&w, &board, false);
-	if (!strike(&w, wait_in_vain, 1000, &calls))
+	/* AddressSanitizer loses track of a stack that is left like that. */
+	if (!is_sanitized && !strike(&w, wait_in_vain, PAUSE_MAX_US, &calls))
 		tally_find(t, "a cancellation that was acted on inside went unseen");
 	for (int i = 0; i < BYSTANDER_COUNT; i++)
 		(void)pthread_create(&bystanders[i], NULL, stand_by, &w);
