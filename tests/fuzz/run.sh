@@ -124,16 +124,23 @@ fuzz() {
 	done
 }
 
+# The least that reaches the same edges: without regard to how often, which would be a hundred files each.
 merge() {
 	build_fuzz "$@"
+	mkdir -p $dir/merged $dir/logs
 	for name in "$@"; do
-		mkdir -p "$dir/merged" "$dir/corpus/$name" "tests/fuzz/corpus/$name"
-		rm -rf "$dir/merged/$name"
-		mkdir "$dir/merged/$name"
+		merged=$dir/merged/$name
+		rm -rf "$merged"
+		mkdir -p "$merged" "$dir/corpus/$name" "tests/fuzz/corpus/$name"
 		# shellcheck disable=SC2046
-		"$dir/fuzz_$name" -merge=1 $(flags_of "$name") "$dir/merged/$name" \
+		"$dir/fuzz_$name" -merge=1 -use_counters=0 $(flags_of "$name") "$merged" \
 			"tests/fuzz/corpus/$name" "$dir/corpus/$name" >"$dir/logs/merge-$name.txt" 2>&1
-		echo "$name: $(find "$dir/merged/$name" -type f | wc -l) files"
+		# Of more than 50, the longest, which reach most.
+		find "$merged" -type f -printf '%s %p\n' | sort -rn | tail -n +51 | cut -d' ' -f2- |
+			xargs -r rm
+		find "tests/fuzz/corpus/$name" -type f -exec rm '{}' +
+		find "$merged" -type f -exec cp '{}' "tests/fuzz/corpus/$name" ';'
+		echo "$name: $(find "$merged" -type f | wc -l) files, $(du -bs "$merged" | cut -f1) bytes"
 	done
 }
 
