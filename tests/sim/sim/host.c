@@ -321,6 +321,25 @@ static bool is_settled(stepbus_status status)
 	       status == STEPBUS_ENOTFOUND;
 }
 
+/* Where nothing came of it, the host may answer otherwise next time. */
+static void chronicle_answer(sim *s, const sim_process *p, const sim_answer *answer,
+			     stepbus_status status)
+{
+	const sim_attempt *a = &s->attempts[answer->attempt];
+	int64_t row_id = s->steps[a->step].row.id;
+	bool is_checkpoint = answer->outcome == STEPBUS_OUTCOME_CHECKPOINT;
+
+	if (!is_settled(status) && status != STEPBUS_ESTORE)
+		return;
+	CHRONICLE(s, LOG_ENDED, p, row_id, a->token, answer->outcome,
+		  is_checkpoint ? answer->content : 0);
+	CHRONICLE(s, LOG_ANSWERED, p, row_id, a->token, status);
+	if (status == STEPBUS_OK && is_checkpoint)
+		CHRONICLE(s, LOG_BEAT, p, row_id, a->token, BEAT_CHECKPOINT, 0);
+	if (status == STEPBUS_OK && answer->outcome == STEPBUS_OUTCOME_RELEASE)
+		CHRONICLE(s, LOG_BEAT, p, row_id, a->token, BEAT_RELEASE, 0);
+}
+
 static void send(sim *s, sim_process *p, const sim_answer *answers, size_t count)
 {
 	stepbus_completion completions[BATCH_MAX] = { { 0 } };
@@ -328,25 +347,14 @@ static void send(sim *s, sim_process *p, const sim_answer *answers, size_t count
 	stepbus_error err = STEPBUS_ERROR_INIT;
 	answer_texts texts[BATCH_MAX];
 
-	for (size_t i = 0; i < count; i++) {
-		const sim_attempt *a = &s->attempts[answers[i].attempt];
-
+	for (size_t i = 0; i < count; i++)
 		write_answer(s, &answers[i], &texts[i], &completions[i]);
-		CHRONICLE(s, LOG_ENDED, p, s->steps[a->step].row.id, a->token, answers[i].outcome,
-			  answers[i].outcome == STEPBUS_OUTCOME_CHECKPOINT ? answers[i].content :
-									     0);
-	}
 	(void)stepbus_complete(p->engine, completions, count, each, &err);
 	for (size_t i = 0; i < count; i++) {
 		sim_attempt *a = &s->attempts[answers[i].attempt];
 
 		sim_note(s, "complete", a->step, answers[i].outcome * 100 + each[i], a->token);
-		CHRONICLE(s, LOG_ANSWERED, p, s->steps[a->step].row.id, a->token, each[i]);
-		if (each[i] == STEPBUS_OK && answers[i].outcome >= STEPBUS_OUTCOME_CHECKPOINT)
-			CHRONICLE(s, LOG_BEAT, p, s->steps[a->step].row.id, a->token,
-				  answers[i].outcome == STEPBUS_OUTCOME_RELEASE ? BEAT_RELEASE :
-										  BEAT_CHECKPOINT,
-				  0);
+		chronicle_answer(s, p, &answers[i], each[i]);
 		if (each[i] == STEPBUS_OK && a->outcome == 0 && sim_is_lying(s, SIM_LIE_SWALLOWED))
 			continue;
 		if (each[i] == STEPBUS_ESTALE && a->outcome == 0 &&
