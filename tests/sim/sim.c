@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "sim/sim/actions.h"
+#include "sim/sim/chronicle.h"
 
 enum { ACTIONS_DEFAULT = 300, REPLAY_EVERY = 97, CONTROL_SEEDS = 20 };
 
@@ -47,6 +48,7 @@ static uint64_t run_seed(const sim_options *options, totals *t)
 		sim_drain(s);
 	if (!s->is_violated)
 		sim_judge_end(s);
+	chronicle_end(s);
 	t->action_count += (uint64_t)s->action_number;
 	t->step_count += (uint64_t)s->step_count;
 	t->attempt_count += (uint64_t)s->attempt_count;

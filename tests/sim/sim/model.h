@@ -144,7 +144,8 @@ struct sim {
 	int action_number;
 	int64_t cron_every_us; /* 0: none */
 	bool has_lied;
-	bool has_marks; /* of steps and attempts, for this action */
+	bool is_chronicled; /* see chronicle.h */
+	bool has_marks;     /* of steps and attempts, for this action */
 	bool is_violated;
 	bool is_over; /* the drain has ended: nothing more is to be expected */
 	uint64_t violation_count;
@@ -204,7 +205,7 @@ typedef struct sim_answer {
 } sim_answer;
 
 void sim_judge_answer(sim *s, const sim_answer *answer, stepbus_status status);
-bool sim_judge_poll(sim *s, sim_process *p, int slot, const stepbus_step_event *event);
+bool sim_judge_poll(sim *s, sim_process *p, int slot, const stepbus_step_event *handed);
 /* Whether this may be said because of what was put upon the process. */
 bool sim_judge_is_excused(const sim *s, const sim_process *p, stepbus_status status);
 

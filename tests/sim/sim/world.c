@@ -9,7 +9,8 @@
 
 #include "base/host.h"
 #include "ffi/cron_step.h"
-#include "sim/sim/model.h"
+#include "sim/sim/chronicle.h"
+#include "torture/history/history.h"
 
 enum { LOG_LEN_MAX = 65536, NS_PER_US = 1000, NS_PER_MS = 1000000, LOG_COUNT_MAX = 16 };
 
@@ -138,6 +139,7 @@ static int32_t hear(void *user_data, uint32_t event_id, const void *payload, siz
 		sim_violate(s, step, "Q17", "a completion of an unknown attempt is told");
 		return STEPBUS_OK;
 	}
+	CHRONICLE(s, LOG_COMPLETED, p, s->steps[step].row.id, (int64_t)c->token, c->outcome, 0);
 	s->attempts[attempt].told_count++;
 	s->attempts[attempt].told_outcome = c->outcome;
 	return STEPBUS_OK;
@@ -184,6 +186,8 @@ bool sim_process_start(sim_process *p)
 		p->life++;
 		memcpy(p->sim->tag, p->engine->store->tag, sizeof p->sim->tag);
 	}
+	if (p->is_up)
+		CHRONICLE(p->sim, LOG_READY, p, 0);
 	if (p->is_up && status != STEPBUS_OK)
 		sim_process_close(p);
 	if (status != STEPBUS_OK && !sim_judge_is_excused(p->sim, p, status))
@@ -254,6 +258,7 @@ void sim_process_close(sim_process *p)
 {
 	end_leases(p->sim, p, 0);
 	stepbus_close(p->engine);
+	CHRONICLE(p->sim, LOG_KILLED, p, 0);
 	give_up_attempts(p->sim, p, -1);
 	p->engine = NULL;
 	p->is_up = false;
@@ -306,6 +311,7 @@ void sim_process_crash(sim_process *p)
 		if (p->workers[i] != NULL)
 			keep_log(p, p->workers[i], &logs[i]);
 	}
+	CHRONICLE(p->sim, LOG_KILLED, p, 0);
 	disk_cut(p->number);
 	p->famine_in = 0;
 	p->is_listened_to = false;
@@ -378,6 +384,7 @@ void sim_world_begin(sim *s)
 	w->worker_count = 1 + (int)sim_draw(s, WORKER_MAX);
 	w->keep_completed_us = sim_chance(s, 300) ? INT64_C(2000000) : -1;
 	s->cron_every_us = sim_chance(s, 200) ? INT64_C(10000000) : 0;
+	chronicle_begin(s);
 	for (int i = 0; i < w->process_count; i++) {
 		sim_process *p = &w->processes[i];
 
