@@ -59,13 +59,63 @@ prove() {
 proof=$out/proof
 case $goal in
 torture-quick)
+	prove check "$proof/check" self
 	prove kill "$proof/kill" 200
+	prove stall "$proof/kill" stall 10
+	prove poison "$proof/kill" poison 1
+	prove crowd "$proof/crowd" 5000
+	prove power "$proof/power" 5000
+	prove famine "$proof/famine" quick
+	prove faults "$proof/faults" quick
+	prove reenter "$proof/reenter" 50
+	prove sim "$proof/sim" 500
+	prove model tests/model/run.sh quick
+	prove fuzz tests/fuzz/run.sh 0
 	;;
 torture)
+	prove check "$proof/check" self
 	prove kill "$proof/kill" 10000
+	prove stall "$proof/kill" stall 500
+	prove life "$proof/kill" life 1
+	prove poison "$proof/kill" poison 20
+	prove crowd "$proof/crowd" 100000
+	prove crowd-control "$proof/crowd" control
+	prove power "$proof/power" 1000000
+	prove famine "$proof/famine" all
+	prove faults "$proof/faults" torture
+	prove reenter "$proof/reenter" 5000
 	;;
 torture-long)
 	prove kill "$proof/kill" 100000
+	prove stall "$proof/kill" stall 5000
+	prove power "$proof/power" 10000000
+	prove famine "$proof/famine" all
+	prove faults "$proof/faults" long
+	prove reenter "$proof/reenter" 20000
+	prove sim "$proof/sim" 200000
+	;;
+mutants)
+	prove mutants tests/torture/mutants.sh
+	;;
+sim)
+	prove sim "$proof/sim" "${SEEDS:-20000}"
+	;;
+fuzz)
+	prove fuzz tests/fuzz/run.sh "${SECONDS_EACH:-60}"
+	;;
+model)
+	prove model tests/model/run.sh full
+	;;
+soak)
+	prove soak-control "$proof/soak" control 60
+	prove soak "$proof/soak" "${SOAK_SECONDS:-3600}"
+	;;
+coverage)
+	prove coverage tests/coverage.sh
+	;;
+reliability)
+	tests/reliability.sh
+	exit 0
 	;;
 *)
 	echo "tests/prove.sh: no part of the proof is called '$goal'" >&2
