@@ -13,6 +13,8 @@ static history told;
 void chronicle_begin(sim *s)
 {
 	history_init(&told);
+	/* A process may be left out for longer than its lease at any time: claims say when that was over. */
+	told.limits.late_start_max = INT32_MAX - 1;
 	s->is_chronicled = s->world.keep_completed_us < 0 && s->cron_every_us == 0;
 }
 

@@ -2,8 +2,9 @@
 /* Whether what the store shows follows from what was called, answered, and from the time. */
 #include <string.h>
 
-#include "sim/sim/model.h"
+#include "sim/sim/chronicle.h"
 #include "sim/sim/policy.h"
+#include "torture/history/history.h"
 
 enum { US_PER_MS = 1000, NS_PER_MS = 1000000 };
 
@@ -221,6 +222,8 @@ static void add_attempt(sim *s, int step, const sim_row *now)
 			       .process = lease != NULL ? lease->process : 0,
 			       .life = lease != NULL ? lease->life : 0 };
 	s->steps[step].newest = s->attempt_count++;
+	CHRONICLE(s, LOG_CLAIMED, s->actor, now->id, now->token,
+		  lease != NULL ? lease->until_ns / 1000 : 0, 0);
 }
 
 static void judge_claim(sim *s, int step, const sim_row *now)
