@@ -54,7 +54,7 @@ typedef struct lives {
 
 static void join(char *path, const char *directory, const char *name)
 {
-	(void)snprintf(path, 2 * PATH_LEN, "%s/%s", directory, name);
+	(void)snprintf(path, (size_t)2 * PATH_LEN, "%s/%s", directory, name);
 }
 
 static void copy(const char *from, const char *to)

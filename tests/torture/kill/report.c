@@ -63,38 +63,41 @@ static int compare_lines(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void add_line(records *r, const char *line, int wanted)
-{
-	char call[16], file[16], side[16];
-	int signal = 0, at = 0;
-	unsigned phase;
-	char *kept;
-	size_t len;
-
-	if (sscanf(line, "%d %15s %15s %15s %u%n", &signal, call, file, side, &phase, &at) != 5 ||
-	    signal != wanted)
-		return;
-	len = strlen(line) + 64;
-	kept = malloc(len);
-	if ((r->count & (r->count - 1)) == 0)
-		r->lines = realloc(r->lines, (r->count == 0 ? 1 : 2 * r->count) * sizeof(char *));
-	if (kept == NULL || r->lines == NULL)
-		abort();
-	(void)snprintf(kept, len, "%s %s %s%s", call, file, side, line + at);
-	r->lines[r->count++] = kept;
-}
-
-static size_t head_len(const char *line)
+/* How long the first words of a line are. */
+static size_t words_len(const char *line, int count)
 {
 	size_t len = 0;
 
 	for (int words = 0; line[len] != '\0'; len++)
-		if (line[len] == ' ' && ++words == 3)
+		if (line[len] == ' ' && ++words == count)
 			break;
 	return len;
 }
 
-/* What is a file's in the line's stack, innermost first, until visit says that it is enough. */
+/* "signal call file side phase stack", of which signal and phase are left out. */
+static void add_line(records *r, const char *line, int wanted)
+{
+	char *words = NULL;
+	long signal = strtol(line, &words, 10);
+	size_t len = strlen(line) + 1, head, behind;
+	char *kept = malloc(len);
+
+	if ((r->count & (r->count - 1)) == 0)
+		r->lines = realloc(r->lines, (r->count == 0 ? 1 : 2 * r->count) * sizeof(char *));
+	if (kept == NULL || r->lines == NULL)
+		abort();
+	if (signal != wanted || *words != ' ') {
+		free(kept);
+		return;
+	}
+	words++;
+	head = words_len(words, 3);
+	behind = words_len(words, 4);
+	(void)snprintf(kept, len, "%.*s%s", (int)head, words, words + behind);
+	r->lines[r->count++] = kept;
+}
+
+/* The first of the works whose function is on the line's stack. */
 static void note_work(records *r, const symbols *s, const char *line)
 {
 	size_t work = WORK_COUNT;
@@ -113,8 +116,10 @@ static void note_work(records *r, const symbols *s, const char *line)
 
 static void count_all(records *r, const symbols *s)
 {
-	const char *functions[512];
+	const char *functions[512] = { NULL };
 
+	if (r->count == 0)
+		return;
 	qsort(r->lines, r->count, sizeof(char *), compare_lines);
 	for (size_t i = 0; i < r->count; i++) {
 		const char *line = r->lines[i], *before = i > 0 ? r->lines[i - 1] : "";
@@ -127,8 +132,8 @@ static void count_all(records *r, const symbols *s)
 		if (strcmp(line, before) == 0)
 			continue;
 		r->distinct_count++;
-		r->calls_of_files += head_len(line) != head_len(before) ||
-				     strncmp(line, before, head_len(line)) != 0;
+		r->calls_of_files += words_len(line, 3) != words_len(before, 3) ||
+				     strncmp(line, before, words_len(line, 3)) != 0;
 		while (name != NULL && k < r->functions && functions[k] != name)
 			k++;
 		if (name != NULL && k == r->functions && k < sizeof functions / sizeof *functions)
