@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "torture/famine/allocator.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <malloc.h>
@@ -50,6 +51,7 @@ static struct {
 
 static _Thread_local bool is_mine;
 static _Thread_local bool is_exempt_here;
+static _Thread_local bool is_spared_here;
 
 /* Open addressing, without holes: a block that goes moves those behind it up. */
 static struct {
@@ -80,7 +82,7 @@ UNWATCHED static bool is_refused(void)
 {
 	uint64_t n;
 
-	if (!atomic_load(&hunger.is_armed) || (hunger.order.is_own && !is_mine))
+	if (!atomic_load(&hunger.is_armed) || is_spared_here || (hunger.order.is_own && !is_mine))
 		return false;
 	n = atomic_fetch_add(&hunger.asked_count, 1) + 1;
 	if (hunger.order.n == 0 || n < hunger.order.n ||
@@ -350,8 +352,20 @@ INTERPOSED int munmap(void *block, size_t len)
 int __interceptor_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 				 void *(*run)(void *), void *context);
 #define real_pthread_create __interceptor_pthread_create
+
+/* A sanitizer asks it in each thread that starts, and gives up where it fails. */
+INTERPOSED int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes)
+{
+	typedef int function(pthread_t, pthread_attr_t *);
+	function *real = (function *)(uintptr_t)dlsym(RTLD_NEXT, "pthread_getattr_np");
+	int result;
+
+	is_spared_here = true;
+	result = real(thread, attributes);
+	is_spared_here = false;
+	return result;
+}
 #else
-#include <dlfcn.h>
 static int real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 			       void *(*run)(void *), void *context)
 {
