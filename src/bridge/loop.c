@@ -19,7 +19,7 @@
 #include "base/memory.h"
 #include "base/signals.h"
 
-enum { PAUSE_NS = 10000000, LAST_WAKE_MAX = 1000, SPARE_COUNT = 8 };
+enum { PAUSE_NS = 10000000, WRITE_COUNT_MAX = 1000, SPARE_COUNT = 8 };
 
 struct sb_loop {
 	stepbus_host host;
@@ -284,30 +284,27 @@ stepbus_status sb_loop_new(const stepbus_host *host, void (*run)(void *user_data
 	return STEPBUS_OK;
 }
 
-/* By itself, so that only those who write pay for keeping a cancellation out. False: it was refused. */
-static bool write_wake(sb_loop *loop)
+/* By itself, so that only those who write pay for keeping a cancellation out. */
+static void write_wake(sb_loop *loop)
 {
 	SB_UNCANCELLED;
 	const uint64_t one = 1;
 
-	while (write(loop->wake_fd, &one, sizeof one) < 0)
-		if (errno != EINTR) {
-			/* A wake that was lost must not keep later ones away. */
-			atomic_store(&loop->is_woken, 0);
-			return false;
-		}
-	return true;
-}
-
-/* False: the system would not have it. */
-static bool wake(sb_loop *loop)
-{
-	return atomic_exchange(&loop->is_woken, 1) != 0 || loop->still.is_still || write_wake(loop);
+	/* Others rely on this one by now: it is not given up for an error that passes. */
+	for (int i = 0; i < WRITE_COUNT_MAX; i++) {
+		/* EAGAIN means that 2^64 - 1 wakes are pending: then it is awake. */
+		if (write(loop->wake_fd, &one, sizeof one) >= 0 || errno == EAGAIN)
+			return;
+		if (errno != EINTR)
+			sched_yield();
+	}
+	atomic_store(&loop->is_woken, 0);
 }
 
 void sb_loop_wake(sb_loop *loop)
 {
-	(void)wake(loop);
+	if (atomic_exchange(&loop->is_woken, 1) == 0 && !loop->still.is_still)
+		write_wake(loop);
 }
 
 void sb_loop_run_after(sb_loop *loop, int64_t delay_us)
@@ -346,9 +343,7 @@ void sb_loop_free(sb_loop *loop)
 	if (loop == NULL)
 		return;
 	atomic_store(&loop->is_ending, 1);
-	/* One that still sleeps would be waited for for good. */
-	for (int i = 0; i < LAST_WAKE_MAX && !wake(loop); i++)
-		sched_yield();
+	sb_loop_wake(loop);
 	if (!loop->still.is_still)
 		pthread_join(loop->thread, NULL);
 	dispose(loop);

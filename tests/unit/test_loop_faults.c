@@ -31,7 +31,9 @@ static bool fails(_Atomic(int) *count)
 	return false;
 }
 
-int epoll_wait(int epoll_fd, struct epoll_event *events, int count_max, int timeout_ms)
+/* Seen by libevent too, in spite of how the tests are built. */
+__attribute__((visibility("default"))) int epoll_wait(int epoll_fd, struct epoll_event *events,
+						      int count_max, int timeout_ms)
 {
 	if (fails(&world.wait_failures))
 		return -1;
@@ -81,25 +83,26 @@ static void a_loop_goes_on_when_the_system_has_failed_it(void **state)
 		sb_loop_wake(loop);
 		test_semaphore_wait(&world.has_run);
 	}
+	/* The last one may still be to come. */
+	assert_in_range(atomic_load(&world.wait_failures), 0, 1);
 	atomic_store(&world.wait_failures, 0);
 	close_loop(&t, loop);
 }
 
-static void a_wake_that_is_lost_keeps_no_later_one_away(void **state)
+static void a_wake_that_fails_is_tried_again(void **state)
 {
 	test_host t;
 	sb_loop *loop = open_loop(&t);
 
 	(void)state;
-	atomic_store(&world.write_failures, 1);
+	atomic_store(&world.write_failures, 3);
 	sb_loop_wake(loop);
 	assert_int_equal(atomic_load(&world.write_failures), 0);
-	sb_loop_wake(loop);
 	test_semaphore_wait(&world.has_run);
 	close_loop(&t, loop);
 }
 
-static void a_loop_ends_though_its_last_wake_is_lost(void **state)
+static void a_loop_ends_though_its_last_wake_fails(void **state)
 {
 	test_host t;
 	sb_loop *loop = open_loop(&t);
@@ -141,9 +144,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_loop_goes_on_when_the_system_has_failed_it),
-		cmocka_unit_test(a_wake_that_is_lost_keeps_no_later_one_away),
+		cmocka_unit_test(a_wake_that_fails_is_tried_again),
 		cmocka_unit_test(a_loop_without_descriptors_is_refused),
-		cmocka_unit_test(a_loop_ends_though_its_last_wake_is_lost),
+		cmocka_unit_test(a_loop_ends_though_its_last_wake_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
