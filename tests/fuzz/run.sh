@@ -149,6 +149,7 @@ replay() {
 	# shellcheck disable=SC2046
 	make -s -j2 OUT="$out" $(objects_of "$out")
 	mkdir -p "$out/fuzz"
+	rm -f "$out/fuzz/shared.a"
 	# shellcheck disable=SC2046
 	ar rcs "$out/fuzz/shared.a" $(shared_objects_of "$out")
 	sanitizers=
@@ -202,5 +203,7 @@ merge)
 	;;
 *) fuzz "$how" "$@" ;;
 esac
+# What targets put there lives as long as they do.
+rm -f /dev/shm/fuzz_database_* /dev/shm/fuzz_store_* /dev/shm/fuzz_rows_* /dev/shm/fuzz_query_*
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
