@@ -98,6 +98,7 @@ static int control(const sim_options *given)
 	int told = 0, found = 0;
 
 	options.is_quiet = true;
+	options.action_count = ACTIONS_DEFAULT;
 	for (int lie = SIM_LIE_NONE + 1; lie < SIM_LIE_COUNT; lie++) {
 		options.lie = (sim_lie)lie;
 		for (options.seed = 1; options.seed <= CONTROL_SEEDS; options.seed++) {

@@ -161,19 +161,20 @@ bool sim_process_start(sim_process *p)
 	const sb_engine_options options = engine_options(p->sim);
 	stepbus_error err = STEPBUS_ERROR_INIT;
 	stepbus_status status;
+	stepbus_host host;
 
 	disk_enter(p->number);
 	p->elapsed_skip_ns = 0;
 	p->stalled_until_ns = 0;
 	p->is_listened_to = sim_chance(p->sim, 500);
-	p->host = (stepbus_host){ .size = sizeof p->host,
-				  .log_level = STEPBUS_LOG_ERROR + 1,
-				  .user_data = p,
-				  .allocate = allocate,
-				  .now_us = now_us,
-				  .elapsed_ns = elapsed_ns,
-				  .random = fill_random };
-	if (sb_host_fill(&p->host, &p->host, &err) != STEPBUS_OK)
+	host = (stepbus_host){ .size = sizeof host,
+			       .log_level = STEPBUS_LOG_ERROR + 1,
+			       .user_data = p,
+			       .allocate = allocate,
+			       .now_us = now_us,
+			       .elapsed_ns = elapsed_ns,
+			       .random = fill_random };
+	if (sb_host_fill(&host, &p->host, &err) != STEPBUS_OK)
 		return false;
 	p->engine = NULL;
 	status = sb_engine_open(&options, &p->host, NULL, &p->engine, &err);
