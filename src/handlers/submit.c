@@ -83,7 +83,8 @@ static void tell_refusal(sb_notice *notice, stepbus_bridge *bridge)
  * Whatever keeps the result out of the store may pass, and while nobody else can have the step, to
  * let go of the result would leave the step claimed and forgotten. A worker that is being stopped
  * waits for it only as long as it holds the lease, and no longer than one lease takes: a store that
- * takes heartbeats, but not this result, would keep it from ending for good.
+ * takes heartbeats, but not this result, would keep it from ending for good. A dead store takes nothing
+ * any more: others have the step when the lease is over, and it need not be waited for.
  */
 static bool is_worth_waiting(sb_settlement *s)
 {
@@ -91,7 +92,8 @@ static bool is_worth_waiting(sb_settlement *s)
 	const stepbus *engine = s->engine;
 	int64_t now_ns, since_ns;
 
-	if (sb_writer_is_refusal(s->operation.status))
+	if (sb_writer_is_refusal(s->operation.status) ||
+	    engine->store->type->is_dead(engine->store))
 		return false;
 	now_ns = sb_clock_elapsed_ns(&engine->host);
 	if (s->failing_since_ns == 0)

@@ -63,6 +63,12 @@ static void rollback(sb_store *base)
 	end(store);
 }
 
+static bool is_dead(const sb_store *base)
+{
+	(void)base;
+	return false;
+}
+
 static bool has_changed(sb_store *base)
 {
 	(void)base;
@@ -143,6 +149,7 @@ static const sb_store_type memory_type = {
 	.commit = commit,
 	.rollback = rollback,
 	.has_changed = has_changed,
+	.is_dead = is_dead,
 	.confirm = confirm,
 	.queue_intern = sb_memory_queue_intern,
 	.handler_intern = sb_memory_handler_intern,

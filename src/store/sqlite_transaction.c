@@ -202,6 +202,11 @@ stepbus_status sb_sqlite_transaction_confirm(sb_store *base, stepbus_error *err)
 	return execute(&store->writer, SB_SQL_TOUCH, err);
 }
 
+bool sb_sqlite_transaction_is_dead(const sb_store *base)
+{
+	return ((const sb_sqlite_store *)(const void *)base)->is_dead;
+}
+
 bool sb_sqlite_transaction_has_changed(sb_store *base)
 {
 	sb_sqlite_store *store = sb_sqlite_store_of(base);

@@ -136,6 +136,8 @@ typedef struct sb_store_type {
 	 * store that only this process can see, always false. Inside, or between transactions.
 	 */
 	bool (*has_changed)(sb_store *store);
+	/* Between transactions, by whoever may begin one. True: none will begin any more. */
+	bool (*is_dead)(const sb_store *store);
 	/*
 	 * Inside. What this transaction has read is about to be promised: with its commit, what
 	 * others have written before survives as much as what it writes itself. They may have
