@@ -139,6 +139,9 @@ static void a_suspect_that_is_cancelled_holds_nobody_up(void **state)
 		test_box_work(box, engine, "\"pool_size\":4,\"strategy\":\"fifo\"");
 
 	test_box_await_waiting(box, 1);
+	/* They come into the line one by one. */
+	while (atomic_load(&worker->queued_count) < 2)
+		sched_yield();
 	pthread_mutex_lock(&worker->lock);
 	memcpy(id, worker->first->event.step_id, sizeof id);
 	pthread_mutex_unlock(&worker->lock);

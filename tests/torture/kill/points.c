@@ -45,6 +45,11 @@ point_place *points_make(const char *page_path)
 	return page;
 }
 
+void points_leave(point_place *page)
+{
+	(void)munmap(page, POINT_PLACE_COUNT * sizeof *page);
+}
+
 void points_join(const char *page_path, const char *record_path, int place)
 {
 	void *frames[2];

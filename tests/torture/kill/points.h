@@ -64,6 +64,7 @@ enum { POINT_OPENING, POINT_SERVING, POINT_ENDING };
 
 /* The nemesis: makes the page and the file of records. */
 point_place *points_make(const char *page_path);
+void points_leave(point_place *page);
 /* A child: its place in the page, and the file that it appends its record to. */
 void points_join(const char *page_path, const char *record_path, int place);
 void points_enter(uint32_t phase);

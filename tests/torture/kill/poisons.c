@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of poisons, and what each of them does. */
+/* The table of poisons, and what the handlers among them do. */
 #include "torture/kill/poison.h"
 
 #include <pthread.h>
@@ -10,24 +10,17 @@
 #include <unistd.h>
 
 #include "torture/history/observer.h"
+#include "torture/kill/poison_hosts.h"
 #include "torture/kill/roles.h"
 
-enum { MESSAGE_LEN = 1 << 20, LOOP_US = 1200000, LONG_US = 10 * POISON_LEASE_MS * 1000 };
-
-/* Not raised: the signal would wait, since threads of a pool block it. */
-static void fault(void)
-{
-	volatile int *volatile nowhere = NULL;
-
-	*nowhere = 1;
-}
+enum { LOOP_US = 1200000 };
 
 static int32_t segfault(void *host, const stepbus_context *context, stepbus_result *result)
 {
 	(void)host;
 	(void)context;
 	(void)result;
-	fault();
+	poison_fault();
 	return 0;
 }
 
@@ -38,7 +31,7 @@ static int32_t segfault_late(void *host, const stepbus_context *context, stepbus
 	(void)context;
 	(void)result;
 	role_pause_us(50000);
-	fault();
+	poison_fault();
 	return 0;
 }
 
@@ -169,29 +162,19 @@ static int32_t say_garbage(void *host, const stepbus_context *context, stepbus_r
 	return 0;
 }
 
-static char *make_garbage(void)
-{
-	static const char pattern[] = "a\0\xff\xc3\x28\xe2\x82\xac\xed\xa0\x80\n";
-	char *bytes = malloc(MESSAGE_LEN);
-
-	for (size_t i = 0; bytes != NULL && i < MESSAGE_LEN; i++)
-		bytes[i] = pattern[i % (sizeof pattern - 1)];
-	return bytes;
-}
-
 static int32_t fail_with_garbage(void *host, const stepbus_context *context, stepbus_result *result)
 {
-	char *bytes = make_garbage();
+	char *bytes = poison_make_garbage();
 	const stepbus_failure failure = { .size = sizeof failure,
 					  .retry_after_ms = -1,
 					  .message = bytes,
-					  .message_len = MESSAGE_LEN,
+					  .message_len = POISON_MESSAGE_LEN,
 					  .error_type = bytes,
 					  .error_type_len = 4,
 					  .error_code = bytes,
 					  .error_code_len = 100,
 					  .backtrace = bytes,
-					  .backtrace_len = MESSAGE_LEN };
+					  .backtrace_len = POISON_MESSAGE_LEN };
 
 	(void)host;
 	(void)context;
@@ -239,169 +222,9 @@ static int32_t take_long(void *host, const stepbus_context *context, stepbus_res
 {
 	(void)host;
 	(void)context;
-	role_pause_us(LONG_US);
+	role_pause_us(POISON_LONG_US);
 	(void)stepbus_result_success(result, "first", 5, NULL);
 	return 0;
-}
-
-static stepbus_completion success_of(const stepbus_step_event *step, const char *text)
-{
-	stepbus_completion c = { .size = sizeof c,
-				 .outcome = STEPBUS_OUTCOME_SUCCESS,
-				 .token = step->token,
-				 .retry_after_ms = -1,
-				 .result = text,
-				 .result_len = strlen(text) };
-
-	memcpy(c.step_id, step->step_id, sizeof c.step_id);
-	return c;
-}
-
-static void complete(const poison_host *host, const char *fact, const stepbus_completion *c)
-{
-	poison_tell(host, fact, stepbus_complete(host->engine, c, 1, NULL, NULL));
-}
-
-static void never_answer(poison_host *host, const stepbus_step_event *step)
-{
-	(void)host;
-	(void)step;
-}
-
-static void answer_twice(poison_host *host, const stepbus_step_event *step)
-{
-	const stepbus_completion first = success_of(step, "first");
-	const stepbus_completion second = success_of(step, "second");
-
-	complete(host, "first", &first);
-	complete(host, "again", &first);
-	complete(host, "other", &second);
-}
-
-typedef struct errand {
-	poison_host *host;
-	stepbus_completion completion;
-} errand;
-
-static void *run_errand(void *argument)
-{
-	const errand *e = argument;
-
-	complete(e->host, "first", &e->completion);
-	return NULL;
-}
-
-static void answer_elsewhere(poison_host *host, const stepbus_step_event *step)
-{
-	errand e = { host, success_of(step, "first") };
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, run_errand, &e) == 0)
-		(void)pthread_join(thread, NULL);
-}
-
-/* Two threads with two results: one is taken. */
-static void answer_at_once(poison_host *host, const stepbus_step_event *step)
-{
-	stepbus_completion c[2] = { success_of(step, "first"), success_of(step, "first") };
-	errand e[2] = { { host, c[0] }, { host, c[1] } };
-	pthread_t threads[2];
-
-	for (int i = 0; i < 2; i++)
-		if (pthread_create(&threads[i], NULL, run_errand, &e[i]) != 0)
-			abort();
-	for (int i = 0; i < 2; i++)
-		(void)pthread_join(threads[i], NULL);
-}
-
-static void answer_late(poison_host *host, const stepbus_step_event *step)
-{
-	stepbus_completion c = success_of(step, "first");
-	stepbus_status status = STEPBUS_OK;
-	int64_t until_us = observer_now_us() + LONG_US;
-
-	while (observer_now_us() < until_us && status == STEPBUS_OK) {
-		role_pause_us(100000);
-		status = stepbus_heartbeat(host->engine, step->step_id, step->token, NULL);
-	}
-	poison_tell(host, "beats", status);
-	complete(host, "first", &c);
-}
-
-static void answer_with_garbage(poison_host *host, const stepbus_step_event *step)
-{
-	char *bytes = make_garbage();
-	stepbus_completion c = success_of(step, "");
-
-	c.outcome = STEPBUS_OUTCOME_FAILURE;
-	c.error_type = bytes;
-	c.error_type_len = 4;
-	c.error_message = bytes;
-	c.error_message_len = MESSAGE_LEN;
-	c.backtrace = bytes;
-	c.backtrace_len = MESSAGE_LEN;
-	complete(host, "first", &c);
-	free(bytes);
-}
-
-/* What is refused as such is still the host's. */
-static void answer_too_much(poison_host *host, const stepbus_step_event *step)
-{
-	char *bytes = calloc(1, POISON_PAYLOAD_LEN_MAX + 1);
-	stepbus_completion c = success_of(step, "first"), large = c;
-
-	large.result = bytes;
-	large.result_len = POISON_PAYLOAD_LEN_MAX + 1;
-	complete(host, "large", &large);
-	c.outcome = 99;
-	complete(host, "odd", &c);
-	c.outcome = STEPBUS_OUTCOME_SUCCESS;
-	complete(host, "first", &c);
-	free(bytes);
-}
-
-static void answer_for_another(poison_host *host, const stepbus_step_event *step)
-{
-	stepbus_completion c = success_of(step, "first"), wrong = success_of(step, "wrong");
-
-	wrong.token = step->token - 1;
-	complete(host, "older", &wrong);
-	wrong.token = step->token + 1;
-	complete(host, "newer", &wrong);
-	wrong.step_id[0] ^= 0x40;
-	complete(host, "stranger", &wrong);
-	complete(host, "first", &c);
-}
-
-static void answer_when_told(poison_host *host, const stepbus_step_event *step)
-{
-	stepbus_completion c = success_of(step, "late");
-
-	while (stepbus_step_is_cancelled(host->engine, step->step_id, step->token) == 0)
-		role_pause_us(1000);
-	poison_tell(host, "told",
-		    stepbus_heartbeat(host->engine, step->step_id, step->token, NULL));
-	complete(host, "late", &c);
-}
-
-static void crash_with_all(poison_host *host, const stepbus_step_event *step)
-{
-	(void)host;
-	(void)step;
-	fault();
-}
-
-static void stop_while_polled(poison_host *host, const stepbus_step_event *step)
-{
-	stepbus_completion c = success_of(step, "second");
-
-	if (step->retry_count > 0) {
-		(void)stepbus_complete(host->engine, &c, 1, NULL, NULL);
-		return;
-	}
-	(void)kill(getpid(), SIGSTOP);
-	c = success_of(step, "late");
-	complete(host, "late", &c);
 }
 
 const poison poisons[] = {
@@ -515,80 +338,83 @@ const poison poisons[] = {
 	  .host_count = 2,
 	  .state = "completed",
 	  .attempts = "success",
+	  .attempts_else = "lost success",
 	  .result = "6669727374" },
 
 	{ .name = "a host never answers, and is silent",
-	  .answer = never_answer,
+	  .answer = poison_never_answer,
 	  .silence_timeout_ms = 300,
 	  .state = "failed",
 	  .attempts = "timed_out timed_out timed_out",
 	  .error = "host_silent" },
 	{ .name = "a host never answers in time",
-	  .answer = never_answer,
+	  .answer = poison_never_answer,
 	  .attempt_timeout_ms = 300,
 	  .state = "failed",
 	  .attempts = "timed_out timed_out timed_out",
 	  .error = "timed_out" },
 	{ .name = "a host answers twice",
-	  .answer = answer_twice,
+	  .answer = poison_answer_twice,
 	  .state = "completed",
 	  .attempts = "success",
 	  .result = "6669727374",
 	  .facts = "first 0 again 0 other 15 " },
 	{ .name = "another thread answers",
-	  .answer = answer_elsewhere,
+	  .answer = poison_answer_elsewhere,
 	  .state = "completed",
 	  .attempts = "success",
 	  .result = "6669727374",
 	  .facts = "first 0 " },
 	{ .name = "two threads answer the same at once",
-	  .answer = answer_at_once,
+	  .answer = poison_answer_at_once,
 	  .state = "completed",
 	  .attempts = "success",
 	  .result = "6669727374",
 	  .facts = "first 0 first 0 " },
 	{ .name = "a host answers after 10 leases",
-	  .answer = answer_late,
+	  .answer = poison_answer_late,
 	  .host_count = 2,
 	  .silence_timeout_ms = 2000,
 	  .state = "completed",
 	  .attempts = "success",
 	  .result = "6669727374",
+	  .attempts_else = "lost success",
+	  .facts_else = "beats 16 first 16 beats 0 first 0 ",
 	  .facts = "beats 0 first 0 " },
 	{ .name = "a host answers with garbage of 1 MiB",
-	  .answer = answer_with_garbage,
+	  .answer = poison_answer_with_garbage,
 	  .state = "failed",
 	  .attempts = "failure",
 	  .error = "a???",
 	  .is_message_mended = true,
 	  .facts = "first 0 " },
 	{ .name = "a host answers what is not allowed",
-	  .answer = answer_too_much,
+	  .answer = poison_answer_too_much,
 	  .state = "completed",
 	  .attempts = "success",
 	  .result = "6669727374",
 	  .facts = "large 1 odd 1 first 0 " },
 	{ .name = "a host answers for another attempt",
-	  .answer = answer_for_another,
+	  .answer = poison_answer_for_another,
 	  .state = "completed",
 	  .attempts = "success",
 	  .result = "6669727374",
 	  .facts = "older 16 newer 16 stranger 3 first 0 " },
 	{ .name = "a host answers what is cancelled",
-	  .answer = answer_when_told,
+	  .answer = poison_answer_when_told,
 	  .cancel_after_ms = 300,
 	  .state = "cancelled",
 	  .attempts = "cancelled",
 	  .error = "cancelled",
 	  .facts = "told 25 late 25 " },
 	{ .name = "a host dies with all that it polled",
-	  .answer = crash_with_all,
+	  .answer = poison_crash_with_all,
 	  .state = "quarantined",
 	  .attempts = "lost lost lost",
 	  .error = "worker_lost",
 	  .deaths = 3 },
 	{ .name = "a host stops with what it polled",
-	  .answer = stop_while_polled,
+	  .answer = poison_stop_while_polled,
 	  .host_count = 2,
 	  .go_on_after_ms = 3 * POISON_LEASE_MS,
 	  .state = "completed",

@@ -27,7 +27,6 @@ static const struct work {
 	{ "settling", "sb_settle_run" },
 	{ "enqueueing", "sb_enqueue_run" },
 	{ "renewing leases", "sb_enlist_renew" },
-	{ "other operations", "run_operations" },
 	{ "beginning a transaction", "sb_sqlite_transaction_begin" },
 	{ "committing", "sb_sqlite_transaction_commit" },
 	{ "rolling back", "sb_sqlite_transaction_rollback" },
@@ -35,10 +34,16 @@ static const struct work {
 	{ "opening the store", "sb_sqlite_store_open" },
 	{ "opening the engine", "sb_engine_open" },
 	{ "closing the store", "sb_sqlite_open_close" },
-	{ "reading", "sb_sqlite_enter_reader" },
 	{ "starting a worker", "sb_worker_start" },
 	{ "stopping a worker", "sb_worker_stop" },
 	{ "closing the engine", "sb_engine_close" },
+	{ "reading", "sb_sqlite_enter_reader" },
+	{ "reading", "sb_sqlite_reader_step_list" },
+	{ "reading", "sb_step_reader_list" },
+	{ "reading", "sb_step_reader_info" },
+	{ "sweeping, and all else inside", "run_transaction" },
+	{ "between transactions", "run_group" },
+	{ "the clockwork", "run_now" },
 	{ "waking and waiting", "sb_writer_perform" },
 };
 
@@ -58,38 +63,41 @@ static int compare_lines(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void add_line(records *r, const char *line, int wanted)
-{
-	char call[16], file[16], side[16];
-	int signal = 0, at = 0;
-	unsigned phase;
-	char *kept;
-	size_t len;
-
-	if (sscanf(line, "%d %15s %15s %15s %u%n", &signal, call, file, side, &phase, &at) != 5 ||
-	    signal != wanted)
-		return;
-	len = strlen(line) + 64;
-	kept = malloc(len);
-	if ((r->count & (r->count - 1)) == 0)
-		r->lines = realloc(r->lines, (r->count == 0 ? 1 : 2 * r->count) * sizeof(char *));
-	if (kept == NULL || r->lines == NULL)
-		abort();
-	(void)snprintf(kept, len, "%s %s %s%s", call, file, side, line + at);
-	r->lines[r->count++] = kept;
-}
-
-static size_t head_len(const char *line)
+/* How long the first words of a line are. */
+static size_t words_len(const char *line, int count)
 {
 	size_t len = 0;
 
 	for (int words = 0; line[len] != '\0'; len++)
-		if (line[len] == ' ' && ++words == 3)
+		if (line[len] == ' ' && ++words == count)
 			break;
 	return len;
 }
 
-/* What is a file's in the line's stack, innermost first, until visit says that it is enough. */
+/* "signal call file side phase stack", of which signal and phase are left out. */
+static void add_line(records *r, const char *line, int wanted)
+{
+	char *words = NULL;
+	long signal = strtol(line, &words, 10);
+	size_t len = strlen(line) + 1, head, behind;
+	char *kept = malloc(len);
+
+	if ((r->count & (r->count - 1)) == 0)
+		r->lines = realloc(r->lines, (r->count == 0 ? 1 : 2 * r->count) * sizeof(char *));
+	if (kept == NULL || r->lines == NULL)
+		abort();
+	if (signal != wanted || *words != ' ') {
+		free(kept);
+		return;
+	}
+	words++;
+	head = words_len(words, 3);
+	behind = words_len(words, 4);
+	(void)snprintf(kept, len, "%.*s%s", (int)head, words, words + behind);
+	r->lines[r->count++] = kept;
+}
+
+/* The first of the works whose function is on the line's stack. */
 static void note_work(records *r, const symbols *s, const char *line)
 {
 	size_t work = WORK_COUNT;
@@ -108,8 +116,10 @@ static void note_work(records *r, const symbols *s, const char *line)
 
 static void count_all(records *r, const symbols *s)
 {
-	const char *functions[512];
+	const char *functions[512] = { NULL };
 
+	if (r->count == 0)
+		return;
 	qsort(r->lines, r->count, sizeof(char *), compare_lines);
 	for (size_t i = 0; i < r->count; i++) {
 		const char *line = r->lines[i], *before = i > 0 ? r->lines[i - 1] : "";
@@ -122,8 +132,8 @@ static void count_all(records *r, const symbols *s)
 		if (strcmp(line, before) == 0)
 			continue;
 		r->distinct_count++;
-		r->calls_of_files += head_len(line) != head_len(before) ||
-				     strncmp(line, before, head_len(line)) != 0;
+		r->calls_of_files += words_len(line, 3) != words_len(before, 3) ||
+				     strncmp(line, before, words_len(line, 3)) != 0;
 		while (name != NULL && k < r->functions && functions[k] != name)
 			k++;
 		if (name != NULL && k == r->functions && k < sizeof functions / sizeof *functions)
@@ -138,9 +148,9 @@ static void free_records(records *r)
 	free(r->lines);
 }
 
-static void read_records(records *r, const nemesis *n, int signal)
+static void read_records(records *r, const char *path, int signal)
 {
-	FILE *file = fopen(n->records, "re");
+	FILE *file = fopen(path, "re");
 	char line[LINE_LEN + 1];
 
 	while (file != NULL && fgets(line, sizeof line, file) != NULL)
@@ -149,13 +159,13 @@ static void read_records(records *r, const nemesis *n, int signal)
 		(void)fclose(file);
 }
 
-static size_t report_points(const nemesis *n, int signal)
+size_t report_points(const char *records_path, int signal, size_t *count)
 {
 	records r = { 0 };
 	symbols *s = symbols_read();
 	size_t distinct_count;
 
-	read_records(&r, n, signal);
+	read_records(&r, records_path, signal);
 	count_all(&r, s);
 	symbols_free(s);
 	distinct_count = r.distinct_count;
@@ -166,6 +176,7 @@ static size_t report_points(const nemesis *n, int signal)
 		if (r.by_work[i] > 0)
 			(void)printf("  %-34s %zu\n", i < WORK_COUNT ? works[i].name : "else",
 				     r.by_work[i]);
+	*count = r.count;
 	free_records(&r);
 	return distinct_count;
 }
@@ -193,7 +204,7 @@ static size_t count_answers(const history *h, int64_t status)
 void report_run(const nemesis *n, const history *h, const char *what, int failed)
 {
 	bool is_stall = strcmp(what, "stall") == 0;
-	size_t points;
+	size_t points, point_count;
 
 	(void)printf("%zu events; %zu steps, %zu acknowledgements, %zu starts, %zu completions; "
 		     "%zu leases lost\n",
@@ -209,17 +220,17 @@ void report_run(const nemesis *n, const history *h, const char *what, int failed
 		     "told; %ld stalls, %ld at a named point, %ld killed in them\n",
 		     n->kills, n->point_kills, n->handler_kills, n->ends, n->stalls,
 		     n->point_stalls, n->stalled_kills);
-	points = report_points(n, is_stall ? SIGSTOP : SIGKILL);
+	points = report_points(n->records, is_stall ? SIGSTOP : SIGKILL, &point_count);
 	if (is_stall)
-		(void)printf("proof: stall: %ld stalls of 1.2 to 5 leases (%ld at %zu distinct "
+		(void)printf("proof: stall: %ld stalls of 1.2 to 5 leases (%zu at %zu distinct "
 			     "points), %zu leases lost, %zu late answers refused: %d rules "
 			     "violated\n",
-			     n->stalls, n->point_stalls, points, count(h, LOG_LOST, -1),
+			     n->stalls, point_count, points, count(h, LOG_LOST, -1),
 			     count_answers(h, STEPBUS_ESTALE), failed);
 	else
 		(void)printf(
-			"proof: kill: %ld kills (%ld at %zu distinct points) of 9 processes on "
+			"proof: kill: %ld kills (%zu at %zu distinct points) of 9 processes on "
 			"one file, %zu steps acknowledged: %d rules violated\n",
-			n->kills + n->point_kills, n->point_kills, points,
-			count(h, LOG_ENQUEUED, -1), failed);
+			n->kills + n->point_kills, point_count, points, count(h, LOG_ENQUEUED, -1),
+			failed);
 }

@@ -9,4 +9,7 @@
 /* failed: how many rules were violated. */
 void report_run(const nemesis *n, const history *h, const char *what, int failed);
 
+/* What is in a file of records about this signal; gives how many distinct points it names. */
+size_t report_points(const char *records_path, int signal, size_t *count);
+
 #endif

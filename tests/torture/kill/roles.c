@@ -14,7 +14,7 @@
 static const role_entry roles[] = {
 	{ "worker", role_worker },     { "puller", role_puller }, { "enqueuer", role_enqueuer },
 	{ "operator", role_operator }, { "client", role_client }, { "counter", role_counter },
-	{ "resumer", role_resumer },
+	{ "resumer", role_resumer },   { "life", role_life },     { "saboteur", role_saboteur },
 };
 
 const role_entry *role_find(const char *name)

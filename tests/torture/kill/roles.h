@@ -31,6 +31,8 @@ int role_puller(const role_options *options);   /* polls, and answers in batches
 int role_enqueuer(const role_options *options); /* enqueues, some with keys that others use too */
 int role_operator(const role_options *options); /* cancels, redrives, pauses and looks */
 int role_resumer(const role_options *options);  /* resumes what an operator paused, and ends */
+int role_saboteur(const role_options *options); /* the negative control */
+int role_life(const role_options *options);     /* all of these, for a few steps; see life.h */
 int role_client(const role_options *options);   /* looks for steps that others were acknowledged */
 int role_counter(const role_options *options);  /* says how many steps the library has, and ends */
 
@@ -44,6 +46,8 @@ stepbus_status role_subscribe(stepbus *engine, const char *name, stepbus_event_f
 			      stepbus_error *err);
 /* Notes what is told of steps and workers. */
 stepbus_status role_listen(stepbus *engine, stepbus_error *err);
+/* Registers a handler, listens, and starts a worker with a pool. */
+stepbus_status role_serve(stepbus *engine, const role_options *options, stepbus_error *err);
 /* Waits for SIGTERM; engines do not touch the signals of the caller. */
 void role_wait(void);
 bool role_is_ended(void);

@@ -53,8 +53,7 @@ static int32_t serve(void *instance, const stepbus_context *context, stepbus_res
 	return 0;
 }
 
-static stepbus_status begin_serving(stepbus *engine, const role_options *options,
-				    stepbus_error *err)
+stepbus_status role_serve(stepbus *engine, const role_options *options, stepbus_error *err)
 {
 	static const char *const strategies[] = { "priority", "fifo", "lifo", "weighted_random" };
 	static const uint32_t blocks[] = { 4, 64, 256 };
@@ -87,7 +86,7 @@ int role_worker(const role_options *options)
 
 	if (engine == NULL)
 		return 1;
-	status = begin_serving(engine, options, &err);
+	status = role_serve(engine, options, &err);
 	if (status != STEPBUS_OK) {
 		observer_fail("start a worker", status, err.message);
 		return 1;
