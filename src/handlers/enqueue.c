@@ -313,7 +313,9 @@ static stepbus_status place(newcomer *n, stepbus_error *err)
 
 	if (status == STEPBUS_OK)
 		status = find_holder(n, n->row.unique_key, states, err);
-	if (status != STEPBUS_OK || n->existing_id != 0)
+	if (status == STEPBUS_OK && n->existing_id != 0)
+		return n->store->type->confirm(n->store, err);
+	if (status != STEPBUS_OK)
 		return status;
 	status = insert(n, err);
 	if (status == STEPBUS_OK && is_own(n->enqueue)) {

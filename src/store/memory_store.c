@@ -69,6 +69,13 @@ static bool has_changed(sb_store *base)
 	return false;
 }
 
+static stepbus_status confirm(sb_store *base, stepbus_error *err)
+{
+	(void)base;
+	(void)err;
+	return STEPBUS_OK;
+}
+
 static void stats(sb_store *base, sb_store_stats *out)
 {
 	*out = (sb_store_stats){ .commit_count = atomic_load_explicit(
@@ -136,6 +143,7 @@ static const sb_store_type memory_type = {
 	.commit = commit,
 	.rollback = rollback,
 	.has_changed = has_changed,
+	.confirm = confirm,
 	.queue_intern = sb_memory_queue_intern,
 	.handler_intern = sb_memory_handler_intern,
 	.queue_read = sb_memory_queue_read,

@@ -324,6 +324,7 @@ sb_sqlite_store *sb_sqlite_open_new(const stepbus_host *host)
 		return NULL;
 	store->base.type = &sb_sqlite_store_type;
 	store->base.host = host;
+	store->confirmed_version = -1;
 	store->writer.host = host;
 	store->reader.host = host;
 	(void)pthread_mutex_init(&store->reader_lock, NULL);
@@ -405,6 +406,7 @@ stepbus_status sb_sqlite_store_open(const sb_store_options *options, sb_store **
 					 options->busy_timeout_ms * 1000 :
 					 INT64_MAX;
 	store->wal_alarm_bytes = options->wal_alarm_bytes;
+	store->is_on_disk = options->durability == SB_DURABILITY_DISK;
 	status = store->path != NULL ? open_all(store, options, err) :
 				       sb_fail_memory(err, "open a store");
 	if (status != STEPBUS_OK) {

@@ -68,7 +68,10 @@ typedef struct sb_sqlite_store {
 	bool is_dead;
 	bool is_asked; /* has_changed was asked before */
 	int64_t data_version;
-	dev_t device; /* of the file, when it was opened */
+	bool is_on_disk; /* commits promise to be: what others left in the log may not be yet */
+	int64_t confirmed_version;  /* so much of others' work is; -1: none is known to be */
+	int64_t confirming_version; /* and will be with this transaction; -1: no more than that */
+	dev_t device;               /* of the file, when it was opened */
 	ino_t inode;
 	int64_t checked_at_ns;
 	int64_t busy_timeout_us;

@@ -106,6 +106,7 @@ stepbus_status sb_sqlite_transaction_begin(sb_store *base, stepbus_error *err)
 	if (status != STEPBUS_OK)
 		return status;
 	store->writer.is_failed = false;
+	store->confirming_version = -1;
 	status = start(store, err);
 	if (status == STEPBUS_OK)
 		atomic_store_explicit(&store->leader, self(), memory_order_relaxed);
@@ -149,6 +150,8 @@ stepbus_status sb_sqlite_transaction_commit(sb_store *base, stepbus_error *err)
 		sb_sqlite_transaction_rollback(base);
 		return status;
 	}
+	if (store->confirming_version >= 0)
+		store->confirmed_version = store->confirming_version;
 	atomic_store_explicit(&store->leader, 0, memory_order_relaxed);
 	atomic_fetch_add_explicit(&store->commit_count, 1, memory_order_relaxed);
 	if (store->is_logged)
@@ -156,22 +159,45 @@ stepbus_status sb_sqlite_transaction_commit(sb_store *base, stepbus_error *err)
 	return STEPBUS_OK;
 }
 
-bool sb_sqlite_transaction_has_changed(sb_store *base)
+/* A number that the commits of others change; -1: it cannot be read. */
+static int64_t data_version(sb_sqlite_store *store)
 {
-	sb_sqlite_store *store = sb_sqlite_store_of(base);
-	int64_t version = store->data_version;
-	bool has_row = false, was_asked = store->is_asked;
+	int64_t version = -1;
+	bool has_row = false;
 	sb_query query;
 
-	/* What the owner of a borrowed connection does on it no version tells. */
-	if (store->is_borrowed)
-		return true;
 	if (sb_query_open(&store->writer, SB_SQL_DATA_VERSION, &query, NULL) == STEPBUS_OK &&
 	    sb_query_step(&query, &has_row, NULL) == STEPBUS_OK && has_row) {
 		version = sb_query_int(&query, 0);
 		sb_query_close(&query);
 	}
-	if (!has_row)
+	return version;
+}
+
+stepbus_status sb_sqlite_transaction_confirm(sb_store *base, stepbus_error *err)
+{
+	sb_sqlite_store *store = sb_sqlite_store_of(base);
+
+	if (!store->is_on_disk || store->is_borrowed)
+		return STEPBUS_OK;
+	store->confirming_version = data_version(store);
+	if (store->confirming_version >= 0 && store->confirming_version == store->confirmed_version)
+		return STEPBUS_OK;
+	/* A transaction that writes something syncs all of the log that is before it. */
+	return execute(&store->writer, SB_SQL_TOUCH, err);
+}
+
+bool sb_sqlite_transaction_has_changed(sb_store *base)
+{
+	sb_sqlite_store *store = sb_sqlite_store_of(base);
+	bool was_asked = store->is_asked;
+	int64_t version;
+
+	/* What the owner of a borrowed connection does on it no version tells. */
+	if (store->is_borrowed)
+		return true;
+	version = data_version(store);
+	if (version < 0)
 		return true;
 	store->is_asked = true;
 	if (was_asked && version == store->data_version)

@@ -17,6 +17,7 @@ const sb_store_type sb_sqlite_store_type = {
 	.commit = sb_sqlite_transaction_commit,
 	.rollback = sb_sqlite_transaction_rollback,
 	.has_changed = sb_sqlite_transaction_has_changed,
+	.confirm = sb_sqlite_transaction_confirm,
 	.queue_intern = sb_sqlite_names_queue_intern,
 	.handler_intern = sb_sqlite_names_handler_intern,
 	.queue_read = sb_sqlite_names_queue_read,

@@ -136,6 +136,12 @@ typedef struct sb_store_type {
 	 * store that only this process can see, always false. Inside, or between transactions.
 	 */
 	bool (*has_changed)(sb_store *store);
+	/*
+	 * Inside. What this transaction has read is about to be promised: with its commit, what
+	 * others have written before survives as much as what it writes itself. They may have
+	 * committed with less care.
+	 */
+	stepbus_status (*confirm)(sb_store *store, stepbus_error *err);
 
 	/* Inside. Numbers for names: the one that is there, or a new one. */
 	stepbus_status (*queue_intern)(sb_store *store, sb_slice name, int64_t *id,

@@ -341,6 +341,33 @@ static void a_file_that_was_replaced_is_noticed(void **state)
 	assert_int_equal(try_insert(w, sb_slice_z("x")), STEPBUS_ESTORE);
 }
 
+/* A transaction that writes nothing, but promises what it has read. */
+static stepbus_status promise(test_world *w)
+{
+	test_world_begin(w);
+	test_ok(w, w->store->type->confirm(w->store, &w->err));
+	return w->store->type->commit(w->store, &w->err);
+}
+
+static void what_others_wrote_is_on_the_disk_before_it_is_promised(void **state)
+{
+	test_world *w = *state;
+	sqlite3 *other;
+
+	open_with_faults(w);
+	test_ok(w, promise(w));
+	test_faults_plan(TEST_FAULT_SYNC, 1, SQLITE_IOERR_FSYNC, true);
+	test_ok(w, promise(w));
+	assert_int_equal(test_faults_count(), 0);
+	other = test_world_connect(w);
+	test_world_run(other, "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = NORMAL;"
+			      "UPDATE queue SET paused_at = 5");
+	assert_int_equal(promise(w), STEPBUS_ESTORE);
+	assert_true(test_faults_count() > 0);
+	test_faults_clear();
+	assert_int_equal(sqlite3_close(other), SQLITE_OK);
+}
+
 static int faulty_setup(void **state)
 {
 	test_faults_install();
@@ -374,6 +401,7 @@ int main(void)
 		WITH_FAULTS(a_checkpoint_that_failed_on_the_way_to_the_disk_ends_the_store),
 		WITH_FAULTS(a_checkpoint_without_room_is_tried_again_later),
 		WITH_FAULTS(what_was_acknowledged_survives_any_failure),
+		WITH_FAULTS(what_others_wrote_is_on_the_disk_before_it_is_promised),
 		ON_DISK(a_file_that_was_removed_is_noticed),
 		ON_DISK(a_file_that_was_replaced_is_noticed),
 	};

@@ -7,15 +7,17 @@
  *
  *   power STATES [SEED [PROCESSES [PART]]]
  *       so many states at level disk, and a fifth of that at level process; with the controls, which
- *       must find what is put in. PART: only "disk", "process" or "control".
+ *       must find what is put in. PART: only "disk", "process", "syncs" or "control".
  *
  * Workloads are drawn from the seed; threads and ids make no two runs the same, so the files of
  * what is wrong are kept, in a directory that is named.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,7 +33,7 @@ enum {
 	DRAWN = 12,
 	CONTROL_STATES = 20000,
 	CONTROL_WORKLOADS = 12,
-	SYNC_WORKLOADS = 60,
+	SYNC_WORKLOADS = 40,
 };
 
 /* What the processes share. */
@@ -83,18 +85,22 @@ typedef struct series {
 	bool is_mixed; /* with all kinds of workloads */
 	bool is_control;
 	bool is_flipped;
+	bool is_sync_failing; /* each workload at another sync */
 } series;
 
 static void try_one(const run *r, const series *s, int number)
 {
 	tally *t = &r->shared->tallies[s->tally];
 	uint64_t seed = image_mix(r->seed, (uint64_t)(s->tally * 1000000 + number));
+	unsigned flags = s->is_mixed ? any_flags(seed >> 7) : s->flags;
 	char path[512];
 	const trial_options o = {
 		.workload = { .path = path,
 			      .seed = seed,
 			      .level = s->level,
-			      .flags = s->is_mixed ? any_flags(seed >> 7) : s->flags,
+			      .flags = s->is_sync_failing && number % 4 == 0 ? WORKLOAD_NETWORK :
+									       flags,
+			      .fail_sync = s->is_sync_failing ? 1 + number / 2 % 60 : 0,
 			      .action_count =
 				      ACTIONS_MIN + (int)(seed % (ACTIONS_MAX - ACTIONS_MIN)) },
 		.directory = r->directory,
@@ -136,6 +142,7 @@ static void work_together(run *r, const series *s)
 		children[i] = fork();
 		if (children[i] != 0)
 			continue;
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		image_vfs_install();
 		recorder_install();
 		work(r, s);
@@ -250,6 +257,29 @@ static void run_controls(run *r)
 		    FAULT_TORN, "one bit of the database changed");
 }
 
+static void run_failing_syncs(run *r)
+{
+	const series s = { .name = "failing syncs",
+			   .tally = 6,
+			   .level = DURABILITY_DISK,
+			   .states = UINT64_MAX,
+			   .workloads = SYNC_WORKLOADS,
+			   .is_sync_failing = true };
+	const tally *t = &r->shared->tallies[s.tally];
+	double began = now_s();
+
+	work_together(r, &s);
+	tell_tally(&s, t, now_s() - began);
+	(void)printf(
+		"proof: power: %llu workloads in which a sync failed, at another place in "
+		"each: %llu calls refused behind it, %llu that said something is durable; %llu "
+		"disk states: %llu violations\n",
+		(unsigned long long)t->struck, (unsigned long long)t->refused,
+		(unsigned long long)t->untrue, (unsigned long long)t->states,
+		(unsigned long long)tally_faults(t));
+	count(r, tally_faults(t) == 0 && t->struck > 0 && t->refused > 0);
+}
+
 static bool is_wanted(const char *part, const char *name)
 {
 	return part == NULL || strcmp(part, name) == 0;
@@ -259,6 +289,8 @@ static void torture(run *r, uint64_t states, const char *part)
 {
 	if (is_wanted(part, "control"))
 		run_controls(r);
+	if (is_wanted(part, "syncs"))
+		run_failing_syncs(r);
 	if (is_wanted(part, "disk"))
 		run_series(r, &(series){ .name = "level disk",
 					 .tally = 0,

@@ -44,6 +44,35 @@ static void apply(image *i, const disk *d, const disk_unit *u)
 	}
 }
 
+/* What is written over it is gone, whether it ever reached the disk or not. */
+static void forget_detached(disk *d, int file, int64_t number, size_t before)
+{
+	for (size_t n = 0; n < before; n++)
+		if (d->units[n].is_detached && d->units[n].file == file)
+			for (size_t s = 0; s < d->units[n].sector_count; s++)
+				if (d->sectors[d->units[n].sector_first + s].number == number)
+					d->sectors[d->units[n].sector_first + s].len = 0;
+}
+
+static void make_certain(disk *d, size_t n)
+{
+	const disk_unit *u = &d->units[n];
+
+	apply(&d->base, d, u);
+	if (d->has_detached)
+		for (size_t s = 0; s < u->sector_count; s++)
+			forget_detached(d, u->file, d->sectors[u->sector_first + s].number, n);
+}
+
+/* A sync that failed: the system may believe that these are on the disk, and not try again. */
+static void detach(disk *d, const op *what)
+{
+	d->has_detached = true;
+	for (size_t n = 0; n < d->unit_count; n++)
+		if (d->units[n].file == what->file && d->units[n].op < (size_t)what->at)
+			d->units[n].is_detached = true;
+}
+
 /* Takes those of a file out that came before an operation; they become certain where is_kept. */
 static void settle(disk *d, int file, size_t before, bool is_kept)
 {
@@ -52,9 +81,9 @@ static void settle(disk *d, int file, size_t before, bool is_kept)
 	for (size_t n = 0; n < d->unit_count; n++) {
 		disk_unit u = d->units[n];
 
-		if (u.file == file && u.op < before) {
+		if (u.file == file && u.op < before && !(is_kept && u.is_detached)) {
 			if (is_kept)
-				apply(&d->base, d, &u);
+				make_certain(d, n);
 			continue;
 		}
 		memmove(d->sectors + sectors, d->sectors + u.sector_first,
@@ -158,6 +187,8 @@ bool disk_advance(disk *d)
 		settle_entries(d);
 		break;
 	case OP_SYNC_FAILED:
+		detach(d, what);
+		break;
 	default:
 		break;
 	}
@@ -189,7 +220,7 @@ static void lay_units(disk *d, const cut *c, const bool *is_current, uint64_t ga
 		for (size_t m = u->sector_first; m < u->sector_first + u->sector_count; m++) {
 			const disk_sector *s = &d->sectors[m];
 
-			if (!c->sectors[m])
+			if (!c->sectors[m] || s->len == 0)
 				continue;
 			if (s->number * SECTOR_LEN > d->base.files[u->file].len)
 				grow(&d->base, u->file, s->number * SECTOR_LEN, c->is_garbage,

@@ -34,6 +34,7 @@ typedef struct disk_unit {
 	int file;
 	size_t op;
 	int64_t len_after;
+	bool is_detached; /* its sync failed: no later one will make it certain */
 	size_t sector_first, sector_count;
 } disk_unit;
 
@@ -48,6 +49,7 @@ typedef struct disk_entry {
 typedef struct disk {
 	const record *record;
 	size_t at; /* operations done */
+	bool has_detached;
 	image base;
 	image live;
 	image ghost;

@@ -72,6 +72,32 @@ static bool read_rows(facts *f, sqlite3 *db, const char *sql, void (*take)(facts
 	return code == SQLITE_DONE;
 }
 
+static void take_content(facts *f, sqlite3_stmt *s)
+{
+	for (int i = 0; i < sqlite3_column_count(s); i++) {
+		uint64_t type = (uint64_t)sqlite3_column_type(s, i);
+
+		f->content = image_mix(f->content, digest(s, i) + type);
+	}
+}
+
+static bool read_content(facts *f, sqlite3 *db)
+{
+	sqlite3_stmt *tables = NULL;
+	bool is_read = sqlite3_prepare_v2(db,
+					  "SELECT printf('SELECT * FROM \"%w\"', name) FROM"
+					  " sqlite_schema WHERE type = 'table' ORDER BY name",
+					  -1, &tables, NULL) == SQLITE_OK;
+
+	while (is_read && sqlite3_step(tables) == SQLITE_ROW) {
+		f->content = image_mix(f->content, 1);
+		is_read = read_rows(f, db, (const char *)sqlite3_column_text(tables, 0),
+				    take_content);
+	}
+	(void)sqlite3_finalize(tables);
+	return is_read;
+}
+
 static const char steps_sql[] =
 	"SELECT s.id, s.input, t.state, t.token, t.attempt_count, r.bytes, c.token, c.cursor"
 	" FROM step s JOIN state t ON t.id = s.id LEFT JOIN result r ON r.step_id = s.id"
@@ -89,7 +115,8 @@ bool facts_read(facts *f, sqlite3 *db)
 		return false;
 	if (f->format == 0)
 		return true;
-	return read_rows(f, db, "SELECT value FROM meta WHERE key = 'tag'", take_tag) &&
+	return read_content(f, db) &&
+	       read_rows(f, db, "SELECT value FROM meta WHERE key = 'tag'", take_tag) &&
 	       read_rows(f, db, f->format == 1 ? old_steps_sql : steps_sql, take_step) &&
 	       read_rows(f, db,
 			 "SELECT step_id, token, outcome, message FROM attempt"
@@ -116,7 +143,7 @@ static bool are_equal(const void *a, size_t a_count, const void *b, size_t b_cou
 
 bool facts_equal(const facts *a, const facts *b)
 {
-	return a->format == b->format && a->tag == b->tag &&
+	return a->format == b->format && a->tag == b->tag && a->content == b->content &&
 	       are_equal(a->steps, a->step_count, b->steps, b->step_count, sizeof *a->steps) &&
 	       are_equal(a->attempts, a->attempt_count, b->attempts, b->attempt_count,
 			 sizeof *a->attempts) &&

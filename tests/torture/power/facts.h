@@ -38,6 +38,7 @@ typedef struct name_fact {
 typedef struct facts {
 	int64_t format; /* 0: no store yet */
 	uint64_t tag;
+	uint64_t content; /* of all rows of all tables */
 	step_fact *steps; /* by id */
 	size_t step_count, step_room;
 	attempt_fact *attempts; /* by step and token */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "torture/power/host.h"
 
+#include <dirent.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #include "torture/power/image.h"
 #include "torture/power/network.h"
 #include "torture/power/recorder.h"
+
+enum { LEASE_OVER_MS = 60000 };
 
 static const int64_t began_us = INT64_C(1700000000) * 1000000;
 
@@ -226,6 +229,9 @@ bool host_begin(host *h)
 
 void host_end(host *h)
 {
+	/* Results that cannot be written are waited for until the lease is over. */
+	if (recorder_has_failed())
+		(void)stepbus_clock_advance(h->clock, LEASE_OVER_MS, NULL);
 	close_all(h);
 	recorder_end();
 	network_pretend(false);
@@ -234,13 +240,20 @@ void host_end(host *h)
 
 void workload_clear(const char *path)
 {
-	static const char *const endings[] = { "", "-wal", "-shm", "-journal", "-wake" };
-	char name[512];
+	const char *slash = strrchr(path, '/');
+	char name[1024];
+	DIR *directory;
 
-	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-		(void)snprintf(name, sizeof name, "%s%s", path, endings[i]);
+	(void)snprintf(name, sizeof name, "%.*s", (int)(slash - path), path);
+	directory = opendir(name);
+	for (const struct dirent *e; directory != NULL && (e = readdir(directory)) != NULL;) {
+		if (strncmp(e->d_name, slash + 1, strlen(slash + 1)) != 0)
+			continue;
+		(void)snprintf(name, sizeof name, "%.*s/%s", (int)(slash - path), path, e->d_name);
 		(void)unlink(name);
 	}
+	if (directory != NULL)
+		(void)closedir(directory);
 }
 
 void workload_run(record *r, const workload_options *o, workload_result *out)

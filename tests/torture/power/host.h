@@ -43,7 +43,7 @@ struct host {
 	held_step held[HELD_MAX];
 	size_t held_count;
 	uint8_t bytes[BYTES_MAX]; /* random, to take inputs and results from */
-	size_t failed_at;         /* operations done when the sync had failed */
+	bool was_failed;          /* a sync had failed before this action began */
 };
 
 bool host_begin(host *h);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "torture/power/revive.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -74,7 +75,7 @@ static bool drain(revival *r)
 		    STEPBUS_OK)
 			return false;
 		if (count > 0)
-			(void)nanosleep(&pause, NULL);
+			(void)ppoll(NULL, 0, &pause, NULL);
 	}
 	(void)snprintf(r->err.message, sizeof r->err.message, "%d steps are still open",
 		       (int)count);

@@ -27,7 +27,7 @@ typedef struct trial {
 
 uint64_t tally_faults(const tally *t)
 {
-	uint64_t sum = t->unrevived + t->broken;
+	uint64_t sum = t->unrevived + t->broken + t->untrue;
 
 	for (int f = 1; f < FAULT_COUNT; f++)
 		sum += t->faults[f];
@@ -69,6 +69,22 @@ static bool is_new(trial *t, uint64_t hash)
 	return true;
 }
 
+static void tell_cut(const trial *t)
+{
+	const cut *c = &t->cuts.now;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < t->disk.sector_count; i++)
+		kept += c->sectors[i];
+	(void)printf("  the cut: %zu of %zu unsynced sectors of %zu writes are there;", kept,
+		     t->disk.sector_count, t->disk.unit_count);
+	for (int f = 0; f < FILE_COUNT; f++)
+		(void)printf(" file %d: %d of %d changes of its entry;", f, c->changes[f],
+			     t->disk.entries[f].change_count);
+	(void)printf("%s%s\n", c->is_full_length ? " full length" : "",
+		     c->is_garbage ? ", garbage" : "");
+}
+
 /* Says what is wrong, and keeps the files of it. */
 static void tell(trial *t, const char *what, const image *state)
 {
@@ -83,17 +99,7 @@ static void tell(trial *t, const char *what, const image *state)
 	(void)printf("%s: workload %d (seed %llu, flags %u), behind operation %zu of %zu: %s; %s\n",
 		     what, o->number, (unsigned long long)o->workload.seed, o->workload.flags,
 		     t->disk.at, t->record.op_count, t->judge.message, state != NULL ? path : "");
-	for (size_t n = t->disk.at > 24 ? t->disk.at - 24 : 0; n < t->disk.at; n++) {
-		const op *w = &t->record.ops[n];
-		(void)printf("   %zu kind %d file %d at %lld len %lld\n", n, w->kind, w->file, (long long)w->at, (long long)w->len);
-	}
-	for (size_t n = 0; n < t->disk.unit_count; n++)
-		(void)printf("   unit op %zu file %d kept %d:", t->disk.units[n].op, t->disk.units[n].file, t->cuts.now.units[n]);
-	(void)printf("\n");
-	for (size_t n = 0; n < t->disk.sector_count; n++)
-		(void)printf(" %d", t->cuts.now.sectors[n]);
-	for (int f = 0; f < 3; f++) (void)printf(" file %d changes %d of %d was %d ghost %d;", f, t->cuts.now.changes[f], t->disk.entries[f].change_count, t->disk.entries[f].was_there, t->disk.entries[f].has_ghost);
-	(void)printf(" full %d garbage %d\n", t->cuts.now.is_full_length, t->cuts.now.is_garbage);
+	tell_cut(t);
 	(void)fflush(stdout);
 }
 
@@ -166,9 +172,6 @@ static void try_state(trial *t)
 	t->tally->older += index >= 0 && index + 1 < (int)t->judge.version_count;
 	if (found == FAULT_LOST)
 		t->tally->lost += judge_count_lost(&t->judge, t->disk.at, index);
-	/* Whether SQLite would notice is another matter. */
-	if (found == FAULT_TORN && judge_rows(&t->judge, state, -1, true) != FAULT_NONE)
-		found = FAULT_UNREADABLE;
 	find(t, found, state);
 	disk_restore(&t->disk);
 	if (found == FAULT_NONE) {
@@ -185,10 +188,9 @@ static bool may_commit(const disk *d)
 
 	if (last == NULL)
 		return true;
-	if (last->kind == OP_SYNC || last->kind == OP_SYNC_DIRECTORY ||
-	    last->kind == OP_SYNC_FAILED)
-		return false;
-	return last->kind != OP_WRITE || last->file != FILE_LOG || last->len > FRAME_HEAD_LEN;
+	/* Even the head of a frame may: its page can lie there from the log before. */
+	return last->kind != OP_SYNC && last->kind != OP_SYNC_DIRECTORY &&
+	       last->kind != OP_SYNC_FAILED;
 }
 
 static void walk(trial *t)
@@ -201,6 +203,8 @@ static void walk(trial *t)
 		     judge_advance(&t->judge, may_commit(&t->disk) ? &t->disk.live : NULL,
 				   t->disk.at),
 		     &t->disk.live);
+		if (o->workload.fail_sync > 0 && !t->disk.has_detached)
+			continue;
 		cuts_begin(&t->cuts, &t->disk, o->drawn);
 		while (t->states < o->states_max && cuts_next(&t->cuts, &t->disk))
 			try_state(t);
@@ -217,16 +221,22 @@ void trial_run(const trial_options *o, tally *t)
 	t->workloads++;
 	t->operations += now.record.op_count;
 	t->acknowledgements += now.record.ack_count;
+	disk_open(&now.disk, &now.record);
+	judge_open(&now.judge, &now.record);
+	now.cuts.random = o->workload.seed;
 	if (!result.is_done) {
 		(void)snprintf(now.judge.message, sizeof now.judge.message, "%.200s",
 			       result.message);
 		t->broken++;
 		tell(&now, "not done", NULL);
 	}
-	disk_open(&now.disk, &now.record);
-	judge_open(&now.judge, &now.record);
-	now.cuts.random = o->workload.seed;
 	walk(&now);
+	t->struck += result.has_failed;
+	t->refused += result.refused;
+	t->untrue += result.succeeded;
+	/* What programs see is sound too. */
+	if (result.has_failed && now.judge.version_count > 0)
+		try_revival(&now, &now.disk.live, (int)now.judge.version_count - 1);
 	t->versions += now.judge.version_count;
 	cuts_free(&now.cuts);
 	free(now.seen);

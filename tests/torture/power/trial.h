@@ -26,13 +26,17 @@ typedef struct tally {
 	_Atomic(uint64_t) faults[FAULT_COUNT];
 	_Atomic(uint64_t) unrevived;
 	_Atomic(uint64_t) broken; /* workloads that did not come to their end */
+	/* Where a sync is to fail: workloads in which one did, and calls behind it. */
+	_Atomic(uint64_t) struck;
+	_Atomic(uint64_t) refused;
+	_Atomic(uint64_t) untrue; /* that said that something is durable */
 } tally;
 
 typedef struct trial_options {
-	workload_options workload;
-	const char *directory; /* for what is kept of what is wrong, and for revivals */
-	int number;            /* of this trial */
-	size_t drawn;          /* cuts at random at each moment */
+	workload_options workload; /* where a sync fails in it, states are judged from there on */
+	const char *directory;     /* for what is kept of what is wrong, and for revivals */
+	int number;                /* of this trial */
+	size_t drawn;              /* cuts at random at each moment */
 	uint64_t states_max;
 	unsigned reread_each; /* one state in so many is read row by row; 0: none */
 	unsigned revive_each; /* or worked off; 0: none */

@@ -232,22 +232,59 @@ fault judge_advance(judge *j, image *live, size_t at)
 	return found != FAULT_NONE ? found : answered;
 }
 
+/* Names the first acknowledgement that a version lacks. */
+static fault say_lost(judge *j, int index)
+{
+	const ack *a = j->record->acks;
+
+	while (a->version <= index || a->level < DURABILITY_DISK)
+		a++;
+	(void)snprintf(j->message, sizeof j->message,
+		       "commit %d, without acknowledgement %d of step %lld, token %lld, called at "
+		       "%zu, heard at %zu, of commit %d",
+		       index, (int)a->kind, (long long)a->step, (long long)a->token, a->called,
+		       a->at, a->version);
+	return FAULT_LOST;
+}
+
+/*
+ * A journal does not keep pages that were free, so a database that was brought back by one may
+ * differ in those, and in nothing else.
+ */
+static fault find_by_rows(judge *j, image *state, int *index)
+{
+	sqlite3 *db = pages_open(state, j->message, sizeof j->message);
+	fault found = FAULT_UNREADABLE;
+	facts there = { 0 };
+
+	if (db != NULL && pages_check(db, true, j->message, sizeof j->message) &&
+	    facts_read(&there, db)) {
+		found = say(j, FAULT_TORN, "it is as no commit left it", 0);
+		for (int v = (int)j->version_count - 1; v >= 0 && found != FAULT_NONE; v--)
+			if (facts_equal(&there, &j->versions[v].facts)) {
+				*index = v;
+				found = FAULT_NONE;
+			}
+	}
+	facts_free(&there);
+	pages_close(db);
+	return found;
+}
+
 fault judge_state(judge *j, image *state, int *index)
 {
 	uint64_t pages = 0;
+	fault found = FAULT_NONE;
 
 	*index = -1;
 	if (!pages_hash(state, &pages, j->message, sizeof j->message))
 		return FAULT_UNREADABLE;
-	for (int v = (int)j->version_count - 1; v >= 0; v--)
-		if (j->versions[v].pages == pages) {
+	for (int v = (int)j->version_count - 1; v >= 0 && *index < 0; v--)
+		if (j->versions[v].pages == pages)
 			*index = v;
-			break;
-		}
 	if (*index < 0)
-		return say(j, FAULT_TORN, "it is as no commit left it", 0);
-	return *index < j->needed ? say(j, FAULT_LOST, "an older commit than acknowledged", 0) :
-				    FAULT_NONE;
+		found = find_by_rows(j, state, index);
+	return found == FAULT_NONE && *index < j->needed ? say_lost(j, *index) : found;
 }
 
 fault judge_rows(judge *j, image *state, int index, bool is_thorough)

@@ -8,8 +8,8 @@
  * acknowledgement is given the version that it is in.
  *
  * Each state is opened by SQLite, which recovers what it finds; the database that it then shows
- * must be, page for page, one of the versions, and not an older one than any acknowledgement at
- * level disk that was heard before the cut. Of some states all rows are read again, and the pages
+ * must be, page for page (or, behind a journal, row for row), one of the versions, and not an older
+ * one than any acknowledgement at level disk that was heard before the cut. Of some states all rows are read again, and the pages
  * checked by SQLite, so that the comparison of pages is not taken at its word.
  */
 #ifndef TESTS_TORTURE_POWER_VERDICTS_H
