@@ -40,6 +40,7 @@ typedef struct sb_cron_reader {
 /* What the configuration says, checked. */
 typedef struct sb_engine_options {
 	bool is_in_memory;
+	bool is_still;    /* for simulations: it has no threads, see still.h */
 	const char *path; /* ends in NUL */
 	sb_durability durability;
 	int64_t busy_timeout_ms;
@@ -61,10 +62,6 @@ typedef struct sb_engine_options {
 	int64_t breaker_open_ms;
 	sb_retry_policy retry;
 	const sb_cron_reader *cron_reader; /* NULL: cron entries are left alone */
-	/*
-	 * For simulations: the engine has no threads, see still.h.
-	 */
-	bool is_still;
 } sb_engine_options;
 
 /* The ids of events that the engine publishes, looked up once. */

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "sim/sim/actions.h"
 
-enum { WEIGHT_SUM = 1000, DRAIN_ROUNDS_MAX = 4000, NS_PER_MS = 1000000, DRAIN_STEP_MS = 50 };
+enum {
+	WEIGHT_SUM = 1000,
+	DRAIN_ROUNDS_MAX = 4000,
+	NS_PER_MS = 1000000,
+	DRAIN_STEP_MS = 50,
+	LIE_AFTER = 100
+};
 
 void sim_note(sim *s, const char *name, int step, int64_t a, int64_t b)
 {
@@ -12,6 +18,14 @@ void sim_note(sim *s, const char *name, int step, int64_t a, int64_t b)
 					      .elapsed_us = s->world.elapsed_ns / 1000,
 					      .a = a,
 					      .b = b });
+}
+
+bool sim_is_lying(sim *s, sim_lie lie)
+{
+	if (s->options.lie != lie || s->has_lied || s->action_number < LIE_AFTER)
+		return false;
+	s->has_lied = true;
+	return true;
 }
 
 /* How often of a thousand. */

@@ -38,6 +38,8 @@ void sim_close(sim *s, sim_process *p);
 void sim_jump(sim *s, sim_process *p);
 void sim_let_time_pass(sim *s);
 
+/* Whether to lie now; once in a seed, and not at once. */
+bool sim_is_lying(sim *s, sim_lie lie);
 /* Into the trace. */
 void sim_note(sim *s, const char *name, int step, int64_t a, int64_t b);
 

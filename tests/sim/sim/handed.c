@@ -3,38 +3,40 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sim/sim/model.h"
+#include "sim/sim/chronicle.h"
+#include "torture/history/history.h"
 
 enum { TEXT_LEN = 32, NS_PER_US = 1000 };
 
-static void judge_bytes(sim *s, int step, const stepbus_step_event *event)
+static void judge_bytes(sim *s, int step, const stepbus_step_event *handed)
 {
 	const sim_step *st = &s->steps[step];
 	char input[INPUT_LEN];
 
-	if (st->is_cron)
-		return;
 	sim_model_input(st->nonce, input);
-	if (event->input_len != strlen(input) || memcmp(event->input, input, event->input_len) != 0)
+	if (st->is_cron)
+		(void)snprintf(input, sizeof input, "%s", SIM_CRON_INPUT);
+	if (handed->input_len != strlen(input) ||
+	    memcmp(handed->input, input, handed->input_len) != 0)
 		sim_violate(s, step, "Q20", "its input is another one");
-	if (event->handler_name_len != strlen(sim_handler_names[st->handler]) ||
-	    memcmp(event->handler_name, sim_handler_names[st->handler], event->handler_name_len) !=
-		    0)
+	if (handed->handler_name_len != strlen(sim_handler_names[st->handler]) ||
+	    memcmp(handed->handler_name, sim_handler_names[st->handler],
+		   handed->handler_name_len) != 0)
 		sim_violate(s, step, "Q20", "its handler is another one");
 }
 
-static void judge_progress(sim *s, int step, const stepbus_step_event *event)
+static void judge_progress(sim *s, int step, const stepbus_step_event *handed)
 {
 	const sim_step *st = &s->steps[step];
 	char cursor[TEXT_LEN] = "";
 
 	if (st->checkpoint > 0)
 		(void)snprintf(cursor, sizeof cursor, "c%d", st->checkpoint);
-	if (event->cursor_len != strlen(cursor) ||
-	    (event->cursor_len > 0 && memcmp(event->cursor, cursor, event->cursor_len) != 0) ||
-	    event->items_processed != (uint64_t)st->checkpoint)
+	if (handed->cursor_len != strlen(cursor) ||
+	    (handed->cursor_len > 0 && memcmp(handed->cursor, cursor, handed->cursor_len) != 0) ||
+	    handed->items_processed != (uint64_t)st->checkpoint)
 		sim_violate(s, step, "Q20", "it goes on from '%.*s' where '%s' was kept",
-			    (int)event->cursor_len, (const char *)event->cursor, cursor);
+			    (int)handed->cursor_len, (const char *)handed->cursor, cursor);
 }
 
 static void judge_right(sim *s, const sim_process *p, const sim_attempt *a)
@@ -50,32 +52,34 @@ static void judge_right(sim *s, const sim_process *p, const sim_attempt *a)
 			    (long long)a->token);
 	if (lease == NULL || s->elapsed_before_ns >= lease->until_ns)
 		sim_violate(s, a->step, "Q9", "it is handed out behind its lease");
-	if (st->row.state == STEPBUS_STEP_CANCELLED && st->cancelled_by == p->number)
+	if (st->row.state == STEPBUS_STEP_CANCELLED && st->cancelled_by == p->number &&
+	    st->row.token == a->token)
 		sim_violate(s, a->step, "Q12", "it is handed out though it was cancelled here");
 }
 
-bool sim_judge_poll(sim *s, sim_process *p, int slot, const stepbus_step_event *event)
+bool sim_judge_poll(sim *s, sim_process *p, int slot, const stepbus_step_event *handed)
 {
-	int step = sim_model_find(s, event->step_id);
-	int found = step >= 0 ? sim_model_attempt(s, step, (int64_t)event->token) : -1;
+	int step = sim_model_find(s, handed->step_id);
+	int found = step >= 0 ? sim_model_attempt(s, step, (int64_t)handed->token) : -1;
 	sim_attempt *a;
 
 	if (found < 0) {
 		sim_violate(s, step, "Q2", "attempt %llu was handed out and never claimed",
-			    (unsigned long long)event->token);
+			    (unsigned long long)handed->token);
 		return false;
 	}
 	a = &s->attempts[found];
 	trace_note(&s->trace, &(trace_entry){ "handed out", s->action_number, p->number, step,
 					      s->world.elapsed_ns / NS_PER_US, slot,
-					      (int64_t)event->token, event->retry_count });
+					      (int64_t)handed->token, handed->retry_count });
+	CHRONICLE(s, LOG_STARTED, p, s->steps[step].row.id, a->token, step, 0);
 	judge_right(s, p, a);
-	judge_bytes(s, step, event);
+	judge_bytes(s, step, handed);
 	if (found == s->steps[step].newest && !a->is_over) {
-		judge_progress(s, step, event);
-		if ((int)event->retry_count + 1 != a->number)
+		judge_progress(s, step, handed);
+		if ((int)handed->retry_count + 1 != a->number)
 			sim_violate(s, step, "Q8", "attempt number %d is told as %u", a->number,
-				    event->retry_count + 1);
+				    handed->retry_count + 1);
 	}
 	a->is_polled = true;
 	a->slot = slot;

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "sim/sim/actions.h"
+#include "sim/sim/chronicle.h"
+#include "torture/history/history.h"
 
 enum { US_PER_MS = 1000, POLL_MAX = 4, TEXT_LEN = 32 };
 
@@ -128,6 +130,28 @@ static void judge_enqueued(sim *s, int step, const stepbus_enqueued *out)
 			    existing);
 }
 
+static int64_t row_of(const uint8_t id[16])
+{
+	int64_t row = 0;
+
+	for (int i = 0; i < 6; i++)
+		row = row << 8 | id[i];
+	return row;
+}
+
+/* The checker knows of one kind of keys. */
+static void chronicle_enqueued(sim *s, const sim_process *p, int step, stepbus_status status,
+			       const stepbus_enqueued *out)
+{
+	const sim_step *st = &s->steps[step];
+
+	if (status == STEPBUS_OK && (out->is_existing == 0 || st->unique_key < 0))
+		CHRONICLE(s, LOG_ENQUEUED, p, step, st->idempotency_key, row_of(out->step_id),
+			  out->is_existing);
+	else
+		CHRONICLE(s, LOG_UNSURE, p, step, status);
+}
+
 void sim_enqueue(sim *s, sim_process *p)
 {
 	int first = s->step_count, count = 1 + (int)sim_draw(s, sim_chance(s, 200) ? BATCH_MAX : 2);
@@ -147,14 +171,20 @@ void sim_enqueue(sim *s, sim_process *p)
 		sim_model_delay(s, &s->steps[step], delay_ms * US_PER_MS);
 		write_wish(s, &s->steps[step], delay_ms, &wishes[i]);
 		specs[i] = wishes[i].spec;
+		CHRONICLE(s, LOG_INVOKED, p, step, s->steps[step].idempotency_key, 0,
+			  s->steps[step].attempt_count_max);
 		out[i] = (stepbus_enqueued){ .size = sizeof out[i] };
 	}
 	status = stepbus_step_enqueue(p->engine, specs, (size_t)count, out, &err);
 	sim_note(s, "enqueue", -1, count, status);
+	for (int i = 0; i < count; i++)
+		chronicle_enqueued(s, p, first + i, status, &out[i]);
 	s->is_enqueue_refused = status != STEPBUS_OK && status != STEPBUS_ESTORE;
 	if (status != STEPBUS_OK && !sim_judge_is_excused(s, p, status))
 		sim_violate(s, first, "enqueue", "status %d: %s", status, err.message);
 	sim_model_end(s);
+	if (status == STEPBUS_OK && sim_is_lying(s, SIM_LIE_LOST))
+		out[0].step_id[5]++;
 	for (int i = 0; i < count && status == STEPBUS_OK; i++)
 		judge_enqueued(s, first + i, &out[i]);
 }
@@ -164,6 +194,17 @@ static int draw_slot(sim *s, const sim_process *p)
 	int slot = (int)sim_draw(s, (uint64_t)s->world.worker_count);
 
 	return p->workers[slot] != NULL ? slot : -1;
+}
+
+static void take_in(sim *s, sim_process *p, int slot, stepbus_step_event *handed)
+{
+	if (sim_is_lying(s, SIM_LIE_OLD_TOKEN))
+		handed->token--;
+	if (handed->input_len > 1 && sim_is_lying(s, SIM_LIE_BYTES))
+		handed->input_len--;
+	sim_judge_poll(s, p, slot, handed);
+	if (sim_is_lying(s, SIM_LIE_TWICE))
+		sim_judge_poll(s, p, slot, handed);
 }
 
 static void poll_slot(sim *s, sim_process *p, int slot, size_t count_max)
@@ -180,7 +221,7 @@ static void poll_slot(sim *s, sim_process *p, int slot, size_t count_max)
 	if (status != STEPBUS_OK && status != STEPBUS_ETIMEDOUT)
 		sim_violate(s, -1, "poll", "status %d: %s", status, err.message);
 	for (size_t i = 0; i < count; i++)
-		sim_judge_poll(s, p, slot, &events[i]);
+		take_in(s, p, slot, &events[i]);
 }
 
 void sim_poll(sim *s, sim_process *p)
@@ -280,6 +321,25 @@ static bool is_settled(stepbus_status status)
 	       status == STEPBUS_ENOTFOUND;
 }
 
+/* Where nothing came of it, anybody may answer otherwise next time, which the checker does not expect. */
+static void chronicle_answer(sim *s, const sim_process *p, const sim_answer *answer,
+			     stepbus_status status)
+{
+	const sim_attempt *a = &s->attempts[answer->attempt];
+	int64_t row_id = s->steps[a->step].row.id;
+	bool is_checkpoint = answer->outcome == STEPBUS_OUTCOME_CHECKPOINT;
+
+	if (status != STEPBUS_OK)
+		return;
+	CHRONICLE(s, LOG_ENDED, p, row_id, a->token, answer->outcome,
+		  is_checkpoint ? answer->content : 0);
+	CHRONICLE(s, LOG_ANSWERED, p, row_id, a->token, status);
+	if (is_checkpoint)
+		CHRONICLE(s, LOG_BEAT, p, row_id, a->token, BEAT_CHECKPOINT, 0);
+	if (answer->outcome == STEPBUS_OUTCOME_RELEASE)
+		CHRONICLE(s, LOG_BEAT, p, row_id, a->token, BEAT_RELEASE, 0);
+}
+
 static void send(sim *s, sim_process *p, const sim_answer *answers, size_t count)
 {
 	stepbus_completion completions[BATCH_MAX] = { { 0 } };
@@ -294,6 +354,12 @@ static void send(sim *s, sim_process *p, const sim_answer *answers, size_t count
 		sim_attempt *a = &s->attempts[answers[i].attempt];
 
 		sim_note(s, "complete", a->step, answers[i].outcome * 100 + each[i], a->token);
+		chronicle_answer(s, p, &answers[i], each[i]);
+		if (each[i] == STEPBUS_OK && a->outcome == 0 && sim_is_lying(s, SIM_LIE_SWALLOWED))
+			continue;
+		if (each[i] == STEPBUS_ESTALE && a->outcome == 0 &&
+		    answers[i].outcome != STEPBUS_OUTCOME_RELEASE && sim_is_lying(s, SIM_LIE_STALE))
+			each[i] = STEPBUS_OK;
 		sim_judge_answer(s, &answers[i], each[i]);
 		if (is_settled(each[i]) && a->process == p->number && a->life == p->life)
 			a->is_done = true;
@@ -383,6 +449,8 @@ void sim_beat(sim *s, sim_process *p)
 	a = &s->attempts[attempt];
 	status = stepbus_heartbeat(p->engine, s->steps[a->step].id, (uint64_t)a->token, NULL);
 	sim_note(s, "heartbeat", a->step, status, a->token);
+	if (status == STEPBUS_OK)
+		CHRONICLE(s, LOG_BEAT, p, s->steps[a->step].row.id, a->token, BEAT_HEARTBEAT, 0);
 	if (status == STEPBUS_ECANCELLED && s->steps[a->step].cancelled_by == 0)
 		sim_violate(s, a->step, "Q12", "a heartbeat hears of a cancel that nobody made");
 	if (status == STEPBUS_ENOTFOUND)
@@ -410,7 +478,9 @@ void sim_cancel(sim *s, sim_process *p)
 
 	if (st == NULL)
 		return;
+	CHRONICLE(s, LOG_CANCELLING, p, st->row.id);
 	status = stepbus_step_cancel(p->engine, st->id, &err);
+	CHRONICLE(s, LOG_CANCELLED, p, st->row.id, status, st->row.state == STEPBUS_STEP_RUNNING);
 	sim_note(s, "cancel", step, status, st->row.state);
 	if (status == STEPBUS_OK || status == STEPBUS_ESTORE) {
 		st->is_cancelled = s->has_marks = true;
@@ -450,7 +520,9 @@ void sim_redrive(sim *s, sim_process *p)
 		return;
 	is_redrivable = is_final(st) && st->row.state != STEPBUS_STEP_COMPLETED;
 	/* Before the call, which may lead to claims at once; where it fails, they were none. */
+	CHRONICLE(s, LOG_REDRIVING, p, st->row.id);
 	status = stepbus_step_redrive(p->engine, st->id, &err);
+	CHRONICLE(s, LOG_REDRIVEN, p, st->row.id, status);
 	sim_note(s, "redrive", step, status, st->row.state);
 	if (status == STEPBUS_OK)
 		sim_model_redrive(s, st);

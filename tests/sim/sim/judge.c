@@ -2,8 +2,9 @@
 /* Whether what the store shows follows from what was called, answered, and from the time. */
 #include <string.h>
 
-#include "sim/sim/model.h"
+#include "sim/sim/chronicle.h"
 #include "sim/sim/policy.h"
+#include "torture/history/history.h"
 
 enum { US_PER_MS = 1000, NS_PER_MS = 1000000 };
 
@@ -49,7 +50,8 @@ static bool may_retry(const sim_step *st, bool is_retryable)
 static void charge(sim *s, sim_step *st, int64_t retry_after_ms, bool is_retryable)
 {
 	st->charged_count++;
-	if (may_retry(st, is_retryable))
+	st->is_spent = !may_retry(st, is_retryable);
+	if (!st->is_spent)
 		sim_model_delay(s, st, policy_delay_min_us(st, retry_after_ms));
 }
 
@@ -131,6 +133,9 @@ static void end_attempt(sim *s, sim_attempt *a, const sim_row *now)
 					    .retry_after_ms = a->doubtful_retry_after_ms };
 
 		keep(s, a, &answer);
+		CHRONICLE(s, LOG_ENDED, s->actor, now->id, a->token, answer.outcome,
+			  answer.outcome == STEPBUS_OUTCOME_CHECKPOINT ? answer.content : 0);
+		CHRONICLE(s, LOG_ANSWERED, s->actor, now->id, a->token, STEPBUS_OK);
 	} else if (now->state == STEPBUS_STEP_FAILED && is_step_overdue(s, st)) {
 		return;
 	} else if (is_attempt_overdue(s, a)) {
@@ -220,6 +225,8 @@ static void add_attempt(sim *s, int step, const sim_row *now)
 			       .process = lease != NULL ? lease->process : 0,
 			       .life = lease != NULL ? lease->life : 0 };
 	s->steps[step].newest = s->attempt_count++;
+	CHRONICLE(s, LOG_CLAIMED, s->actor, now->id, now->token,
+		  lease != NULL ? lease->until_ns / 1000 : 0, 0);
 }
 
 static void judge_claim(sim *s, int step, const sim_row *now)
@@ -245,6 +252,8 @@ static void judge_count(sim *s, int step, const sim_row *now)
 
 	if (is_final(now->state))
 		return;
+	if (st->is_spent)
+		sim_violate(s, step, "Q8", "it goes on though its last attempt has failed");
 	if (now->attempt_count != wanted)
 		sim_violate(s, step, "Q8", "it counts %d attempts where %d were charged",
 			    now->attempt_count, wanted);
@@ -338,6 +347,25 @@ void sim_judge_limits(sim *s)
 			if (of_key[q][k] > queue->key_concurrency_max)
 				sim_violate(s, -1, "limit", "%d steps of key %d run", of_key[q][k],
 					    k);
+	}
+}
+
+void sim_judge_kept(sim *s)
+{
+	for (int i = 0; i < s->attempt_count; i++) {
+		const sim_attempt *a = &s->attempts[i];
+		const sim_step *st = &s->steps[a->step];
+		bool is_success = a->outcome == STEPBUS_OUTCOME_SUCCESS;
+
+		if (!a->is_kept || !st->is_there)
+			continue;
+		if (st->row.token == a->token &&
+		    (st->row.state == STEPBUS_STEP_RUNNING ||
+		     (is_success && st->row.state != STEPBUS_STEP_COMPLETED)))
+			sim_violate(s, a->step, "Q5",
+				    "outcome %d of attempt %lld was accepted and the "
+				    "step is in state %d",
+				    a->outcome, (long long)a->token, st->row.state);
 	}
 }
 

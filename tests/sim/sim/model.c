@@ -150,7 +150,7 @@ static void visit(sim *s, const sim_row *row)
 	int step = row->id < ROW_MAX ? s->step_of_row[row->id] - 1 : -1;
 
 	if (step < 0 || s->steps[step].row.id != row->id) {
-		if (s->unknown_count < STEP_MAX)
+		if (s->unknown_count < UNKNOWN_MAX)
 			s->unknown[s->unknown_count++] = *row;
 		return;
 	}
@@ -225,8 +225,10 @@ void sim_model_end(sim *s)
 		look_at_store(s);
 	if (s->actor != NULL)
 		sim_model_note_leases(s, s->actor, false);
-	if (s->has_marks)
+	if (s->has_marks) {
+		sim_judge_kept(s);
 		clear_marks(s);
+	}
 	s->has_marks = false;
 }
 
@@ -235,5 +237,6 @@ void sim_model_redrive(sim *s, sim_step *st)
 	st->is_redriven = s->has_marks = true;
 	st->generation++;
 	st->charged_count = st->loss_count = st->success_count = 0;
+	st->is_spent = false;
 	sim_model_delay(s, st, 0);
 }

@@ -13,15 +13,20 @@
 #include "sim/sim/world.h"
 
 enum {
-	STEP_MAX = 512,
-	ROW_MAX = 1024,
-	ATTEMPT_MAX = 8192,
+	STEP_MAX = 2048,
+	UNKNOWN_MAX = 1024,
+	ROW_MAX = 4096,
+	STEP_SPARE = 256, /* where fewer places are left, the seed goes to its end */
+	ATTEMPT_MAX = 16384,
 	KEY_COUNT = 8,
 	INPUT_LEN = 32,
-	LEASE_COUNT_MAX = 1024,
+	LEASE_COUNT_MAX = 2048,
 	BATCH_MAX = 8,
 	CRASH_COUNT_MAX_SIM = 3,
 };
+
+/* What the schedule enqueues, see set_cron. */
+#define SIM_CRON_INPUT "\"cron\""
 
 /* A row of the narrow table, as the store shows it. Without holes, so that two can be compared. */
 typedef struct sim_row {
@@ -55,6 +60,7 @@ typedef struct sim_step {
 	int generation;
 	int charged_count; /* attempts that are over and were charged, of this generation */
 	int loss_count;
+	bool is_spent; /* no attempt may follow */
 	int64_t not_before_us;
 	int64_t wall_max_us; /* the latest time that any process showed since not_before was set */
 	int64_t final_at_us; /* the earliest */
@@ -119,7 +125,7 @@ struct sim {
 	uint64_t seen_change; /* of the store, when it was looked at last */
 	uint8_t tag[SB_STORE_TAG_LEN];
 	int step_of_row[ROW_MAX];
-	sim_row unknown[STEP_MAX];
+	sim_row unknown[UNKNOWN_MAX];
 	int unknown_count;
 	uint32_t look; /* rises with each look at the store */
 	sim_step steps[STEP_MAX];
@@ -137,7 +143,9 @@ struct sim {
 	int content;          /* the last number that an answer was given */
 	int action_number;
 	int64_t cron_every_us; /* 0: none */
-	bool has_marks;        /* of steps and attempts, for this action */
+	bool has_lied;
+	bool is_chronicled; /* see chronicle.h */
+	bool has_marks;     /* of steps and attempts, for this action */
 	bool is_violated;
 	bool is_over; /* the drain has ended: nothing more is to be expected */
 	uint64_t violation_count;
@@ -182,6 +190,8 @@ void sim_judge_change(sim *s, int step, const sim_row *before, const sim_row *no
 bool sim_judge_may_be_gone(const sim *s, int step);
 void sim_judge_absence(sim *s, int step);
 void sim_judge_limits(sim *s);
+/* What was accepted in this action is in the store. */
+void sim_judge_kept(sim *s);
 void sim_judge_newcomer(sim *s, int step, const sim_row *row);
 void sim_judge_end(sim *s);
 
@@ -195,7 +205,7 @@ typedef struct sim_answer {
 } sim_answer;
 
 void sim_judge_answer(sim *s, const sim_answer *answer, stepbus_status status);
-bool sim_judge_poll(sim *s, sim_process *p, int slot, const stepbus_step_event *event);
+bool sim_judge_poll(sim *s, sim_process *p, int slot, const stepbus_step_event *handed);
 /* Whether this may be said because of what was put upon the process. */
 bool sim_judge_is_excused(const sim *s, const sim_process *p, stepbus_status status);
 

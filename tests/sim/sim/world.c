@@ -9,7 +9,8 @@
 
 #include "base/host.h"
 #include "ffi/cron_step.h"
-#include "sim/sim/model.h"
+#include "sim/sim/chronicle.h"
+#include "torture/history/history.h"
 
 enum { LOG_LEN_MAX = 65536, NS_PER_US = 1000, NS_PER_MS = 1000000, LOG_COUNT_MAX = 16 };
 
@@ -138,6 +139,7 @@ static int32_t hear(void *user_data, uint32_t event_id, const void *payload, siz
 		sim_violate(s, step, "Q17", "a completion of an unknown attempt is told");
 		return STEPBUS_OK;
 	}
+	CHRONICLE(s, LOG_COMPLETED, p, s->steps[step].row.id, (int64_t)c->token, c->outcome, 0);
 	s->attempts[attempt].told_count++;
 	s->attempts[attempt].told_outcome = c->outcome;
 	return STEPBUS_OK;
@@ -159,19 +161,20 @@ bool sim_process_start(sim_process *p)
 	const sb_engine_options options = engine_options(p->sim);
 	stepbus_error err = STEPBUS_ERROR_INIT;
 	stepbus_status status;
+	stepbus_host host;
 
 	disk_enter(p->number);
 	p->elapsed_skip_ns = 0;
 	p->stalled_until_ns = 0;
 	p->is_listened_to = sim_chance(p->sim, 500);
-	p->host = (stepbus_host){ .size = sizeof p->host,
-				  .log_level = STEPBUS_LOG_ERROR + 1,
-				  .user_data = p,
-				  .allocate = allocate,
-				  .now_us = now_us,
-				  .elapsed_ns = elapsed_ns,
-				  .random = fill_random };
-	if (sb_host_fill(&p->host, &p->host, &err) != STEPBUS_OK)
+	host = (stepbus_host){ .size = sizeof host,
+			       .log_level = STEPBUS_LOG_ERROR + 1,
+			       .user_data = p,
+			       .allocate = allocate,
+			       .now_us = now_us,
+			       .elapsed_ns = elapsed_ns,
+			       .random = fill_random };
+	if (sb_host_fill(&host, &p->host, &err) != STEPBUS_OK)
 		return false;
 	p->engine = NULL;
 	status = sb_engine_open(&options, &p->host, NULL, &p->engine, &err);
@@ -184,6 +187,8 @@ bool sim_process_start(sim_process *p)
 		p->life++;
 		memcpy(p->sim->tag, p->engine->store->tag, sizeof p->sim->tag);
 	}
+	if (p->is_up)
+		CHRONICLE(p->sim, LOG_READY, p, 0);
 	if (p->is_up && status != STEPBUS_OK)
 		sim_process_close(p);
 	if (status != STEPBUS_OK && !sim_judge_is_excused(p->sim, p, status))
@@ -254,6 +259,7 @@ void sim_process_close(sim_process *p)
 {
 	end_leases(p->sim, p, 0);
 	stepbus_close(p->engine);
+	CHRONICLE(p->sim, LOG_KILLED, p, 0);
 	give_up_attempts(p->sim, p, -1);
 	p->engine = NULL;
 	p->is_up = false;
@@ -306,6 +312,7 @@ void sim_process_crash(sim_process *p)
 		if (p->workers[i] != NULL)
 			keep_log(p, p->workers[i], &logs[i]);
 	}
+	CHRONICLE(p->sim, LOG_KILLED, p, 0);
 	disk_cut(p->number);
 	p->famine_in = 0;
 	p->is_listened_to = false;
@@ -367,7 +374,9 @@ void sim_world_begin(sim *s)
 {
 	sim_world *w = &s->world;
 
-	w->random = s->options.seed * 0x9E3779B97F4A7C15ULL + (s->options.is_on_disk ? 1 : 0);
+	/* Drawn once, so that the numbers of neighbouring seeds are not each other's. */
+	w->random = s->options.seed * 2 + (s->options.is_on_disk ? 1 : 0);
+	w->random = sim_draw(s, 0);
 	w->elapsed_ns = INT64_C(1000000000);
 	w->wall_base_us = begin_us;
 	(void)snprintf(w->path, sizeof w->path, "%s/s.db", s->options.directory);
@@ -376,6 +385,7 @@ void sim_world_begin(sim *s)
 	w->worker_count = 1 + (int)sim_draw(s, WORKER_MAX);
 	w->keep_completed_us = sim_chance(s, 300) ? INT64_C(2000000) : -1;
 	s->cron_every_us = sim_chance(s, 200) ? INT64_C(10000000) : 0;
+	chronicle_begin(s);
 	for (int i = 0; i < w->process_count; i++) {
 		sim_process *p = &w->processes[i];
 

@@ -44,9 +44,21 @@ typedef struct sim_process {
 	int64_t excused_until_ns;
 } sim_process;
 
+/* The control: what the simulator tells its own model wrongly, once, for the model to find. */
+typedef enum sim_lie {
+	SIM_LIE_NONE,
+	SIM_LIE_SWALLOWED, /* an answer that was accepted was never sent */
+	SIM_LIE_LOST,      /* a step that was never enqueued was acknowledged */
+	SIM_LIE_OLD_TOKEN, /* an attempt is handed out under the token before */
+	SIM_LIE_TWICE,     /* and twice */
+	SIM_LIE_BYTES,     /* with another input */
+	SIM_LIE_STALE,     /* a refused answer was accepted */
+	SIM_LIE_COUNT
+} sim_lie;
+
 typedef struct sim_options {
 	bool is_on_disk;
-	int lie;       /* a control: what the simulator tells itself wrongly; 0: nothing */
+	sim_lie lie;
 	bool is_quiet; /* violations are counted only */
 	uint64_t seed;
 	int action_count;
