@@ -21,10 +21,17 @@
  *             runs.
  *   callbacks come as function, user_data and destroy. destroy runs exactly once, also when the
  *             call that was given it fails (but not of a struct whose size cannot be right: nothing
- *             of it is read).
- *   fork      after fork() the child gets STEPBUS_EFORKED from every object of the parent. A child of a
- *             process that had an engine open must exec before it opens one: SQLite does not survive a
- *             fork either.
+ *             of it is read). A callback ends by returning: not by longjmp, an exception,
+ *             pthread_exit or a cancellation.
+ *   cancel    a thread that is cancelled (pthread_cancel) inside a call acts on that behind it, never
+ *             in it. What callbacks do is theirs: a thread that may be cancelled keeps that out
+ *             (pthread_setcancelstate) while it publishes or gives handlers back.
+ *   signals   interrupt no call, and are left as the host has set them: the library's own threads block
+ *             all of them. No function may be called from inside a signal handler.
+ *   fork      after fork() the child gets STEPBUS_EFORKED from every object of the parent, and frees
+ *             nothing of it. It may make objects of its own, but where the parent had a store in a file
+ *             open, it gets none in a file: SQLite does not survive a fork either. Execute a program then,
+ *             or fork before opening.
  *
  * There is no discovery: nothing here scans a directory, loads a library or looks up a symbol by
  * name.
@@ -79,7 +86,7 @@ enum {
 	STEPBUS_EREENTRANT = 8,  /* not allowed from inside this callback, or nested too deep */
 	STEPBUS_ESEALED = 9,     /* the registry is sealed */
 	STEPBUS_ELIMIT = 10,     /* a stated limit is reached */
-	STEPBUS_EFORKED = 11,    /* the object belongs to the parent of this process */
+	STEPBUS_EFORKED = 11,    /* it, or SQLite itself, belongs to the parent of this process */
 	STEPBUS_ESHUTDOWN = 12,  /* it is being stopped or freed */
 	STEPBUS_ETIMEDOUT = 13,  /* the time given to the call is over */
 	STEPBUS_EBUSY = 14,      /* refused for now; the same call may succeed later */
@@ -239,14 +246,18 @@ enum {
  *
  * log_level  records below it are not even built; 0 means STEPBUS_LOG_INFO.
  * allocate   block NULL: a new block of len bytes; len 0: frees block; else resizes it. NULL means
- *            that memory ran out. It must not call the library. (cJSON and libevent use malloc all
- *            the same.)
+ *            that memory ran out. (cJSON and libevent use malloc all the same.)
  * log        gets one JSON object a call, without a line end; valid during the call. It may call
  *            the library.
- * now_us     microseconds since 1970, UTC.
+ * now_us     microseconds since 1970, UTC; beyond 1970 or 9999 it counts as the nearest of these years.
  * elapsed_ns nanoseconds that never go back. Processes that share a database must count them from the
  *            same origin, which is CLOCK_MONOTONIC's where it is NULL: leases are compared by them.
  * random     fills a block with unpredictable bytes; 0 means success.
+ *
+ * allocate, now_us, elapsed_ns and random are called while locks are held, so they must not call the
+ * library, but for what only looks at its arguments: stepbus_status_name, the versions, ids, texts,
+ * payloads of steps, outcomes, definitions, stepbus_engine_bridge, stepbus_engine_registry,
+ * stepbus_bridge_is_active and stepbus_clock_lend.
  */
 typedef struct stepbus_host {
 	uint32_t size;
@@ -1615,7 +1626,8 @@ typedef struct stepbus_options {
  * threads  any.
  * errors   STEPBUS_EINVAL (the message names the key and what is allowed), STEPBUS_ENOMEM,
  *          STEPBUS_ESYSTEM, STEPBUS_ESTORE, STEPBUS_EBUSY, STEPBUS_ENOSPACE, STEPBUS_EREADONLY,
- *          STEPBUS_ECORRUPT, STEPBUS_EVERSION, STEPBUS_ENETWORK.
+ *          STEPBUS_ECORRUPT, STEPBUS_EVERSION, STEPBUS_ENETWORK, STEPBUS_EFORKED (this process was
+ *          forked while its parent had a store in a file open).
  * since    0.1
  */
 STEPBUS_API stepbus_status stepbus_open(const stepbus_options *options, stepbus **out,
@@ -2101,8 +2113,9 @@ STEPBUS_API stepbus_status stepbus_worker_start(stepbus *engine, const char *con
  * or the lease runs out; no step is lost.
  *
  * timeout_ms  -1: until the handlers return.
- * unfinished  may be NULL; else a JSON array of {step_id, token, handler, running_ms} of the steps
- *             whose handlers still run. The caller frees it with stepbus_text_free.
+ * unfinished  may be NULL; else, on STEPBUS_ETIMEDOUT, a JSON array of {step_id, token, handler,
+ *             running_ms} of the steps whose handlers still run. The caller frees it with
+ *             stepbus_text_free. NULL on any other status, and where there is no memory for it.
  * threads     any, but not from a handler, subscriber or callback of its engine.
  * errors      STEPBUS_EINVAL, STEPBUS_ETIMEDOUT (handlers still run), STEPBUS_EREENTRANT,
  *             STEPBUS_EFORKED.

@@ -31,7 +31,11 @@ int64_t sb_clock_system_elapsed_ns(void *user_data)
 
 int64_t sb_clock_now_us(const stepbus_host *host)
 {
-	return host->now_us(host->user_data);
+	int64_t now_us = host->now_us(host->user_data);
+
+	if (now_us < SB_CLOCK_NOW_MIN_US)
+		return SB_CLOCK_NOW_MIN_US;
+	return now_us > SB_CLOCK_NOW_MAX_US ? SB_CLOCK_NOW_MAX_US : now_us;
 }
 
 int64_t sb_clock_elapsed_ns(const stepbus_host *host)

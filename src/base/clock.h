@@ -13,6 +13,14 @@
 
 enum { SB_CLOCK_TEXT_LEN = 28 };
 
+/* The years 1970 to 9999. */
+#define SB_CLOCK_NOW_MIN_US INT64_C(1)
+#define SB_CLOCK_NOW_MAX_US INT64_C(253402300799999999)
+
+/*
+ * A host's clock that says something else is taken for the nearest of these: tokens grow with the time
+ * and have nowhere to grow from its far end, and what is reckoned from a time must not overflow.
+ */
 int64_t sb_clock_now_us(const stepbus_host *host);
 int64_t sb_clock_elapsed_ns(const stepbus_host *host);
 /*

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cancel.h"
+
 const sb_guard_thread sb_guard_nobody = { .frames[0].group = &sb_guard_nobody };
 /* Nobody writes through it: who finds it gets a block of its own first. */
 #define NOBODY \
@@ -273,6 +275,7 @@ void sb_guard_backoff(uint32_t *round)
 	} else if (*round <= yield_count) {
 		sched_yield();
 	} else {
+		SB_UNCANCELLED;
 		long pause_ns = (long)(*round - yield_count) * 10000;
 		struct timespec pause = { 0, pause_ns < pause_ns_max ? pause_ns : pause_ns_max };
 

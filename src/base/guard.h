@@ -113,7 +113,8 @@ static inline const void *sb_guard_leaving(const void *group)
 /* The group behind either. */
 static inline const void *sb_guard_group(const void *named)
 {
-	return (const char *)named - ((uintptr_t)named & 1);
+	/* Not by subtracting 0 or 1: of NULL, C allows not even 0 to be subtracted. */
+	return ((uintptr_t)named & 1) != 0 ? (const char *)named - 1 : named;
 }
 
 /* Closes the frame: all that was done with the objects happens before anyone sees them free. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Log records: one JSON object each, handed to the host. Never from under a lock, since the host
- * may call back. A record that memory does not suffice for is left out.
+ * may call back. A record is one line, whatever stands in it: all characters that would end one, or that a
+ * terminal obeys, are escaped. A record that memory does not suffice for is left out.
  */
 #ifndef SB_BASE_LOG_H
 #define SB_BASE_LOG_H

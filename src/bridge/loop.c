@@ -5,16 +5,21 @@
 #include <event2/event.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/memory.h"
+#include "base/signals.h"
+
+enum { PAUSE_NS = 10000000, WRITE_COUNT_MAX = 1000, SPARE_COUNT = 8 };
 
 struct sb_loop {
 	stepbus_host host;
@@ -99,6 +104,17 @@ static void dispose(sb_loop *loop)
 	sb_release(&host, loop);
 }
 
+/* Libevent leaves its loop when the system fails it once; what is due would never be done again. */
+static void dispatch(sb_loop *loop)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+
+	while (event_base_dispatch(loop->base) < 0 && !atomic_load(&loop->is_ending)) {
+		(void)nanosleep(&pause, NULL);
+		run_now(loop);
+	}
+}
+
 static void *thread_main(void *context)
 {
 	sb_loop *loop = context;
@@ -111,7 +127,7 @@ static void *thread_main(void *context)
 		return NULL;
 	}
 	report_start(loop, STEPBUS_OK);
-	event_base_dispatch(loop->base);
+	dispatch(loop);
 	last = loop->last;
 	user_data = loop->user_data;
 	if (last != NULL) {
@@ -139,13 +155,12 @@ static struct event_base *new_base(void)
 
 static stepbus_status start_thread(sb_loop *loop, stepbus_error *err)
 {
-	sigset_t all, before;
+	sigset_t before;
 	int failure;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	sb_signals_block(&before);
 	failure = pthread_create(&loop->thread, NULL, thread_main, loop);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	sb_signals_give_back(&before);
 	if (failure != 0)
 		return sb_fail(err, STEPBUS_ESYSTEM, "cannot start the loop thread (errno %d)",
 			       failure);
@@ -168,13 +183,29 @@ static bool reserve_timer(sb_loop *loop)
 	return event_add(loop->timer_event, &far) == 0 && event_del(loop->timer_event) == 0;
 }
 
+/*
+ * Libevent ends the process where it gets no descriptors for the pipe that every base of it has: so there
+ * must be some to spare, for it and for what other threads open meanwhile.
+ */
+static bool has_descriptors(void)
+{
+	int spare[SPARE_COUNT];
+	int count = 0;
+
+	while (count < SPARE_COUNT && (spare[count] = eventfd(0, EFD_CLOEXEC)) >= 0)
+		count++;
+	for (int i = 0; i < count; i++)
+		close(spare[i]);
+	return count == SPARE_COUNT;
+}
+
 static stepbus_status set_up(sb_loop *loop, stepbus_error *err)
 {
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loop->wake_fd < 0)
 		return sb_fail(err, STEPBUS_ESYSTEM,
 			       "cannot make an eventfd for the loop (errno %d)", errno);
-	loop->base = new_base();
+	loop->base = has_descriptors() ? new_base() : NULL;
 	if (loop->base == NULL)
 		return sb_fail(err, STEPBUS_ESYSTEM,
 			       "cannot make an event loop: out of memory or descriptors");
@@ -253,15 +284,27 @@ stepbus_status sb_loop_new(const stepbus_host *host, void (*run)(void *user_data
 	return STEPBUS_OK;
 }
 
-void sb_loop_wake(sb_loop *loop)
+/* By itself, so that only those who write pay for keeping a cancellation out. */
+static void write_wake(sb_loop *loop)
 {
+	SB_UNCANCELLED;
 	const uint64_t one = 1;
 
-	if (atomic_exchange(&loop->is_woken, 1) != 0 || loop->still.is_still)
-		return;
-	/* EAGAIN would mean that 2^64 - 1 wakes are pending: then it is awake. */
-	while (write(loop->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
-		;
+	/* Others rely on this one by now: it is not given up for an error that passes. */
+	for (int i = 0; i < WRITE_COUNT_MAX; i++) {
+		/* EAGAIN means that 2^64 - 1 wakes are pending: then it is awake. */
+		if (write(loop->wake_fd, &one, sizeof one) >= 0 || errno == EAGAIN)
+			return;
+		if (errno != EINTR)
+			sched_yield();
+	}
+	atomic_store(&loop->is_woken, 0);
+}
+
+void sb_loop_wake(sb_loop *loop)
+{
+	if (atomic_exchange(&loop->is_woken, 1) == 0 && !loop->still.is_still)
+		write_wake(loop);
 }
 
 void sb_loop_run_after(sb_loop *loop, int64_t delay_us)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bridge/publish.h"
 
+#include "base/cancel.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "bridge/roster.h"
@@ -27,6 +28,7 @@ static stepbus_status refuse_inactive(stepbus_bridge *bridge, uint32_t event_id,
 			.entity_id = event != NULL ? event->name : sb_slice_of(NULL, 0),
 		};
 
+		SB_UNCANCELLED;
 		sb_log(&bridge->host, &record);
 	}
 	return sb_fail(err, STEPBUS_EINACTIVE,

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -92,6 +93,13 @@ static stepbus_status grow(sb_queue *queue)
 	return STEPBUS_OK;
 }
 
+/* Publishers are not kept from being cancelled, but in this wait it would leave the queue locked. */
+static void wait_for_room(sb_queue *queue)
+{
+	SB_UNCANCELLED;
+	pthread_cond_wait(&queue->room, &queue->lock);
+}
+
 /* Makes room for one more, by the queue's policy. */
 static stepbus_status make_room(sb_queue *queue, bool may_wait)
 {
@@ -103,7 +111,7 @@ static stepbus_status make_room(sb_queue *queue, bool may_wait)
 			queue->over++;
 			sb_release(&queue->host, oldest.payload);
 		} else if (queue->overflow == STEPBUS_OVERFLOW_BLOCK && may_wait) {
-			pthread_cond_wait(&queue->room, &queue->lock);
+			wait_for_room(queue);
 		} else {
 			return STEPBUS_EFULL;
 		}

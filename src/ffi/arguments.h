@@ -3,6 +3,7 @@
 #ifndef SB_FFI_ARGUMENTS_H
 #define SB_FFI_ARGUMENTS_H
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/structs.h"
 #include "base/text.h"

@@ -51,6 +51,7 @@ static stepbus_status read_options(const stepbus_bridge_options *given,
 stepbus_status stepbus_bridge_new(const stepbus_bridge_options *options, stepbus_bridge **out,
 				  stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_bridge_options known;
 	stepbus_status status = sb_argument_check(out, "out", err);
 
@@ -61,11 +62,13 @@ stepbus_status stepbus_bridge_new(const stepbus_bridge_options *options, stepbus
 
 void stepbus_bridge_free(stepbus_bridge *bridge)
 {
+	SB_UNCANCELLED;
 	sb_bridge_free(bridge);
 }
 
 stepbus_status stepbus_bridge_start(stepbus_bridge *bridge, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(bridge, "bridge", err);
 
 	return status == STEPBUS_OK ? sb_bridge_start(bridge, err) : status;
@@ -73,6 +76,7 @@ stepbus_status stepbus_bridge_start(stepbus_bridge *bridge, stepbus_error *err)
 
 stepbus_status stepbus_bridge_stop(stepbus_bridge *bridge, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(bridge, "bridge", err);
 
 	return status == STEPBUS_OK ? sb_bridge_stop(bridge, err) : status;
@@ -148,6 +152,7 @@ stepbus_status stepbus_bridge_subscribe(stepbus_bridge *bridge, const char *patt
 					const stepbus_subscription *subscription, uint64_t *id,
 					stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_subscription spec;
 	stepbus_status status =
 		sb_struct_take(&spec, sizeof spec, subscription, "stepbus_subscription", err);
@@ -171,6 +176,7 @@ stepbus_status stepbus_bridge_subscribe(stepbus_bridge *bridge, const char *patt
 
 stepbus_status stepbus_bridge_unsubscribe(stepbus_bridge *bridge, uint64_t id, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(bridge, "bridge", err);
 
 	if (status == STEPBUS_OK)
@@ -216,6 +222,7 @@ stepbus_status stepbus_bridge_publish_name(stepbus_bridge *bridge, const char *n
 
 stepbus_status stepbus_bridge_flush(stepbus_bridge *bridge, int64_t timeout_ms, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(bridge, "bridge", err);
 
 	if (status == STEPBUS_OK)
@@ -244,6 +251,7 @@ stepbus_status stepbus_bridge_listener_count(stepbus_bridge *bridge, const char 
 stepbus_status stepbus_bridge_listeners(stepbus_bridge *bridge, const char *name, size_t len,
 					stepbus_text **out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(bridge, "bridge", err);
 
 	if (status == STEPBUS_OK)
@@ -257,6 +265,7 @@ stepbus_status stepbus_bridge_listeners(stepbus_bridge *bridge, const char *name
 
 stepbus_status stepbus_bridge_stats(stepbus_bridge *bridge, stepbus_text **out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(bridge, "bridge", err);
 
 	if (status == STEPBUS_OK)
@@ -267,6 +276,7 @@ stepbus_status stepbus_bridge_stats(stepbus_bridge *bridge, stepbus_text **out, 
 stepbus_status stepbus_bridge_declare(stepbus_bridge *bridge, const stepbus_event_info *info,
 				      uint32_t *event_id, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_event_info known;
 	stepbus_status status = sb_argument_check(bridge, "bridge", err);
 
@@ -291,6 +301,7 @@ static stepbus_status check_catalog(stepbus_bridge *bridge, const char *text, si
 stepbus_status stepbus_catalog_list(stepbus_bridge *bridge, const char *category, size_t len,
 				    stepbus_text **out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = check_catalog(bridge, category, len, out, err);
 
 	return status == STEPBUS_OK ?
@@ -301,6 +312,7 @@ stepbus_status stepbus_catalog_list(stepbus_bridge *bridge, const char *category
 stepbus_status stepbus_catalog_search(stepbus_bridge *bridge, const char *text, size_t len,
 				      stepbus_text **out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = check_catalog(bridge, text, len, out, err);
 
 	return status == STEPBUS_OK ? sb_describe_search(bridge, sb_slice_of(text, len), out, err) :
@@ -310,6 +322,7 @@ stepbus_status stepbus_catalog_search(stepbus_bridge *bridge, const char *text, 
 stepbus_status stepbus_catalog_explain(stepbus_bridge *bridge, const char *name, size_t len,
 				       stepbus_text **out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = check_catalog(bridge, name, len, out, err);
 
 	if (status == STEPBUS_OK)

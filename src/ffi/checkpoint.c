@@ -32,6 +32,7 @@ stepbus_status sb_checkpoint_take(const stepbus_checkpoint_spec *given,
 stepbus_status stepbus_checkpoint(stepbus *engine, const stepbus_checkpoint_spec *checkpoint,
 				  stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_completion completion = { .size = sizeof completion,
 					  .outcome = STEPBUS_OUTCOME_CHECKPOINT,
 					  .retry_after_ms = -1 };

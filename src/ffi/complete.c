@@ -127,6 +127,7 @@ static void dispose(const stepbus *engine, const row *given, sb_answer *answers,
 stepbus_status stepbus_complete(stepbus *engine, const stepbus_completion *completions,
 				size_t count, stepbus_status *each, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = check_call(engine, completions, count, err);
 	row given = { .first = (const char *)completions };
 	sb_answer at_hand[COUNT_AT_HAND];
@@ -153,6 +154,7 @@ stepbus_status stepbus_complete(stepbus *engine, const stepbus_completion *compl
 stepbus_status stepbus_release(stepbus *engine, const uint8_t *step_id, uint64_t token,
 			       stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_completion completion = { .size = sizeof completion,
 					  .outcome = STEPBUS_OUTCOME_RELEASE,
 					  .token = token,

@@ -17,6 +17,7 @@ static stepbus_status check(const stepbus *engine, const uint8_t *step_id, stepb
 
 stepbus_status stepbus_step_cancel(stepbus *engine, const uint8_t *step_id, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = check(engine, step_id, err);
 
 	return status == STEPBUS_OK ? sb_control_cancel(engine, step_id, err) : status;
@@ -24,6 +25,7 @@ stepbus_status stepbus_step_cancel(stepbus *engine, const uint8_t *step_id, step
 
 stepbus_status stepbus_step_redrive(stepbus *engine, const uint8_t *step_id, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = check(engine, step_id, err);
 
 	return status == STEPBUS_OK ? sb_control_redrive(engine, step_id, err) : status;
@@ -127,6 +129,7 @@ static stepbus_status check_query(const sb_config_node *root, stepbus_error *err
 stepbus_status stepbus_step_redrive_all(stepbus *engine, const char *filter, size_t len,
 					uint64_t *count, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	sb_slice text = len > 0 ? sb_slice_of(filter, len) : sb_slice_z("{}");
 	sb_config_tree *tree = NULL;
 	const sb_config_node *root;

@@ -66,6 +66,7 @@ static stepbus_status check(const stepbus *engine, const char *text, size_t len,
 
 stepbus_status stepbus_cron_set(stepbus *engine, const char *entry, size_t len, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	sb_config_tree *tree = NULL;
 	sb_cron_config config;
 	stepbus_status status = check(engine, entry, len, "entry", err);
@@ -84,6 +85,7 @@ stepbus_status stepbus_cron_set(stepbus *engine, const char *entry, size_t len, 
 stepbus_status stepbus_cron_remove(stepbus *engine, const char *name, size_t len,
 				   stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = check(engine, name, len, "name", err);
 
 	if (status == STEPBUS_OK && len > SB_CONFIG_NAME_LEN_MAX)
@@ -96,6 +98,7 @@ stepbus_status stepbus_cron_remove(stepbus *engine, const char *name, size_t len
 
 stepbus_status stepbus_cron_list(stepbus *engine, stepbus_text **out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(engine, "engine", err);
 
 	if (status == STEPBUS_OK)

@@ -22,6 +22,7 @@ static stepbus_status make_bridge(stepbus_bridge **out, stepbus_error *err)
 
 stepbus_status stepbus_bridge_default(stepbus_bridge **out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(out, "out", err);
 	stepbus_bridge *made = NULL, *present;
 
@@ -43,11 +44,13 @@ stepbus_status stepbus_bridge_default(stepbus_bridge **out, stepbus_error *err)
 
 void stepbus_bridge_default_reset(void)
 {
+	SB_UNCANCELLED;
 	sb_bridge_free(atomic_exchange(&default_bridge, NULL));
 }
 
 stepbus_status stepbus_registry_default(stepbus_registry **out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(out, "out", err);
 	stepbus_registry *made = NULL, *present;
 
@@ -69,5 +72,6 @@ stepbus_status stepbus_registry_default(stepbus_registry **out, stepbus_error *e
 
 void stepbus_registry_default_reset(void)
 {
+	SB_UNCANCELLED;
 	sb_registry_free(atomic_exchange(&default_registry, NULL));
 }

@@ -79,6 +79,7 @@ static stepbus_status open_configured(const sb_engine_config *config, const step
 
 stepbus_status stepbus_open(const stepbus_options *options, stepbus **out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_options known;
 	stepbus_host host;
 	sb_config_tree *tree = NULL;
@@ -109,6 +110,7 @@ stepbus_status stepbus_open(const stepbus_options *options, stepbus **out, stepb
 stepbus_status stepbus_stop(stepbus *engine, int64_t timeout_ms, stepbus_text **unfinished,
 			    stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(engine, "engine", err);
 
 	if (status == STEPBUS_OK && timeout_ms < -1)
@@ -125,6 +127,7 @@ stepbus_status stepbus_stop(stepbus *engine, int64_t timeout_ms, stepbus_text **
 
 void stepbus_close(stepbus *engine)
 {
+	SB_UNCANCELLED;
 	sb_engine_close(engine);
 }
 
@@ -140,6 +143,7 @@ stepbus_registry *stepbus_engine_registry(stepbus *engine)
 
 stepbus_status stepbus_engine_wake(stepbus *engine, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(engine, "engine", err);
 
 	if (status == STEPBUS_OK)
@@ -229,6 +233,7 @@ static stepbus_status start_worker(stepbus *engine, const sb_worker_config *conf
 stepbus_status stepbus_worker_start(stepbus *engine, const char *config, size_t len,
 				    stepbus_worker **out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	sb_slice text = len > 0 ? sb_slice_of(config, len) : sb_slice_z("{}");
 	sb_config_tree *tree = NULL;
 	sb_worker_config known;
@@ -254,6 +259,7 @@ stepbus_status stepbus_worker_start(stepbus *engine, const char *config, size_t 
 stepbus_status stepbus_worker_stop(stepbus_worker *worker, int64_t timeout_ms,
 				   stepbus_text **unfinished, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(worker, "worker", err);
 
 	if (unfinished != NULL)
@@ -270,5 +276,6 @@ stepbus_status stepbus_worker_stop(stepbus_worker *worker, int64_t timeout_ms,
 
 void stepbus_worker_free(stepbus_worker *worker)
 {
+	SB_UNCANCELLED;
 	sb_worker_free(worker);
 }

@@ -57,6 +57,7 @@ stepbus_status stepbus_execution_subscriber_new(stepbus_bridge *bridge, stepbus_
 						stepbus_execution_subscriber **out,
 						stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_execution_options known;
 	stepbus_status status =
 		sb_struct_take(&known, sizeof known, options, "stepbus_execution_options", err);
@@ -78,6 +79,7 @@ stepbus_status stepbus_execution_subscriber_new(stepbus_bridge *bridge, stepbus_
 stepbus_status stepbus_execution_subscriber_start(stepbus_execution_subscriber *subscriber,
 						  stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(subscriber, "subscriber", err);
 
 	return status == STEPBUS_OK ? sb_execution_start(subscriber, err) : status;
@@ -86,6 +88,7 @@ stepbus_status stepbus_execution_subscriber_start(stepbus_execution_subscriber *
 stepbus_status stepbus_execution_subscriber_stop(stepbus_execution_subscriber *subscriber,
 						 stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(subscriber, "subscriber", err);
 
 	return status == STEPBUS_OK ? sb_execution_stop(subscriber, err) : status;
@@ -98,5 +101,6 @@ int32_t stepbus_execution_subscriber_is_active(const stepbus_execution_subscribe
 
 void stepbus_execution_subscriber_free(stepbus_execution_subscriber *subscriber)
 {
+	SB_UNCANCELLED;
 	sb_execution_free(subscriber);
 }

@@ -67,6 +67,7 @@ stepbus_status stepbus_build_info(stepbus_text **out, stepbus_error *err)
 
 stepbus_status stepbus_id_new(uint8_t *id, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	uint8_t random[SB_ID_RANDOM_LEN];
 	stepbus_host host;
 	stepbus_status status = sb_argument_check(id, "id", err);

@@ -7,6 +7,7 @@
 stepbus_status stepbus_step_await(stepbus *engine, const uint8_t *step_id, int64_t timeout_ms,
 				  stepbus_outcome **out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(engine, "engine", err);
 
 	if (status == STEPBUS_OK)

@@ -56,6 +56,7 @@ static stepbus_status check_poll(const stepbus_worker *worker, const stepbus_ste
 stepbus_status stepbus_poll(stepbus_worker *worker, stepbus_step_event *events, size_t count_max,
 			    int64_t timeout_ms, size_t *count, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(count, "count", err);
 
 	if (status != STEPBUS_OK)
@@ -71,6 +72,7 @@ stepbus_status stepbus_poll(stepbus_worker *worker, stepbus_step_event *events, 
 stepbus_status stepbus_wake_fd(stepbus_worker *worker, int32_t kind, int32_t *fd,
 			       stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = check_worker(worker, err);
 
 	if (status == STEPBUS_OK)
@@ -85,6 +87,7 @@ stepbus_status stepbus_wake_fd(stepbus_worker *worker, int32_t kind, int32_t *fd
 stepbus_status stepbus_worker_metrics(stepbus_worker *worker, stepbus_dispatch_metrics *out,
 				      stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = check_worker(worker, err);
 	stepbus_dispatch_metrics metrics;
 	uint32_t size;

@@ -27,6 +27,7 @@ static stepbus_status check_step(const stepbus *engine, const uint8_t *step_id, 
 stepbus_status stepbus_step_info(stepbus *engine, const uint8_t *step_id, stepbus_text **out,
 				 stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = check_step(engine, step_id, out, err);
 
 	return status == STEPBUS_OK ? sb_step_reader_info(engine, step_id, out, err) : status;
@@ -35,6 +36,7 @@ stepbus_status stepbus_step_info(stepbus *engine, const uint8_t *step_id, stepbu
 stepbus_status stepbus_step_attempts(stepbus *engine, const uint8_t *step_id, stepbus_text **out,
 				     stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = check_step(engine, step_id, out, err);
 
 	return status == STEPBUS_OK ? sb_step_reader_attempts(engine, step_id, out, err) : status;
@@ -55,6 +57,7 @@ static stepbus_status check_filter(stepbus *engine, const char *filter, size_t l
 stepbus_status stepbus_step_list(stepbus *engine, const char *filter, size_t len,
 				 stepbus_text **out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	sb_step_choice choice;
 	stepbus_status status = check_filter(engine, filter, len, out, &choice, err);
 
@@ -68,6 +71,7 @@ stepbus_status stepbus_step_list(stepbus *engine, const char *filter, size_t len
 stepbus_status stepbus_step_count(stepbus *engine, const char *filter, size_t len, uint64_t *count,
 				  stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	sb_step_choice choice;
 	int64_t found = 0;
 	stepbus_status status = check_filter(engine, filter, len, count, &choice, err);
@@ -85,6 +89,7 @@ stepbus_status stepbus_step_count(stepbus *engine, const char *filter, size_t le
 
 stepbus_status stepbus_queue_list(stepbus *engine, stepbus_text **out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = check(engine, out, err);
 
 	return status == STEPBUS_OK ? sb_overview_queues(engine, out, err) : status;
@@ -92,6 +97,7 @@ stepbus_status stepbus_queue_list(stepbus *engine, stepbus_text **out, stepbus_e
 
 stepbus_status stepbus_worker_list(stepbus *engine, stepbus_text **out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = check(engine, out, err);
 
 	return status == STEPBUS_OK ? sb_overview_workers(engine, out, err) : status;
@@ -99,6 +105,7 @@ stepbus_status stepbus_worker_list(stepbus *engine, stepbus_text **out, stepbus_
 
 stepbus_status stepbus_engine_stats(stepbus *engine, stepbus_text **out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = check(engine, out, err);
 
 	return status == STEPBUS_OK ? sb_overview_stats(engine, out, err) : status;

@@ -77,6 +77,7 @@ static stepbus_status check(const stepbus *engine, const char *name, size_t name
 stepbus_status stepbus_queue_set(stepbus *engine, const char *name, size_t name_len,
 				 const char *settings, size_t settings_len, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	sb_queue_config checked = sb_queue_config_default();
 	sb_config_tree *tree = NULL;
 	const sb_config_node *root;
@@ -102,6 +103,7 @@ stepbus_status stepbus_queue_set(stepbus *engine, const char *name, size_t name_
 stepbus_status stepbus_queue_pause(stepbus *engine, const char *name, size_t len,
 				   stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	const sb_queue_change c = { .name = { name, len }, .change = sb_queue_settings_pause };
 	stepbus_status status = check(engine, name, len, err);
 
@@ -111,6 +113,7 @@ stepbus_status stepbus_queue_pause(stepbus *engine, const char *name, size_t len
 stepbus_status stepbus_queue_resume(stepbus *engine, const char *name, size_t len,
 				    stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	const sb_queue_change c = { .name = { name, len }, .change = sb_queue_settings_resume };
 	stepbus_status status = check(engine, name, len, err);
 

@@ -12,6 +12,7 @@ enum { HANDLER_COUNT_MAX = 1048576 };
 stepbus_status stepbus_registry_new(const stepbus_registry_options *options, stepbus_registry **out,
 				    stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_registry_options known = { .size = sizeof known };
 	stepbus_status status = sb_argument_check(out, "out", err);
 
@@ -33,6 +34,7 @@ stepbus_status stepbus_registry_new(const stepbus_registry_options *options, ste
 
 void stepbus_registry_free(stepbus_registry *registry)
 {
+	SB_UNCANCELLED;
 	sb_registry_free(registry);
 }
 
@@ -68,6 +70,7 @@ static void publish_change(void *user_data, const stepbus_handler_spec *spec, bo
 stepbus_status stepbus_registry_attach(stepbus_registry *registry, stepbus_bridge *bridge,
 				       stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	const sb_registry_observer none = { NULL, NULL };
 	const sb_registry_observer observer = { publish_change, bridge };
 	stepbus_status status = sb_argument_check(registry, "registry", err);
@@ -99,6 +102,7 @@ static stepbus_status check_spec(stepbus_handler_spec *spec, stepbus_error *err)
 stepbus_status stepbus_registry_register(stepbus_registry *registry,
 					 const stepbus_handler_spec *given, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_handler_spec spec;
 	stepbus_status status = read_spec(given, &spec, err);
 
@@ -193,6 +197,7 @@ stepbus_status stepbus_registry_register_domain(stepbus_registry *registry, cons
 						const stepbus_handler_spec *specs, size_t count,
 						stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_handler_spec first;
 	stepbus_status status = read_spec(specs, &first, err);
 
@@ -245,6 +250,7 @@ static inline stepbus_status read_key(const stepbus_handler_key *given, uint32_t
 stepbus_status stepbus_registry_unregister(stepbus_registry *registry,
 					   const stepbus_handler_key *key, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	uint32_t flags = 0;
 	sb_handler_name name;
 	stepbus_status status = sb_argument_check(registry, "registry", err);
@@ -256,6 +262,7 @@ stepbus_status stepbus_registry_unregister(stepbus_registry *registry,
 
 stepbus_status stepbus_registry_clear(stepbus_registry *registry, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(registry, "registry", err);
 
 	return status == STEPBUS_OK ? sb_registry_clear(registry, err) : status;
@@ -325,6 +332,7 @@ size_t stepbus_registry_count(stepbus_registry *registry)
 
 stepbus_status stepbus_registry_seal(stepbus_registry *registry, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(registry, "registry", err);
 
 	if (status == STEPBUS_OK)
@@ -343,6 +351,7 @@ stepbus_status stepbus_registry_list(stepbus_registry *registry,
 				     const stepbus_handler_filter *filter, stepbus_text **out,
 				     stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_handler_filter known = { .size = sizeof known };
 	sb_handler_wish wish;
 	stepbus_status status = sb_argument_check(registry, "registry", err);
@@ -373,6 +382,7 @@ stepbus_status stepbus_registry_list(stepbus_registry *registry,
 stepbus_status stepbus_registry_info(stepbus_registry *registry, const stepbus_handler_key *key,
 				     stepbus_text **out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_handler *handler = NULL;
 	stepbus_status status = sb_argument_check(out, "out", err);
 
@@ -387,6 +397,7 @@ stepbus_status stepbus_registry_info(stepbus_registry *registry, const stepbus_h
 stepbus_status stepbus_registry_each(stepbus_registry *registry, stepbus_handler_each_fn visit,
 				     void *user_data, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(registry, "registry", err);
 
 	if (status == STEPBUS_OK && visit == NULL)
@@ -397,6 +408,7 @@ stepbus_status stepbus_registry_each(stepbus_registry *registry, stepbus_handler
 stepbus_status stepbus_registry_stats(stepbus_registry *registry, stepbus_text **out,
 				      stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(registry, "registry", err);
 
 	if (status == STEPBUS_OK)
@@ -407,6 +419,7 @@ stepbus_status stepbus_registry_stats(stepbus_registry *registry, stepbus_text *
 stepbus_status stepbus_registry_health(stepbus_registry *registry, stepbus_text **out,
 				       stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(registry, "registry", err);
 
 	if (status == STEPBUS_OK)

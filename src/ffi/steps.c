@@ -54,6 +54,7 @@ static stepbus_status check(const stepbus *engine, const stepbus_step_spec *spec
 stepbus_status stepbus_step_enqueue(stepbus *engine, const stepbus_step_spec *specs, size_t count,
 				    stepbus_enqueued *out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = check(engine, specs, count, out, err);
 
 	return status == STEPBUS_OK ? sb_enqueue_perform(engine, specs, count, out, err) : status;
@@ -63,6 +64,7 @@ stepbus_status stepbus_step_enqueue_async(stepbus *engine, const stepbus_step_sp
 					  size_t count, stepbus_enqueued_fn done, void *user_data,
 					  stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = check(engine, specs, count, NULL, err);
 
 	return status == STEPBUS_OK ?
@@ -93,6 +95,7 @@ stepbus_status stepbus_step_enqueue_in(stepbus *engine, struct sqlite3 *connecti
 				       const stepbus_step_spec *specs, size_t count,
 				       stepbus_enqueued *out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	char name[SCHEMA_LEN_MAX + 1];
 	stepbus_status status = check(engine, specs, count, out, err);
 

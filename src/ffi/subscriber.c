@@ -38,6 +38,7 @@ stepbus_status stepbus_subscriber_new(stepbus_bridge *bridge,
 				      const stepbus_subscriber_options *options,
 				      stepbus_subscriber **out, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_subscriber_options known;
 	stepbus_status status =
 		sb_struct_take(&known, sizeof known, options, "stepbus_subscriber_options", err);
@@ -58,6 +59,7 @@ stepbus_status stepbus_subscriber_new(stepbus_bridge *bridge,
 
 stepbus_status stepbus_subscriber_start(stepbus_subscriber *subscriber, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(subscriber, "subscriber", err);
 
 	return status == STEPBUS_OK ? sb_routes_start(subscriber, err) : status;
@@ -65,6 +67,7 @@ stepbus_status stepbus_subscriber_start(stepbus_subscriber *subscriber, stepbus_
 
 stepbus_status stepbus_subscriber_stop(stepbus_subscriber *subscriber, stepbus_error *err)
 {
+	SB_UNCANCELLED;
 	stepbus_status status = sb_argument_check(subscriber, "subscriber", err);
 
 	return status == STEPBUS_OK ? sb_routes_stop(subscriber, err) : status;
@@ -72,5 +75,6 @@ stepbus_status stepbus_subscriber_stop(stepbus_subscriber *subscriber, stepbus_e
 
 void stepbus_subscriber_free(stepbus_subscriber *subscriber)
 {
+	SB_UNCANCELLED;
 	sb_routes_free(subscriber);
 }

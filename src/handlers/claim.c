@@ -134,15 +134,18 @@ static stepbus_status park_for(sb_claim_block *b, const sb_step_status *status,
  */
 static int64_t deadline_after_start(const sb_step_status *status, const sb_step_row *row)
 {
-	int64_t shorter = row->wait_timeout_us;
+	const int64_t deadline_us = status->deadline_at_us;
+	int64_t longer_us;
 
-	if (status->token > 0 || row->wait_timeout_us == 0 || status->deadline_at_us == 0)
-		return status->deadline_at_us;
-	if (row->total_timeout_us == 0)
+	/* Rows may have been written by anybody: what is below 0 is not said. */
+	if (status->token > 0 || row->wait_timeout_us <= 0 || deadline_us <= 0)
+		return deadline_us;
+	if (row->total_timeout_us <= 0)
 		return 0;
-	if (row->total_timeout_us < shorter)
-		shorter = row->total_timeout_us;
-	return status->deadline_at_us - shorter + row->total_timeout_us;
+	if (row->total_timeout_us <= row->wait_timeout_us)
+		return deadline_us;
+	longer_us = row->total_timeout_us - row->wait_timeout_us;
+	return deadline_us > INT64_MAX - longer_us ? INT64_MAX : deadline_us + longer_us;
 }
 
 void sb_claim_grant(const stepbus_worker *worker, const sb_step_row *row, sb_step_status *status,

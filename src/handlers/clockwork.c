@@ -35,6 +35,8 @@ struct sb_clockwork {
 	_Atomic(uint32_t) is_asked;     /* somebody wants it to look at everything */
 	_Atomic(int64_t) expected_us;   /* when an attempt's time is over; INT64_MAX: never */
 	_Atomic(int64_t) metrics_at_us; /* when a pull worker is to be measured; likewise */
+	_Atomic(int64_t)
+		again_at_us; /* when to try again what the store would not take; likewise */
 	int64_t heartbeat_at_us;
 	int64_t heartbeat_again_at_us; /* where the last one failed */
 	int64_t reap_at_us;
@@ -84,6 +86,14 @@ static void measure(sb_clockwork *clockwork)
 	next_ns = sb_dispatch_tick(clockwork->engine);
 	if (next_ns != INT64_MAX)
 		sb_clockwork_measure(clockwork, next_ns);
+}
+
+static void try_again(sb_clockwork *clockwork)
+{
+	if (atomic_load(&clockwork->again_at_us) > elapsed_us(clockwork))
+		return;
+	atomic_store(&clockwork->again_at_us, INT64_MAX);
+	sb_submit_again(clockwork->engine);
 }
 
 /* What is due by the wall clock, in time to sleep. */
@@ -163,6 +173,7 @@ static int64_t find_wait(const sb_clockwork *clockwork)
 		at_us = sooner(at_us, clockwork->heartbeat_again_at_us);
 	at_us = sooner(at_us, atomic_load(&clockwork->expected_us));
 	at_us = sooner(at_us, atomic_load(&clockwork->metrics_at_us));
+	at_us = sooner(at_us, atomic_load(&clockwork->again_at_us));
 	wait_us = at_us > now_us ? at_us - now_us : 0;
 	/* What has just failed is not tried again before the next poll, though it is due. */
 	if (atomic_load(&clockwork->sweep.has_failed) == 0) {
@@ -211,6 +222,7 @@ static void run(void *user_data)
 	clockwork->has_news = clockwork->has_news || has_news;
 	end_overtime(clockwork);
 	measure(clockwork);
+	try_again(clockwork);
 	submit(clockwork);
 	sb_loop_run_after(clockwork->loop, find_wait(clockwork));
 }
@@ -264,6 +276,7 @@ stepbus_status sb_clockwork_start(stepbus *engine, sb_clockwork **out, stepbus_e
 	sb_sweep_init(&clockwork->sweep, engine);
 	atomic_store(&clockwork->expected_us, INT64_MAX);
 	atomic_store(&clockwork->metrics_at_us, INT64_MAX);
+	atomic_store(&clockwork->again_at_us, INT64_MAX);
 	now_us = elapsed_us(clockwork);
 	clockwork->heartbeat_at_us = now_us + engine->options.heartbeat_ms * US_PER_MS;
 	/* At once: what a process left that was killed, and what fell due meanwhile. */
@@ -311,6 +324,12 @@ static void bring_forward(sb_clockwork *clockwork, _Atomic(int64_t) *time_us, in
 void sb_clockwork_expect(sb_clockwork *clockwork, int64_t elapsed_ns)
 {
 	bring_forward(clockwork, &clockwork->expected_us, elapsed_ns);
+}
+
+void sb_clockwork_try_again(sb_clockwork *clockwork, int64_t elapsed_ns)
+{
+	if (clockwork != NULL)
+		bring_forward(clockwork, &clockwork->again_at_us, elapsed_ns);
 }
 
 void sb_clockwork_measure(sb_clockwork *clockwork, int64_t elapsed_ns)

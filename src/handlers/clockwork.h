@@ -19,6 +19,8 @@ void sb_clockwork_wake(sb_clockwork *clockwork);
 void sb_clockwork_ask(sb_clockwork *clockwork);
 /* An attempt's time is over at this elapsed time. Any thread. */
 void sb_clockwork_expect(sb_clockwork *clockwork, int64_t elapsed_ns);
+/* What the store would not take is to be tried again then. NULL is accepted. */
+void sb_clockwork_try_again(sb_clockwork *clockwork, int64_t elapsed_ns);
 /* A pull worker is to be measured then. */
 void sb_clockwork_measure(sb_clockwork *clockwork, int64_t elapsed_ns);
 /* This process has committed something that others may want to claim. Any thread. */

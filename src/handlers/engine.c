@@ -60,7 +60,8 @@ stepbus_status sb_engine_check(const stepbus *engine, bool is_new_work, stepbus_
 		return STEPBUS_OK;
 	if (mode == SB_ENGINE_FORKED)
 		return sb_fail(err, STEPBUS_EFORKED,
-			       "the engine belongs to the parent of this process: open one here");
+			       "the engine belongs to the parent of this process: fork before one "
+			       "is opened");
 	if (is_new_work)
 		return sb_fail(err, STEPBUS_ESHUTDOWN, "the engine is being stopped");
 	return STEPBUS_OK;

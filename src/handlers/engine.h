@@ -126,7 +126,8 @@ struct stepbus {
 	uint64_t random;
 	sb_zone_shelf zones;
 	int64_t cron_complained_ns;
-	sb_operation *again; /* completions that failed for reasons that pass */
+	sb_operation *again;   /* completions that failed for reasons that pass */
+	int64_t again_wait_us; /* how long they wait; 0: the last one was kept */
 	struct sb_group {
 		int64_t now_us;        /* of this transaction; 0: not asked for yet */
 		bool is_ready_made;    /* a step changed: it is worth a look what can be claimed */
@@ -190,9 +191,5 @@ void sb_engine_add_notice(stepbus *engine, sb_notice *notice);
 uint64_t sb_engine_random(stepbus *engine);
 /* Whether the calling thread runs a handler, subscriber or callback of this engine. */
 bool sb_engine_is_inside(const stepbus *engine);
-
-/* Where a result that the execution subscriber hands in belongs. */
-stepbus_status sb_engine_take_completion(void *context, const stepbus_step_event *step,
-					 const stepbus_completion *completion, stepbus_error *err);
 
 #endif

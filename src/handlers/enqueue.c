@@ -184,7 +184,9 @@ static stepbus_status find_holder(newcomer *n, sb_slice key, unsigned states, st
 	status = n->store->type->step_status_read(n->store, id, &holder, NULL);
 	if (status == STEPBUS_ENOTFOUND)
 		return STEPBUS_OK;
-	if (status == STEPBUS_OK && (states >> holder.state & 1) != 0)
+	/* Another program may have written a state that there is not. */
+	if (status == STEPBUS_OK && sb_step_state_name((int)holder.state) != NULL &&
+	    (states >> holder.state & 1) != 0)
 		n->existing_id = id;
 	return status;
 }
@@ -239,9 +241,10 @@ int64_t sb_enqueue_deadline_us(const sb_step_row *row, int64_t from_us)
 {
 	int64_t shorter = row->wait_timeout_us;
 
-	if (shorter == 0 || (row->total_timeout_us > 0 && row->total_timeout_us < shorter))
+	/* Rows may have been written by anybody: what is below 0 is not said. */
+	if (shorter <= 0 || (row->total_timeout_us > 0 && row->total_timeout_us < shorter))
 		shorter = row->total_timeout_us;
-	if (shorter == 0)
+	if (shorter <= 0)
 		return 0;
 	return from_us > INT64_MAX - shorter ? INT64_MAX : from_us + shorter;
 }

@@ -54,13 +54,10 @@ stepbus_status sb_enqueue_in_perform(stepbus *engine, const sb_enqueue_in *wish,
 {
 	sb_store *store = NULL;
 	stepbus_status status;
-	int cancel_state;
 
 	if (engine->options.is_in_memory)
 		return sb_fail(err, STEPBUS_EINVAL,
 			       "the engine's store is in memory: no connection leads to it");
-	/* A thread that is cancelled inside SQLite would leave the connection locked for good. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
 	status = sb_sqlite_store_borrow(&engine->host, wish->connection, wish->schema, &store, err);
 	if (status == STEPBUS_OK) {
 		status = check_same(engine, store, wish->schema, err);
@@ -68,7 +65,6 @@ stepbus_status sb_enqueue_in_perform(stepbus *engine, const sb_enqueue_in *wish,
 			status = insert_all_or_none(engine, store, wish, err);
 		store->type->close(store);
 	}
-	pthread_setcancelstate(cancel_state, NULL);
 	if (status == STEPBUS_OK)
 		atomic_fetch_add(&engine->change_count, 1);
 	return status;

@@ -130,16 +130,12 @@ stepbus_status sb_host_line_take(stepbus_worker *worker, size_t count_max,
 				 const struct timespec *until, sb_claimed **first)
 {
 	stepbus_status status;
-	int cancel_state;
 
-	/* A thread that is cancelled in the wait would leave the worker locked for good. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
 	pthread_mutex_lock(&worker->lock);
 	status = wait_for_steps(worker, until);
 	*first = status == STEPBUS_OK ? take_many(worker, count_max) : NULL;
 	if (status != STEPBUS_ESHUTDOWN && !has_something(worker))
 		sb_wake_drain(&worker->wake);
 	pthread_mutex_unlock(&worker->lock);
-	pthread_setcancelstate(cancel_state, NULL);
 	return status;
 }

@@ -47,7 +47,7 @@ static bool is_same_snooze(const stepbus_completion *c, const sb_attempt_row *ro
 	int64_t delay_us = c->retry_after_ms > 0 ? c->retry_after_ms * 1000 : 0;
 
 	return c->outcome == STEPBUS_OUTCOME_SNOOZE &&
-	       row->retry_at_us - row->finished_at_us == delay_us;
+	       (uint64_t)row->retry_at_us - (uint64_t)row->finished_at_us == (uint64_t)delay_us;
 }
 
 static bool is_same_checkpoint(const stepbus_completion *c, const sb_checkpoint_row *row)

@@ -166,7 +166,13 @@ stepbus_status sb_settle_move(sb_store *store, sb_step_event event, const sb_ste
 	};
 	stepbus_status status;
 
-	sb_assert(sb_step_can_move(event, from->state, to->state));
+	*is_done = false;
+	/* The row may have been written by anybody; what we ask for ourselves is always in the table. */
+	if (!sb_step_can_move(event, from->state, to->state))
+		return sb_fail(err, STEPBUS_ECORRUPT,
+			       "step %lld is in state %d, which it cannot leave like that: its row "
+			       "was changed by another program; restore it",
+			       (long long)from->id, (int)from->state);
 	status = store->type->step_move(store, &move, 1, err);
 	*is_done = move.is_done;
 	return status;

@@ -86,7 +86,9 @@ static stepbus_status map_file(sb_start_log *log, const char *path, stepbus_erro
 	failure = fd >= 0 ? 0 : errno;
 	/* Room is asked for now: a write to a mapping that has none would end the process. */
 	if (failure == 0)
-		failure = posix_fallocate(fd, 0, (off_t)log->len);
+		do
+			failure = posix_fallocate(fd, 0, (off_t)log->len);
+		while (failure == EINTR);
 	if (failure == 0 && fstat(fd, &made) != 0)
 		failure = errno;
 	if (failure == 0) {

@@ -11,6 +11,8 @@
 #include "handlers/news.h"
 #include "handlers/worker.h"
 
+enum { AGAIN_MIN_US = 5000 };
+
 static sb_settlement *settlement_of(sb_operation *operation)
 {
 	return (sb_settlement *)(void *)((char *)operation - offsetof(sb_settlement, operation));
@@ -80,16 +82,43 @@ static void tell_refusal(sb_notice *notice, stepbus_bridge *bridge)
 /*
  * Whatever keeps the result out of the store may pass, and while nobody else can have the step, to
  * let go of the result would leave the step claimed and forgotten. A worker that is being stopped
- * waits for it only as long as it holds the lease.
+ * waits for it only as long as it holds the lease, and no longer than one lease takes: a store that
+ * takes heartbeats, but not this result, would keep it from ending for good.
  */
-static bool is_worth_waiting(const sb_settlement *s)
+static bool is_worth_waiting(sb_settlement *s)
 {
 	const stepbus_worker *worker = s->claimed->worker;
+	const stepbus *engine = s->engine;
+	int64_t now_ns, since_ns;
 
 	if (sb_writer_is_refusal(s->operation.status))
 		return false;
-	return atomic_load(&worker->is_claiming) != 0 ||
-	       sb_clock_elapsed_ns(&s->engine->host) < atomic_load(&worker->lease_until_ns);
+	now_ns = sb_clock_elapsed_ns(&engine->host);
+	if (s->failing_since_ns == 0)
+		s->failing_since_ns = now_ns;
+	if (atomic_load(&worker->is_claiming) != 0)
+		return true;
+	since_ns = atomic_load(&worker->stopping_since_ns);
+	if (since_ns < s->failing_since_ns)
+		since_ns = s->failing_since_ns;
+	return now_ns < atomic_load(&worker->lease_until_ns) &&
+	       now_ns - since_ns < engine->options.lease_ms * 1000000;
+}
+
+/* Soon at first, since most of what fails passes at once; then more and more rarely. */
+static void put_off(stepbus *engine, sb_operation *operation)
+{
+	int64_t wait_max_us = engine->options.poll_ms * 1000;
+	int64_t wait_us = engine->again_wait_us > 0 ? 2 * engine->again_wait_us : AGAIN_MIN_US;
+
+	operation->next = engine->again;
+	/* All that failed together are tried again together. */
+	if (engine->again == NULL) {
+		engine->again_wait_us = wait_us < wait_max_us ? wait_us : wait_max_us;
+		sb_clockwork_try_again(engine->clockwork, sb_clock_elapsed_ns(&engine->host) +
+								  engine->again_wait_us * 1000);
+	}
+	engine->again = operation;
 }
 
 /* By the leader, behind the transaction. */
@@ -100,12 +129,13 @@ static void settled(sb_operation *operation)
 	bool is_kept = operation->status == STEPBUS_OK;
 
 	if (!is_kept && is_worth_waiting(s)) {
-		operation->next = engine->again;
-		engine->again = operation;
+		put_off(engine, operation);
 		return;
 	}
-	if (is_kept)
+	if (is_kept) {
+		engine->again_wait_us = 0;
 		sb_submit_count(s);
+	}
 	sb_worker_release(s->claimed->worker, s->claimed);
 	s->notice.dispose = dispose;
 	s->notice.tell = is_kept ? sb_news_tell_settled : tell_refusal;
@@ -153,6 +183,7 @@ void sb_submit_prepare(sb_claimed *claimed)
 	s->engine = claimed->worker->engine;
 	s->claimed = claimed;
 	s->id = claimed->status.id;
+	s->failing_since_ns = 0;
 }
 
 static void fill_plainly(sb_claimed *claimed, const sb_submit_failure *failure)

@@ -165,7 +165,8 @@ static bool is_past_its_keep(const sb_engine_options *options, const sb_step_sta
 {
 	int64_t keep = keep_us(options, row->state);
 
-	return keep >= 0 && row->changed_at_us <= now_us && now_us - row->changed_at_us >= keep;
+	return keep >= 0 && row->changed_at_us <= now_us &&
+	       (uint64_t)now_us - (uint64_t)row->changed_at_us >= (uint64_t)keep;
 }
 
 /* Deletes, of steps in the order of their ids, those past their keep; how far it came is in round. */

@@ -256,6 +256,8 @@ stepbus_status sb_worker_stop(stepbus_worker *worker, int64_t timeout_ms, stepbu
 		return sb_fail(err, STEPBUS_EREENTRANT,
 			       "a worker cannot be stopped from inside a callback of its engine: "
 			       "it would wait for itself");
+	if (atomic_load(&worker->is_claiming) != 0)
+		atomic_store(&worker->stopping_since_ns, sb_clock_elapsed_ns(&engine->host));
 	if (atomic_exchange(&worker->is_claiming, 0) != 0)
 		sb_news_worker(engine, SB_EVENT_WORKER_STOPPING, worker);
 	/* Whoever claims for it at this moment is done when we had the lead. */

@@ -72,8 +72,9 @@ struct stepbus_worker {
 		running_count; /* steps that a thread runs; or that are polled and not answered */
 	_Atomic(uint32_t) unsettled_count; /* all that is claimed; changes under the lock */
 	_Atomic(uint32_t) is_claiming;     /* 0: stopping */
-	_Atomic(uint32_t) is_ended;        /* stopped; set under the lock */
-	_Atomic(uint32_t) is_abandoned;    /* no answer of the host is waited for any more */
+	_Atomic(int64_t) stopping_since_ns;
+	_Atomic(uint32_t) is_ended;     /* stopped; set under the lock */
+	_Atomic(uint32_t) is_abandoned; /* no answer of the host is waited for any more */
 	_Atomic(int64_t) completed_count;
 	_Atomic(int64_t) failed_count;
 

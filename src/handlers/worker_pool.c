@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/worker_pool.h"
 
-#include <signal.h>
 #include <stdio.h>
 
+#include "base/signals.h"
 #include "bridge/publish.h"
 #include "handlers/enlist.h"
 #include "handlers/submit.h"
@@ -83,11 +83,10 @@ static void *thread_main(void *user_data)
 stepbus_status sb_worker_pool_start(stepbus_worker *worker, stepbus_error *err)
 {
 	char name[THREAD_NAME_LEN];
-	sigset_t all, before;
+	sigset_t before;
 	int failure = 0;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	sb_signals_block(&before);
 	while (failure == 0 && worker->thread_count < worker->options.pool_size) {
 		failure = pthread_create(&worker->threads[worker->thread_count], NULL, thread_main,
 					 worker);
@@ -96,7 +95,7 @@ stepbus_status sb_worker_pool_start(stepbus_worker *worker, stepbus_error *err)
 		(void)snprintf(name, sizeof name, "stepbus-pool%u", worker->thread_count % 1000);
 		pthread_setname_np(worker->threads[worker->thread_count++], name);
 	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	sb_signals_give_back(&before);
 	if (failure != 0)
 		return sb_fail(err, STEPBUS_ESYSTEM,
 			       "cannot start thread %u of %u of the pool (errno %d)",

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <linux/futex.h>
-#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/guard.h"
+#include "base/signals.h"
 
 enum { SPIN_COUNT = 200 };
 
@@ -266,33 +266,20 @@ void sb_writer_yield(sb_writer *writer)
 		sb_writer_nudge(writer);
 }
 
-/* A thread that is cancelled inside the database would leave it locked for good. */
-static bool try_lead(sb_writer *writer, int *cancel_state)
+static bool try_lead(sb_writer *writer)
 {
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, cancel_state);
-	if (pthread_mutex_trylock(&writer->lead) == 0)
-		return true;
-	pthread_setcancelstate(*cancel_state, NULL);
-	return false;
-}
-
-static void end_lead(sb_writer *writer, int cancel_state)
-{
-	sb_writer_yield(writer);
-	pthread_setcancelstate(cancel_state, NULL);
+	return pthread_mutex_trylock(&writer->lead) == 0;
 }
 
 void sb_writer_offer(sb_writer *writer, sb_operation *operation)
 {
-	int cancel_state;
-
 	push(writer, operation);
-	if (!try_lead(writer, &cancel_state)) {
+	if (!try_lead(writer)) {
 		sb_writer_nudge(writer);
 		return;
 	}
 	run_group(writer);
-	end_lead(writer, cancel_state);
+	sb_writer_yield(writer);
 }
 
 static void wait_for(sb_operation *operation)
@@ -308,15 +295,13 @@ static void wait_for(sb_operation *operation)
 
 stepbus_status sb_writer_perform(sb_writer *writer, sb_operation *operation, stepbus_error *err)
 {
-	int cancel_state;
-
 	atomic_store_explicit(&operation->is_done, 0, memory_order_relaxed);
 	push(writer, operation);
-	if (try_lead(writer, &cancel_state)) {
+	if (try_lead(writer)) {
 		/* Ours is among the first groups; a leader before us may have done it already. */
 		while (atomic_load_explicit(&operation->is_done, memory_order_acquire) == 0)
 			run_group(writer);
-		end_lead(writer, cancel_state);
+		sb_writer_yield(writer);
 	} else {
 		sb_writer_nudge(writer);
 		wait_for(operation);
@@ -352,12 +337,10 @@ static void wait_for_batch(sb_writer_batch *batch)
 
 void sb_writer_perform_batch(sb_writer *writer, sb_writer_batch *batch)
 {
-	int cancel_state;
-
 	if (batch->first == NULL)
 		return;
 	push_all(writer, batch->last, batch->first, batch->weight);
-	if (!try_lead(writer, &cancel_state)) {
+	if (!try_lead(writer)) {
 		sb_writer_nudge(writer);
 		wait_for_batch(batch);
 		return;
@@ -365,7 +348,7 @@ void sb_writer_perform_batch(sb_writer *writer, sb_writer_batch *batch)
 	/* As in _perform. */
 	while (atomic_load_explicit(&batch->left_count, memory_order_acquire) != 0)
 		run_group(writer);
-	end_lead(writer, cancel_state);
+	sb_writer_yield(writer);
 }
 
 bool sb_writer_is_full(const sb_writer *writer)
@@ -437,13 +420,12 @@ stepbus_status sb_writer_init(sb_writer *writer, const stepbus_host *host, sb_st
 
 stepbus_status sb_writer_start(sb_writer *writer, stepbus_error *err)
 {
-	sigset_t all, before;
+	sigset_t before;
 	int failure;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	sb_signals_block(&before);
 	failure = pthread_create(&writer->thread, NULL, thread_main, writer);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	sb_signals_give_back(&before);
 	if (failure != 0)
 		return sb_fail(err, STEPBUS_ESYSTEM, "cannot start the writer thread (errno %d)",
 			       failure);

@@ -161,8 +161,8 @@ static void join_rule(sb_zone *zone)
 		return;
 	offset_s = sb_zone_rule_offset_s(&zone->rule, from_s);
 	if (zone->count > 0 && zone->changes[zone->count - 1].at_s == from_s)
-		zone->changes[zone->count - 1].offset_s = offset_s;
-	else if (offset_s != sb_zone_offset_s(zone, from_s - 1))
+		zone->count--;
+	if (offset_s != sb_zone_offset_s(zone, from_s - 1))
 		zone->changes[zone->count++] = (change){ from_s, offset_s };
 }
 

@@ -334,22 +334,17 @@ stepbus_status sb_memory_handler_record(sb_store *base, const sb_handler_row *ro
 {
 	sb_memory_store *store = sb_memory_of(base);
 	sb_memory_handler *handler = ensure_handler(store, row);
+	sb_memory_change *change = handler != NULL ? sb_memory_change_room(store) : NULL;
 
-	if (handler == NULL)
+	if (change == NULL)
 		return sb_fail_memory(err, "record a handler");
-	for (handler = handler->family->handlers; handler != NULL; handler = handler->next) {
-		sb_memory_change *change = sb_memory_change_room(store);
-
-		if (handler->row.recorded_at_us != 0)
-			continue;
-		if (change == NULL)
-			return sb_fail_memory(err, "record a handler");
-		handler->row.recorded_at_us = row->recorded_at_us;
-		change->undo = undo_record;
-		change->keep = NULL;
-		change->object = handler;
-		sb_memory_change_note(store, change);
-	}
+	if (handler->row.recorded_at_us != 0)
+		return STEPBUS_OK;
+	handler->row.recorded_at_us = row->recorded_at_us;
+	change->undo = undo_record;
+	change->keep = NULL;
+	change->object = handler;
+	sb_memory_change_note(store, change);
 	return STEPBUS_OK;
 }
 

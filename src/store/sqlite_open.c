@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "store/sqlite_file.h"
+#include "store/sqlite_fork.h"
 #include "store/sqlite_schema.h"
 #include "store/sqlite_statement.h"
 #include "store/sqlite_transaction.h"
@@ -82,7 +83,7 @@ static stepbus_status turn_on_log(sb_sqlite_store *store, stepbus_error *err)
 
 	for (int64_t waited_us = 0; (code & 0xFF) == SQLITE_BUSY; waited_us += PAUSE_US) {
 		if (waited_us > 0)
-			sqlite3_sleep(PAUSE_US / 1000);
+			sb_sqlite_wal_pause(PAUSE_US);
 		code = sqlite3_prepare_v2(store->writer.db, text, -1, &statement, NULL);
 		if (code == SQLITE_OK)
 			code = sqlite3_step(statement);
@@ -238,13 +239,14 @@ static stepbus_status open_writer(sb_sqlite_store *store, const sb_store_options
 		status = make_path_absolute(store, err);
 	if (status == STEPBUS_OK)
 		status = sb_sqlite_wal_attach(store, err);
-	if (status == STEPBUS_OK)
-		status = check_owner(store, err);
+	/* Before it is read: the log and its index would be made with its rights, and stay so. */
 	if (status == STEPBUS_OK && sqlite3_db_readonly(writer->db, "main") == 1)
 		status = sb_fail(err, STEPBUS_EREADONLY,
 				 "cannot open '%s': it is read-only; check the rights of the file "
 				 "and of its directory",
 				 store->path);
+	if (status == STEPBUS_OK)
+		status = check_owner(store, err);
 	if (status == STEPBUS_OK)
 		status = configure(writer,
 				   "PRAGMA page_size = 4096; PRAGMA auto_vacuum = NONE;"
@@ -263,12 +265,10 @@ static stepbus_status open_writer(sb_sqlite_store *store, const sb_store_options
 static stepbus_status open_reader(sb_sqlite_store *store, stepbus_error *err)
 {
 	stepbus_status status = connect(store, &store->reader, SQLITE_OPEN_READONLY, err);
-	int64_t timeout_ms = store->busy_timeout_us / 1000;
 
 	if (status != STEPBUS_OK)
 		return status;
-	(void)sqlite3_busy_timeout(store->reader.db,
-				   timeout_ms < INT32_MAX ? (int)timeout_ms : INT32_MAX);
+	(void)sqlite3_busy_handler(store->reader.db, sb_sqlite_wal_wait, store);
 	return configure(&store->reader,
 			 "PRAGMA query_only = 1; PRAGMA temp_store = MEMORY;"
 			 "PRAGMA cache_size = -4096",
@@ -350,10 +350,13 @@ void sb_sqlite_open_destroy(sb_sqlite_store *store)
 void sb_sqlite_open_close(sb_store *base)
 {
 	sb_sqlite_store *store = sb_sqlite_store_of(base);
+	bool is_borrowed = store->is_borrowed;
 
-	if (!store->is_borrowed && store->is_logged && !store->is_dead)
+	if (!is_borrowed && store->is_logged && !store->is_dead)
 		sb_sqlite_wal_finish(store);
 	sb_sqlite_open_destroy(store);
+	if (!is_borrowed)
+		sb_sqlite_fork_leave();
 }
 
 static stepbus_status check_options(const sb_store_options *options, stepbus_error *err)
@@ -388,15 +391,12 @@ static stepbus_status open_all(sb_sqlite_store *store, const sb_store_options *o
 	return status;
 }
 
-stepbus_status sb_sqlite_store_open(const sb_store_options *options, sb_store **out,
-				    stepbus_error *err)
+static stepbus_status open_new(const sb_store_options *options, sb_sqlite_store **out,
+			       stepbus_error *err)
 {
-	sb_sqlite_store *store;
-	stepbus_status status = check_options(options, err);
+	sb_sqlite_store *store = sb_sqlite_open_new(options->host);
+	stepbus_status status;
 
-	if (status != STEPBUS_OK)
-		return status;
-	store = sb_sqlite_open_new(options->host);
 	if (store == NULL)
 		return sb_fail_memory(err, "open a store");
 	store->path = plain_path(options->host, options->path);
@@ -411,6 +411,25 @@ stepbus_status sb_sqlite_store_open(const sb_store_options *options, sb_store **
 				       sb_fail_memory(err, "open a store");
 	if (status != STEPBUS_OK) {
 		sb_sqlite_open_destroy(store);
+		return status;
+	}
+	*out = store;
+	return STEPBUS_OK;
+}
+
+stepbus_status sb_sqlite_store_open(const sb_store_options *options, sb_store **out,
+				    stepbus_error *err)
+{
+	sb_sqlite_store *store = NULL;
+	stepbus_status status = check_options(options, err);
+
+	if (status == STEPBUS_OK)
+		status = sb_sqlite_fork_enter(options->path, err);
+	if (status != STEPBUS_OK)
+		return status;
+	status = open_new(options, &store, err);
+	if (status != STEPBUS_OK || store == NULL) {
+		sb_sqlite_fork_leave();
 		return status;
 	}
 	log_version(store);

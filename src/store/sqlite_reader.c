@@ -147,6 +147,41 @@ static void next_range(const step_walk *walk, bool is_ascending, int64_t *low, i
 		*low = *high - ID_RANGE + 1;
 }
 
+stepbus_status sb_sqlite_reader_seek(sb_connection *connection, bool is_ascending, int64_t *id,
+				     stepbus_error *err)
+{
+	sb_query query;
+	bool has_row;
+	stepbus_status status = sb_query_open(
+		connection, is_ascending ? SB_SQL_STATE_FROM : SB_SQL_STATE_UP_TO, &query, err);
+
+	if (status != STEPBUS_OK)
+		return status;
+	sb_query_bind(&query, 1, *id);
+	status = sb_query_step(&query, &has_row, err);
+	*id = 0;
+	if (status != STEPBUS_OK || !has_row)
+		return status;
+	*id = sb_query_int(&query, 0);
+	sb_query_close(&query);
+	return STEPBUS_OK;
+}
+
+/* Leaves out what no step has; the walk is over where nothing is left. */
+static stepbus_status skip_gap(sb_connection *connection, bool is_ascending, step_walk *walk,
+			       stepbus_error *err)
+{
+	int64_t *bound_id = is_ascending ? &walk->low_id : &walk->high_id;
+	int64_t id = *bound_id;
+	stepbus_status status = sb_sqlite_reader_seek(connection, is_ascending, &id, err);
+
+	if (status == STEPBUS_OK && id >= walk->low_id && id <= walk->high_id)
+		*bound_id = id;
+	else
+		walk->is_over = true;
+	return status;
+}
+
 static stepbus_status list_range(sb_connection *connection, const sb_step_filter *filter,
 				 step_walk *walk, stepbus_error *err)
 {
@@ -154,9 +189,11 @@ static stepbus_status list_range(sb_connection *connection, const sb_step_filter
 	int64_t count_max = lower(walk->left_count, ROW_COUNT);
 	int64_t left_before = walk->left_count;
 	sb_query query;
-	stepbus_status status = sb_query_open(connection, list_statement(filter), &query, err);
+	stepbus_status status = skip_gap(connection, filter->is_ascending, walk, err);
 
-	if (status != STEPBUS_OK)
+	if (status == STEPBUS_OK && !walk->is_over)
+		status = sb_query_open(connection, list_statement(filter), &query, err);
+	if (status != STEPBUS_OK || walk->is_over)
 		return status;
 	next_range(walk, filter->is_ascending, &low, &high);
 	sb_query_bind(&query, 1, low);
@@ -167,10 +204,11 @@ static stepbus_status list_range(sb_connection *connection, const sb_step_filter
 	/* A full page may have left some of the range over. */
 	if (left_before - walk->left_count == count_max)
 		low = high = walk->last_id;
-	if (filter->is_ascending)
-		walk->low_id = high + 1;
-	else
+	walk->is_over = walk->is_over || (filter->is_ascending && high == INT64_MAX);
+	if (!filter->is_ascending)
 		walk->high_id = low - 1;
+	else if (!walk->is_over)
+		walk->low_id = high + 1;
 	return status;
 }
 
@@ -204,8 +242,9 @@ stepbus_status sb_sqlite_reader_step_list(sb_store *base, const sb_step_filter *
 	return status;
 }
 
+/* Goes on from *low_id, and moves it behind what was looked at. */
 static stepbus_status count_range(sb_connection *connection, const sb_step_filter *filter,
-				  int64_t low_id, int64_t *count, stepbus_error *err)
+				  int64_t *low_id, int64_t *count, stepbus_error *err)
 {
 	sb_query query;
 	bool has_row;
@@ -213,8 +252,9 @@ static stepbus_status count_range(sb_connection *connection, const sb_step_filte
 
 	if (status != STEPBUS_OK)
 		return status;
-	sb_query_bind(&query, 1, low_id);
-	sb_query_bind(&query, 2, low_id + ID_RANGE - 1);
+	sb_query_bind(&query, 1, *low_id);
+	*low_id = lower(*low_id, INT64_MAX - ID_RANGE) + ID_RANGE;
+	sb_query_bind(&query, 2, *low_id - 1);
 	bind_filter(&query, filter);
 	status = sb_query_step(&query, &has_row, err);
 	if (status != STEPBUS_OK || !has_row)
@@ -229,12 +269,16 @@ stepbus_status sb_sqlite_reader_step_count(sb_store *base, const sb_step_filter 
 {
 	sb_sqlite_store *store = sb_sqlite_store_of(base);
 	sb_connection *connection = sb_sqlite_enter_reader(store);
-	int64_t last_id;
+	int64_t last_id, id = 1;
 	stepbus_status status = sb_query_number(connection, SB_SQL_STEP_LAST, &last_id, err);
 
 	*count = 0;
-	for (int64_t id = 1; id <= last_id && status == STEPBUS_OK; id += ID_RANGE)
-		status = count_range(connection, filter, id, count, err);
+	while (status == STEPBUS_OK) {
+		status = sb_sqlite_reader_seek(connection, true, &id, err);
+		if (status != STEPBUS_OK || id == 0 || id > last_id || id == INT64_MAX)
+			break;
+		status = count_range(connection, filter, &id, count, err);
+	}
 	sb_sqlite_leave(store, connection);
 	return status;
 }
@@ -264,17 +308,19 @@ static bool visit_success(void *context, const sb_step_view *view)
 {
 	attempt_walk *walk = context;
 	const sb_step_status *status = &view->status;
+	/* Both are anybody's: what is below the lowest number began at no time. */
 	sb_attempt_row row = {
 		.step_id = status->id,
 		.token = status->token,
 		.worker_id = status->worker_id,
-		.started_at_us = status->changed_at_us - status->execution_us,
 		.finished_at_us = status->changed_at_us,
 		.execution_us = status->execution_us,
 		.number = status->attempt_count,
 		.outcome = SB_ATTEMPT_SUCCESS,
 	};
 
+	if (__builtin_sub_overflow(status->changed_at_us, status->execution_us, &row.started_at_us))
+		row.started_at_us = 0;
 	if (status->state == SB_STEP_COMPLETED && status->token > walk->last_token)
 		(void)walk->visit(walk->context, &row, view->worker);
 	return false;

@@ -19,4 +19,12 @@ stepbus_status sb_sqlite_reader_step_count(sb_store *base, const sb_step_filter 
 stepbus_status sb_sqlite_reader_attempt_list(sb_store *base, int64_t step_id,
 					     sb_attempt_visit visit, void *context,
 					     stepbus_error *err);
+
+/*
+ * From *id on, or down from it, the first id that a step has; 0 where there is none. Ids may lie far
+ * apart, so walks go from one that is there to the next.
+ */
+stepbus_status sb_sqlite_reader_seek(sb_connection *connection, bool is_ascending, int64_t *id,
+				     stepbus_error *err);
+
 #endif

@@ -119,6 +119,9 @@ const sb_sql_entry sb_sql_table[SB_SQL_COUNT] = {
 			       " VALUES (?1, 0, 0, 0)",
 			       "remove a step" },
 	[SB_SQL_STEP_LAST] = { "SELECT max(id) FROM main.step", "find the newest step" },
+	[SB_SQL_STATE_FROM] = { "SELECT min(id) FROM main.state WHERE id >= ?1", "look for steps" },
+	[SB_SQL_STATE_UP_TO] = { "SELECT max(id) FROM main.state WHERE id <= ?1",
+				 "look for steps" },
 	[SB_SQL_TAG_INSERT] = { "INSERT OR IGNORE INTO main.step_tag (tag, step_id)"
 				" VALUES (?1, ?2)",
 				"tag a step" },

@@ -59,7 +59,8 @@ stepbus_status sb_sqlite_status_on(const sb_connection *connection, int code)
 
 	if (status == STEPBUS_OK)
 		return STEPBUS_ESTORE;
-	if (code != SQLITE_IOERR_WRITE && (code & 0xFF) != SQLITE_CANTOPEN)
+	if (code != SQLITE_IOERR_WRITE && code != SQLITE_IOERR_SHMSIZE &&
+	    (code & 0xFF) != SQLITE_CANTOPEN)
 		return status;
 	reason = reason_of(connection->db, code);
 	if (reason == EDQUOT || reason == EFBIG || reason == ENOSPC)

@@ -2,6 +2,7 @@
 #include "store/sqlite_tally.h"
 
 #include "base/memory.h"
+#include "store/sqlite_reader.h"
 #include "store/sqlite_statement.h"
 
 enum { ID_RANGE = 50000, STATE_COUNT = SB_STEP_STATE_MAX + 1 };
@@ -98,7 +99,8 @@ static stepbus_status note_queues(sb_connection *connection, tally_walk *walk, s
 	return status;
 }
 
-static stepbus_status count_range(sb_connection *connection, int64_t low_id, tally_walk *walk,
+/* Goes on from *low_id, and moves it behind what was looked at. */
+static stepbus_status count_range(sb_connection *connection, int64_t *low_id, tally_walk *walk,
 				  stepbus_error *err)
 {
 	sb_query query;
@@ -106,8 +108,9 @@ static stepbus_status count_range(sb_connection *connection, int64_t low_id, tal
 
 	if (status != STEPBUS_OK)
 		return status;
-	sb_query_bind(&query, 1, low_id);
-	sb_query_bind(&query, 2, low_id + ID_RANGE - 1);
+	sb_query_bind(&query, 1, *low_id);
+	*low_id = *low_id > INT64_MAX - ID_RANGE ? INT64_MAX : *low_id + ID_RANGE;
+	sb_query_bind(&query, 2, *low_id - 1);
 	return sb_query_walk(&query, visit_step, walk, err);
 }
 
@@ -117,13 +120,17 @@ stepbus_status sb_sqlite_tally_read(sb_store *base, sb_tally_visit visit, void *
 	sb_sqlite_store *store = sb_sqlite_store_of(base);
 	sb_connection *connection = sb_sqlite_enter_reader(store);
 	tally_walk walk = { .visit = visit, .context = context };
-	int64_t last_id = 0;
+	int64_t last_id = 0, id = 1;
 	stepbus_status status = note_queues(connection, &walk, err);
 
 	if (status == STEPBUS_OK)
 		status = sb_query_number(connection, SB_SQL_STEP_LAST, &last_id, err);
-	for (int64_t id = 1; id <= last_id && status == STEPBUS_OK; id += ID_RANGE)
-		status = count_range(connection, id, &walk, err);
+	while (status == STEPBUS_OK) {
+		status = sb_sqlite_reader_seek(connection, true, &id, err);
+		if (status != STEPBUS_OK || id == 0 || id > last_id || id == INT64_MAX)
+			break;
+		status = count_range(connection, &id, &walk, err);
+	}
 	if (status == STEPBUS_OK)
 		status = list_queues(connection, tell_queue, &walk, err);
 	sb_sqlite_leave(store, connection);

@@ -86,6 +86,11 @@ static stepbus_status start(sb_sqlite_store *store, stepbus_error *err)
 		status = sb_query_open(writer, SB_SQL_RELEASE, &ready, err);
 	if (status != STEPBUS_OK)
 		return status;
+	/* What could not be rolled back for want of memory is there still. */
+	if (sb_unlikely(!store->is_borrowed && !sqlite3_get_autocommit(writer->db)))
+		status = execute(writer, SB_SQL_ROLLBACK, err);
+	if (status != STEPBUS_OK)
+		return status;
 	if (!store->is_borrowed)
 		return execute(writer, SB_SQL_BEGIN, err);
 	status = execute(writer, SB_SQL_SAVEPOINT, err);
@@ -137,6 +142,12 @@ static bool is_doubtful(stepbus_status status)
 	       status != STEPBUS_EREADONLY;
 }
 
+/* The log has the transaction, its index has not: it is not there, but is after a crash. */
+static bool is_index_torn(const sb_sqlite_store *store)
+{
+	return sqlite3_extended_errcode(store->writer.db) == SQLITE_IOERR_SHMSIZE;
+}
+
 stepbus_status sb_sqlite_transaction_commit(sb_store *base, stepbus_error *err)
 {
 	sb_sqlite_store *store = sb_sqlite_store_of(base);
@@ -145,8 +156,12 @@ stepbus_status sb_sqlite_transaction_commit(sb_store *base, stepbus_error *err)
 		execute(&store->writer, store->is_borrowed ? SB_SQL_RELEASE : SB_SQL_COMMIT, err);
 
 	if (sb_unlikely(status != STEPBUS_OK)) {
-		if (!is_failed && !store->is_borrowed && is_doubtful(status))
+		bool is_torn = !is_failed && !store->is_borrowed && is_index_torn(store);
+
+		if (!is_failed && !store->is_borrowed && (is_torn || is_doubtful(status)))
 			store->is_dead = true;
+		if (is_torn)
+			status = fail_dead(store, err);
 		sb_sqlite_transaction_rollback(base);
 		return status;
 	}

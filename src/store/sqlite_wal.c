@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/sqlite_wal.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -19,6 +20,7 @@ enum {
 	READER_WAIT_US = 2000,
 	PAUSE_MIN_US = 50,
 	PAUSE_MAX_US = 2000,
+	NS_PER_S = 1000000000,
 };
 
 static const int64_t file_len_max = INT64_C(64) << 20;
@@ -40,12 +42,19 @@ static int lock_shared_memory(sqlite3_file *file, int offset, int count, int fla
 	return code;
 }
 
-/* Sleeping, not a host's clock: what is counted is what was slept. */
-static void pause_us(int64_t time_us)
+void sb_sqlite_wal_pause(int64_t time_us)
 {
-	struct timespec time = { 0, (long)time_us * 1000 };
+	struct timespec until;
 
-	(void)nanosleep(&time, NULL);
+	/* Up to a time, not for a while: to begin anew after each signal takes longer, too. */
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += (long)time_us * 1000;
+	if (until.tv_nsec >= NS_PER_S) {
+		until.tv_sec++;
+		until.tv_nsec -= NS_PER_S;
+	}
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+		;
 }
 
 static int64_t patience_us(const sb_sqlite_store *store)
@@ -72,8 +81,18 @@ static int be_busy(void *context, int count)
 	}
 	if (time_us > PAUSE_MAX_US)
 		time_us = PAUSE_MAX_US;
-	pause_us(time_us);
+	sb_sqlite_wal_pause(time_us);
 	wal->waited_us += time_us;
+	return 1;
+}
+
+int sb_sqlite_wal_wait(void *context, int count)
+{
+	const sb_sqlite_store *store = context;
+
+	if (count * (int64_t)PAUSE_MAX_US >= store->busy_timeout_us)
+		return 0;
+	sb_sqlite_wal_pause(PAUSE_MAX_US);
 	return 1;
 }
 

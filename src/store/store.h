@@ -154,8 +154,8 @@ typedef struct sb_store_type {
 	stepbus_status (*handler_read)(sb_store *store, int64_t id, sb_handler_row *out,
 				       stepbus_error *err);
 	/*
-	 * Inside. Interns what is not there, and sets recorded_at_us where it is 0; all versions of
-	 * the name count.
+	 * Inside. Interns what is not there, and sets recorded_at_us where it is 0: of this version,
+	 * and of no other.
 	 */
 	stepbus_status (*handler_record)(sb_store *store, const sb_handler_row *handler,
 					 stepbus_error *err);

@@ -7,10 +7,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -369,6 +371,40 @@ static void a_storm_of_signals_disturbs_nothing(void **state)
 	check_store(5 * STEPS);
 }
 
+/* What another process does for longer than the engine waits is waited for just as long. */
+static void a_storm_of_signals_shortens_no_wait(void **state)
+{
+	const stepbus_step_spec spec = { .size = sizeof spec,
+					 .handler_name = "work",
+					 .handler_name_len = 4 };
+	const struct sigaction own = { .sa_handler = ignore };
+	const struct itimerval often = { { 0, 200 }, { 0, 200 } };
+	const struct itimerval never = { { 0, 0 }, { 0, 0 } };
+	stepbus *engine = NULL;
+	sqlite3 *other = NULL;
+	char config[512];
+	int64_t begun_us;
+	stepbus_options options = { .size = sizeof options, .config = config };
+
+	(void)state;
+	options.config_len =
+		(size_t)snprintf(config, sizeof config,
+				 "{\"store\":\"sqlite:%s\",\"busy_timeout_ms\":300}", world.path);
+	assert_int_equal(stepbus_open(&options, &engine, NULL), STEPBUS_OK);
+	assert_int_equal(sqlite3_open(world.path, &other), SQLITE_OK);
+	sqlite3_busy_timeout(other, PATIENCE_MS);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sigaction(SIGALRM, &own, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+	begun_us = test_elapsed_us();
+	assert_int_equal(stepbus_step_enqueue(engine, &spec, 1, NULL, NULL), STEPBUS_EBUSY);
+	assert_true(test_elapsed_us() - begun_us > 290000);
+	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+	assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(other), SQLITE_OK);
+	stepbus_close(engine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +416,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(signals_stay_as_the_host_set_them, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_storm_of_signals_disturbs_nothing, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_storm_of_signals_shortens_no_wait, set_up,
 						tear_down),
 	};
 

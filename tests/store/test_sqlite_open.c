@@ -276,6 +276,14 @@ static int open_unprivileged(void *context)
 	return sb_sqlite_store_open(&w->options, &w->store, &w->err);
 }
 
+static void remove_beside(const test_world *w, const char *end)
+{
+	char path[TEST_PATH_LEN + 8];
+
+	(void)snprintf(path, sizeof path, "%s%s", w->path, end);
+	(void)unlink(path);
+}
+
 static void what_cannot_be_written_is_refused(void **state)
 {
 	test_world *w = *state;
@@ -291,7 +299,12 @@ static void what_cannot_be_written_is_refused(void **state)
 	/* The file, in a directory that can be written. */
 	assert_int_equal(chmod(w->dir.path, 0777), 0);
 	assert_int_equal(chmod(w->path, 0444), 0);
+	remove_beside(w, "-wal");
+	remove_beside(w, "-shm");
 	assert_int_equal(test_in_child(open_unprivileged, w), STEPBUS_EREADONLY);
+	/* What would lie there now could not be written either, when the file can be again. */
+	assert_int_equal(chmod(w->path, 0666), 0);
+	assert_int_equal(test_in_child(open_unprivileged, w), STEPBUS_OK);
 	/* A file that is not there, in a directory in which nothing can be made. */
 	assert_int_equal(chmod(w->dir.path, 0755), 0);
 	assert_int_equal(unlink(w->path), 0);

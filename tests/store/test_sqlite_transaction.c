@@ -382,12 +382,28 @@ static int faulty_teardown(void **state)
 	return result;
 }
 
+/* As it is where memory ran out in the middle of a rollback. */
+static void a_transaction_that_was_left_open_is_rolled_back(void **state)
+{
+	test_world *w = *state;
+	sqlite3 *db;
+
+	test_world_open(w);
+	test_world_fill(w, 1);
+	db = sb_sqlite_store_of(w->store)->writer.db;
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE; DELETE FROM state", NULL, NULL, NULL),
+			 SQLITE_OK);
+	test_ok(w, try_insert(w, sb_slice_z("x")));
+	assert_int_equal(count_steps(w), 2);
+}
+
 #define ON_DISK(test) cmocka_unit_test_setup_teardown(test, test_world_setup, test_world_teardown)
 #define WITH_FAULTS(test) cmocka_unit_test_setup_teardown(test, faulty_setup, faulty_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		ON_DISK(a_transaction_that_was_left_open_is_rolled_back),
 		ON_DISK(a_rollback_leaves_nothing),
 		ON_DISK(readers_see_what_is_committed_and_no_more),
 		ON_DISK(a_change_is_one_that_somebody_else_made),

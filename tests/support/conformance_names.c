@@ -250,10 +250,13 @@ static void a_recorded_handler_is_recorded_in_all_versions(void **state)
 				  .name = sb_slice_z("send"),
 				  .version = sb_slice_z("1"),
 				  .recorded_at_us = 500 };
-	sb_handler_row row;
+	sb_handler_row row = served;
+	int64_t other_id;
 
 	test_begin(w);
 	assert_false(is_recorded(w, "shop", "send", "1"));
+	row.version = sb_slice_z("2");
+	STORE_OK(w, handler_intern, &row, &other_id);
 	STORE_OK(w, handler_record, &served);
 	test_commit(w);
 	test_reopen(w);
@@ -269,6 +272,9 @@ static void a_recorded_handler_is_recorded_in_all_versions(void **state)
 	STORE_OK(w, handler_record, &served);
 	STORE_OK(w, handler_read, w->handler_ids[0], &row);
 	assert_int_equal(row.recorded_at_us, 500);
+	/* The name is recorded; the time is that of one version. */
+	STORE_OK(w, handler_read, other_id, &row);
+	assert_int_equal(row.recorded_at_us, 0);
 	test_commit(w);
 }
 

@@ -290,6 +290,21 @@ static void clocks_are_those_of_the_host(void **state)
 	test_host_end(&t);
 }
 
+static void a_clock_outside_1970_to_9999_is_taken_for_the_nearest_end(void **state)
+{
+	test_host t;
+
+	(void)state;
+	test_host_init(&t);
+	t.now_us = INT64_MAX;
+	assert_true(sb_clock_now_us(&t.host) == SB_CLOCK_NOW_MAX_US);
+	t.now_us = INT64_MIN;
+	assert_true(sb_clock_now_us(&t.host) == SB_CLOCK_NOW_MIN_US);
+	t.now_us = SB_CLOCK_NOW_MAX_US;
+	assert_true(sb_clock_now_us(&t.host) == SB_CLOCK_NOW_MAX_US);
+	test_host_end(&t);
+}
+
 static void the_clocks_of_the_system_move_on(void **state)
 {
 	int64_t before_us = (int64_t)time(NULL) * 1000000;
@@ -314,6 +329,7 @@ int main(void)
 		cmocka_unit_test(times_are_written_as_the_c_library_does),
 		cmocka_unit_test(every_day_of_800_years_is_right),
 		cmocka_unit_test(clocks_are_those_of_the_host),
+		cmocka_unit_test(a_clock_outside_1970_to_9999_is_taken_for_the_nearest_end),
 		cmocka_unit_test(the_clocks_of_the_system_move_on),
 	};
 

@@ -72,6 +72,30 @@ static void what_a_record_does_not_say_is_left_out(void **state)
 	test_host_end(&t);
 }
 
+/* JSON would let most of these pass; readers of lines, terminals and JavaScript would not. */
+static void what_ends_a_line_or_moves_a_cursor_is_escaped(void **state)
+{
+	static const char entity[] =
+		"a\x7F\xC2\x80\xC2\x9F\xC2\xA0\xE2\x80\xA8\xE2\x80\xA9\xE2\x80\xAA\n\x1B[";
+	sb_log_record record = full_record;
+	test_host t;
+	cJSON *json;
+
+	(void)state;
+	test_host_init(&t);
+	record.entity_id = sb_slice_z(entity);
+	sb_log(&t.host, &record);
+	assert_non_null(strstr(t.log, "\"a\\u007f\\u0080\\u009f\xC2\xA0\\u2028\\u2029\xE2\x80\xAA"
+				      "\\n\\u001b[\""));
+	json = cJSON_Parse(t.log);
+	assert_text(json, "entity_id", entity);
+	cJSON_Delete(json);
+	/* Without the memory for it, the record is left out. */
+	for (t.fail_at = t.allocation_count + 1; t.failed_count == 0; t.fail_at++)
+		sb_log(&t.host, &record);
+	test_host_end(&t);
+}
+
 /* A slice of something longer, at the very end of a block: not a byte behind it may be read. */
 static void an_entity_need_not_end_in_nul(void **state)
 {
@@ -157,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_has_all_it_was_given),
 		cmocka_unit_test(what_a_record_does_not_say_is_left_out),
+		cmocka_unit_test(what_ends_a_line_or_moves_a_cursor_is_escaped),
 		cmocka_unit_test(an_entity_need_not_end_in_nul),
 		cmocka_unit_test(a_record_below_the_level_is_not_even_built),
 		cmocka_unit_test(without_a_log_nothing_is_built),

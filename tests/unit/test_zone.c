@@ -359,6 +359,27 @@ static stepbus_status parse_berlin(test_host *t, stepbus_error *err)
 	return status;
 }
 
+/* The rule says that the clocks stay as they were, where the table said that they change. */
+static void a_change_that_the_rule_takes_back_is_none(void **state)
+{
+	const test_zone z = { "taken_back", 3600, { { 1000000, 7200 }, { 0, 0 } }, "CET-1" };
+	uint8_t bytes[TEST_TZIF_LEN];
+	stepbus_error err = STEPBUS_ERROR_INIT;
+	sb_zone *zone = NULL;
+	int64_t next_s;
+	test_host t;
+
+	(void)state;
+	test_host_init(&t);
+	assert_int_equal(sb_zone_parse(&t.host, bytes, test_tzif_write(&z, bytes), &zone, &err),
+			 STEPBUS_OK);
+	assert_int_equal(sb_zone_offset_s(zone, 999999), 3600);
+	assert_int_equal(sb_zone_offset_s(zone, 1000000), 3600);
+	assert_false(sb_zone_next(zone, 0, &next_s));
+	sb_zone_free(&t.host, zone);
+	test_host_end(&t);
+}
+
 static void running_out_of_memory_is_said(void **state)
 {
 	const test_scenario scenario = { "zone", parse_berlin, false };
@@ -379,6 +400,7 @@ int main(void)
 		cmocka_unit_test(a_hostile_zone_is_refused_as_the_table_says),
 		cmocka_unit_test(leap_seconds_are_refused),
 		cmocka_unit_test(a_rule_that_contradicts_the_table_wins_from_its_end_on),
+		cmocka_unit_test(a_change_that_the_rule_takes_back_is_none),
 		cmocka_unit_test(running_out_of_memory_is_said),
 	};
 

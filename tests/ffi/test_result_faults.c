@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Results of handlers that the store cannot take: when they are tried again, and how long a worker
+ * that is being stopped waits for them.
+ */
+#include <string.h>
+
+#include "support/engine_box.h"
+#include "support/peers.h"
+
+#define HALF_A_POLL_NS INT64_C(30000000000)
+
+/* A store that takes no results while it is told so; all else it takes. */
+static struct {
+	sb_store_type type;
+	const sb_store_type *sound;
+	_Atomic(stepbus_status) answer;
+	_Atomic(int) left_count; /* so many more fail; -1: all */
+	_Atomic(int) asked_count;
+} faulty;
+
+static stepbus_status put_result(sb_store *store, const sb_result_row *row, stepbus_error *err)
+{
+	int left = atomic_load(&faulty.left_count);
+
+	atomic_fetch_add(&faulty.asked_count, 1);
+	if (left == 0)
+		return faulty.sound->result_put(store, row, err);
+	if (left > 0)
+		atomic_fetch_sub(&faulty.left_count, 1);
+	return sb_fail(err, atomic_load(&faulty.answer), "the test lets it fail");
+}
+
+static stepbus *begin(test_box *box, const char *keys, stepbus_status answer, int count)
+{
+	stepbus *engine = test_box_open(box, keys);
+
+	(void)test_box_handle(box, engine, "work", test_act_echo, NULL);
+	sb_writer_lead(&engine->writer);
+	faulty.sound = engine->store->type;
+	faulty.type = *faulty.sound;
+	faulty.type.result_put = put_result;
+	atomic_store(&faulty.answer, answer);
+	atomic_store(&faulty.left_count, count);
+	atomic_store(&faulty.asked_count, 0);
+	engine->store->type = &faulty.type;
+	sb_writer_yield(&engine->writer);
+	return engine;
+}
+
+static bool has_failed_often(test_box *box, void *context)
+{
+	(void)box;
+	return atomic_load(&faulty.asked_count) >= *(const int *)context;
+}
+
+static bool is_sent(test_box *box, void *context)
+{
+	(void)context;
+	/* Nobody wakes the engine. */
+	atomic_fetch_add(&box->elapsed_ns, INT64_C(5000000));
+	return test_box_count_notes(box, STEPBUS_EVENT_STEP_COMPLETION_SENT) > 0;
+}
+
+/* The next poll is a minute away, and the box's clock stands still but for what is moved here. */
+static void a_result_is_tried_again_long_before_the_next_poll(void **state)
+{
+	test_box *box = *state;
+	stepbus *engine = begin(box, "\"poll_ms\":60000", STEPBUS_EBUSY, 3);
+	int64_t begun_ns = atomic_load(&box->elapsed_ns);
+
+	test_box_work(box, engine, NULL);
+	test_box_add(box, engine, "work", "x");
+	while (!is_sent(box, NULL) && atomic_load(&box->elapsed_ns) < begun_ns + HALF_A_POLL_NS)
+		test_nap();
+	assert_int_equal(test_box_count_notes(box, STEPBUS_EVENT_STEP_COMPLETION_SENT), 1);
+	assert_int_equal(atomic_load(&faulty.asked_count), 4);
+}
+
+/* Heartbeats get through, so the lease never ends: to wait for as long as it holds would be for ever. */
+static void a_result_that_is_never_taken_keeps_no_worker_from_ending(void **state)
+{
+	test_box *box = *state;
+	stepbus *engine = begin(box, "\"lease_ms\":1000,\"heartbeat_ms\":100,\"poll_ms\":10",
+				STEPBUS_ESTORE, -1);
+	stepbus_worker *worker = test_box_work(box, engine, NULL);
+	int64_t until_us = test_elapsed_us() + INT64_C(30000000);
+	stepbus_status status = STEPBUS_ETIMEDOUT;
+	int count = 1;
+
+	test_box_add(box, engine, "work", "x");
+	test_box_await(box, has_failed_often, &count);
+	while (status == STEPBUS_ETIMEDOUT && test_elapsed_us() < until_us) {
+		status = stepbus_worker_stop(worker, 5, NULL, &box->err);
+		test_box_advance(box, 50000);
+	}
+	box_ok(box, status);
+	assert_int_equal(test_box_count_state(box, engine, SB_STEP_RUNNING), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BOX_TEST_IN_MEMORY(a_result_is_tried_again_long_before_the_next_poll),
+		BOX_TEST_IN_MEMORY(a_result_that_is_never_taken_keeps_no_worker_from_ending),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
