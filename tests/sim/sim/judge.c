@@ -133,6 +133,9 @@ static void end_attempt(sim *s, sim_attempt *a, const sim_row *now)
 					    .retry_after_ms = a->doubtful_retry_after_ms };
 
 		keep(s, a, &answer);
+		CHRONICLE(s, LOG_ENDED, s->actor, now->id, a->token, answer.outcome,
+			  answer.outcome == STEPBUS_OUTCOME_CHECKPOINT ? answer.content : 0);
+		CHRONICLE(s, LOG_ANSWERED, s->actor, now->id, a->token, STEPBUS_OK);
 	} else if (now->state == STEPBUS_STEP_FAILED && is_step_overdue(s, st)) {
 		return;
 	} else if (is_attempt_overdue(s, a)) {

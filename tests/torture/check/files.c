@@ -134,7 +134,11 @@ static void insert_attempt(sqlite3_stmt *to, const attempt_row *row)
 	(void)sqlite3_bind_int64(to, 2, row->token);
 	(void)sqlite3_bind_text(to, 3, is_abandoned ? "lost" : row->outcome, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(to, 4, is_abandoned ? "abandoned" : NULL, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_int(to, 5, row->is_retryable);
+	/* The store leaves out what is 0. */
+	if (row->is_retryable == 1)
+		(void)sqlite3_bind_int(to, 5, 1);
+	else
+		(void)sqlite3_bind_null(to, 5);
 	if (sqlite3_step(to) != SQLITE_DONE || sqlite3_reset(to) != SQLITE_OK)
 		fail("insert an attempt");
 }

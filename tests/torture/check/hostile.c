@@ -7,7 +7,7 @@
 #include "torture/check/files.h"
 #include "torture/check/made.h"
 #include "torture/check/self.h"
-#include "torture/history/rules.h"
+#include "torture/history/damage.h"
 
 enum { MADE_ROUNDS = 2, CUT_COUNT = 400 };
 
@@ -165,6 +165,7 @@ static void test_damaged(score *s, const char *path, const files *f, const char 
 static void test_real(score *s, const files *f)
 {
 	history h, read;
+	int found = 0, missed = 0;
 	verdict v = { 0 };
 	maker m;
 
@@ -177,6 +178,8 @@ static void test_real(score *s, const files *f)
 	self_expect(s, history_read(&read, f->log, f->database), "files", "they are read");
 	rules_judge(&read, &v);
 	self_expect(s, rules_violations(&v) == 0, "files", "they are not blamed");
+	self_expect(s, damage_all(&read, &found, &missed) <= 1 && missed == 0, "files",
+		    "what was read can be damaged in all ways but one, which needs more of it");
 	history_free(&read);
 	history_free(&h);
 	test_damaged(s, f->log, f, "log");

@@ -151,7 +151,7 @@ static bool read_all(history *h, sqlite3 *db)
 	       read_rows(
 		       h, db,
 		       "SELECT step_id, token, iif(error_type = 'abandoned', error_type, outcome),"
-		       " is_retryable FROM v_attempts"
+		       " coalesce(is_retryable, 0) FROM v_attempts"
 		       " ORDER BY step_id, token",
 		       add_attempt);
 }

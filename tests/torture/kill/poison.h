@@ -46,7 +46,10 @@ typedef struct poison {
 	int deaths;           /* of processes, by the row's doing */
 	const char *facts;    /* what was told; NULL: nothing */
 	const char *result;   /* NULL: none */
-	/* Where it was stopped inside a transaction, nobody else could take its step meanwhile. */
+	/*
+	 * Where a process was stopped inside a transaction, nobody else could take its step; where the
+	 * machine was too busy to renew a lease in time, somebody did.
+	 */
 	const char *attempts_else;
 	const char *facts_else;
 	const char *result_else;

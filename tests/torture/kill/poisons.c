@@ -338,6 +338,7 @@ const poison poisons[] = {
 	  .host_count = 2,
 	  .state = "completed",
 	  .attempts = "success",
+	  .attempts_else = "lost success",
 	  .result = "6669727374" },
 
 	{ .name = "a host never answers, and is silent",
@@ -377,6 +378,8 @@ const poison poisons[] = {
 	  .state = "completed",
 	  .attempts = "success",
 	  .result = "6669727374",
+	  .attempts_else = "lost success",
+	  .facts_else = "beats 16 first 16 beats 0 first 0 ",
 	  .facts = "beats 0 first 0 " },
 	{ .name = "a host answers with garbage of 1 MiB",
 	  .answer = poison_answer_with_garbage,
