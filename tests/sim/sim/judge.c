@@ -188,8 +188,6 @@ static void judge_end(sim *s, int step, const sim_row *now)
 {
 	sim_step *st = &s->steps[step];
 
-	st->final_at_us = s->wall_before_us;
-	st->wall_max_us = 0;
 	switch (now->state) {
 	case STEPBUS_STEP_COMPLETED:
 		judge_completed(s, step, now);
@@ -207,6 +205,8 @@ static void judge_end(sim *s, int step, const sim_row *now)
 				    st->loss_count);
 		break;
 	}
+	st->final_at_us = s->wall_before_us;
+	st->wall_max_us = 0;
 }
 
 static void add_attempt(sim *s, int step, const sim_row *now)
