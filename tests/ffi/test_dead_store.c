@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A store whose disk failed once takes nothing any more: nobody waits for it, and all can be ended. */
 #include <sqlite3.h>
-#include <stdlib.h>
 
 #include "support/engine_box.h"
 #include "support/faulty_vfs.h"
@@ -40,38 +39,12 @@ static void an_engine_whose_store_is_dead_ends_with_results_in_its_hands(void **
 	test_box_close(box, engine);
 }
 
-static void what_a_dead_store_could_not_take_is_run_again(void **state)
-{
-	test_box *box = *state;
-	stepbus *engine = test_box_open(box, "\"durability\":\"disk\"");
-
-	(void)test_box_work(box, engine, "");
-	test_box_handle(box, engine, "slow", test_act_wait, NULL);
-	test_box_add(box, engine, "slow", "x");
-	test_box_await_waiting(box, 1);
-	test_faults_plan(TEST_FAULT_SYNC, 1, SQLITE_IOERR_FSYNC, true);
-	test_box_open_gate(box);
-	assert_int_equal(stepbus_stop(engine, -1, NULL, &box->err), STEPBUS_OK);
-	test_box_close(box, engine);
-	test_faults_clear();
-	engine = test_box_open(box, "\"durability\":\"disk\"");
-	test_box_handle(box, engine, "slow", test_act_echo, NULL);
-	(void)test_box_work(box, engine, "");
-	/* Behind the lease, and behind what is waited before the next attempt. */
-	test_box_pass(box, engine, 60000000);
-	test_box_pass(box, engine, 60000000);
-	test_box_await_runs(box, 2);
-	test_box_close(box, engine);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			an_engine_whose_store_is_dead_ends_with_results_in_its_hands, setup,
 			teardown),
-		cmocka_unit_test_setup_teardown(what_a_dead_store_could_not_take_is_run_again,
-						setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
