@@ -3,124 +3,134 @@
 # Runs the proof: prove.sh torture-quick|torture|torture-long|mutants|sim|fuzz|model|soak|coverage|reliability.
 # Each part is a script or a program of its own that prints what it does and ends with "N passed, N failed"; what
 # a part has shown it also says in lines "proof: NAME: COUNT WHAT: RESULT", which are kept in OUT/records, from
-# where `make reliability` takes them.
-# Settings from the environment: OUT (build/release), CC.
+# where `make reliability` takes them. Two parts run at a time (JOBS), and each is shown when it is over.
+# Settings from the environment: OUT (build/release), CC, JOBS, SEED, SECONDS_EACH, SOAK_SECONDS.
 set -eu
 
 cd "$(dirname "$0")/.."
 out=${OUT:-build/release}
+proof=$out/proof
+records=$out/records
 goal=${1:-}
-passed=0
-failed=0
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-mkdir -p "$out/records"
-commit=$(git rev-parse --short HEAD 2>/dev/null || echo none)
-[ -z "$(git status --porcelain 2>/dev/null)" ] || commit="$commit, changed"
 
-# Counts what a part's closing line says; a part that has none, or fails in spite of it, has failed.
-count() {
-	counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -1)
-	passed=$((passed + ${counts%% *}))
-	failed=$((failed + ${counts##* }))
-	if [ "$1" -ne 0 ] && [ "${counts##* }" = 0 ]; then
-		failed=$((failed + 1))
-	fi
+# The parts of a goal, one in a line: a name, and its command. The longest come first.
+parts() {
+	case $1 in
+	torture-quick)
+		echo "faults $proof/faults quick"
+		echo "reenter $proof/reenter 50"
+		echo "famine $proof/famine quick"
+		echo "power $proof/power 5000"
+		echo "model tests/model/run.sh quick"
+		echo "fuzz tests/fuzz/run.sh 0"
+		echo "kill $proof/kill 200"
+		echo "life $proof/kill life 60"
+		echo "poison $proof/kill poison 1"
+		echo "kill-control $proof/kill control"
+		echo "sim-memory $proof/sim 500 1 memory 300"
+		echo "sim-sqlite $proof/sim 200 1 sqlite 300"
+		echo "crowd $proof/crowd 2000"
+		echo "check $proof/check self"
+		;;
+	torture)
+		echo "faults $proof/faults torture"
+		echo "famine $proof/famine all"
+		echo "kill $proof/kill 10000"
+		echo "life $proof/kill life 1"
+		echo "stall $proof/kill stall 300"
+		echo "power $proof/power 1000000 2026 1"
+		echo "sim-sqlite $proof/sim 4000 1 sqlite 400"
+		echo "sim-memory $proof/sim 4000 1 memory 1000"
+		echo "reenter $proof/reenter 5000"
+		echo "poison $proof/kill poison 5"
+		echo "kill-control $proof/kill control"
+		echo "crowd $proof/crowd 20000"
+		echo "crowd-control $proof/crowd control"
+		echo "check $proof/check self"
+		;;
+	torture-long)
+		echo "faults $proof/faults long"
+		echo "kill $proof/kill 100000"
+		echo "power $proof/power 10000000"
+		echo "stall $proof/kill stall 5000"
+		echo "poison $proof/kill poison 200"
+		echo "sim-sqlite $proof/sim 40000 1 sqlite 400"
+		echo "sim-memory $proof/sim 40000 1 memory 1000"
+		echo "reenter $proof/reenter 20000"
+		;;
+	mutants) echo "mutants tests/torture/mutants.sh" ;;
+	sim)
+		echo "sim-sqlite $proof/sim 2000 ${SEED:-1} sqlite 400"
+		echo "sim-memory $proof/sim 4000 ${SEED:-1} memory 1000"
+		;;
+	fuzz) echo "fuzz tests/fuzz/run.sh ${SECONDS_EACH:-60}" ;;
+	model) echo "model tests/model/run.sh full" ;;
+	soak)
+		echo "soak-control $proof/soak control 60"
+		echo "soak $proof/soak ${SOAK_SECONDS:-3600}"
+		;;
+	coverage) echo "coverage tests/coverage.sh" ;;
+	*)
+		echo "tests/prove.sh: no part of the proof is called '$1'" >&2
+		return 2
+		;;
+	esac
 }
 
-# prove NAME COMMAND...
-prove() {
-	name=$1
-	shift
-	echo "== $name"
+commit() {
+	git rev-parse --short HEAD 2>/dev/null || echo none
+	[ -z "$(git status --porcelain 2>/dev/null)" ] || echo ", changed"
+}
+
+# Runs one part, and keeps what it says; its counts go into a file of their own, for the sum.
+run_part() {
+	goal=$1
+	name=${2%% *}
+	command=${2#* }
+	log=$records/$goal-$name.log
 	begun=$(date +%s)
 	status=0
-	{ "$@" 2>&1 || echo "$?" >"$log.status"; } | tee "$log"
-	if [ -e "$log.status" ]; then
-		status=$(cat "$log.status")
-		rm -f "$log.status"
-	fi
-	if grep -q '^[0-9]* passed, [0-9]* failed$' "$log"; then
-		count "$status"
-	else
-		echo "$name ended with $status and told nothing"
-		failed=$((failed + 1))
+	# shellcheck disable=SC2086 # the words of a command
+	$command >"$log" 2>&1 || status=$?
+	counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -1)
+	# One that says nothing, or fails in spite of what it says, has failed.
+	[ -n "$counts" ] || counts="0 1"
+	if [ "$status" -ne 0 ] && [ "${counts##* }" = 0 ]; then
+		counts="${counts% *} 1"
 	fi
 	{
 		echo "goal: $goal"
-		echo "commit: $commit"
+		echo "commit: $(commit | tr -d '\n')"
 		echo "ended: $(date -u +%Y-%m-%d)"
 		echo "seconds: $(($(date +%s) - begun))"
 		echo "status: $status"
 		grep '^proof: ' "$log" || true
-	} >"$out/records/$goal-$name.txt"
+	} >"$records/$goal-$name.txt"
+	echo "$counts" >"$records/$goal-$name.counts"
+	printf '== %s (%s s, status %s)\n%s\n' "$name" "$(($(date +%s) - begun))" "$status" "$(tail -n 300 "$log")"
 }
 
-proof=$out/proof
 case $goal in
-torture-quick)
-	prove check "$proof/check" self
-	prove kill "$proof/kill" 200
-	prove stall "$proof/kill" stall 10
-	prove poison "$proof/kill" poison 1
-	prove crowd "$proof/crowd" 5000
-	prove power "$proof/power" 5000
-	prove famine "$proof/famine" quick
-	prove faults "$proof/faults" quick
-	prove reenter "$proof/reenter" 50
-	prove sim "$proof/sim" 500
-	prove model tests/model/run.sh quick
-	prove fuzz tests/fuzz/run.sh 0
-	;;
-torture)
-	prove check "$proof/check" self
-	prove kill "$proof/kill" 10000
-	prove stall "$proof/kill" stall 500
-	prove life "$proof/kill" life 1
-	prove poison "$proof/kill" poison 20
-	prove crowd "$proof/crowd" 100000
-	prove crowd-control "$proof/crowd" control
-	prove power "$proof/power" 1000000
-	prove famine "$proof/famine" all
-	prove faults "$proof/faults" torture
-	prove reenter "$proof/reenter" 5000
-	;;
-torture-long)
-	prove kill "$proof/kill" 100000
-	prove stall "$proof/kill" stall 5000
-	prove power "$proof/power" 10000000
-	prove famine "$proof/famine" all
-	prove faults "$proof/faults" long
-	prove reenter "$proof/reenter" 20000
-	prove sim "$proof/sim" 200000
-	;;
-mutants)
-	prove mutants tests/torture/mutants.sh
-	;;
-sim)
-	prove sim "$proof/sim" "${SEEDS:-20000}"
-	;;
-fuzz)
-	prove fuzz tests/fuzz/run.sh "${SECONDS_EACH:-60}"
-	;;
-model)
-	prove model tests/model/run.sh full
-	;;
-soak)
-	prove soak-control "$proof/soak" control 60
-	prove soak "$proof/soak" "${SOAK_SECONDS:-3600}"
-	;;
-coverage)
-	prove coverage tests/coverage.sh
-	;;
-reliability)
-	tests/reliability.sh
+part)
+	run_part "$2" "$3"
 	exit 0
 	;;
-*)
-	echo "tests/prove.sh: no part of the proof is called '$goal'" >&2
-	exit 2
+reliability)
+	exec tests/reliability.sh
 	;;
 esac
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+
+wanted=$(parts "$goal")
+mkdir -p "$records"
+rm -f "$records/$goal"-*.counts
+printf '%s\n' "$wanted" | xargs -d '\n' -P "${JOBS:-2}" -n 1 "$0" part "$goal"
+cat "$records/$goal"-*.counts | awk -v parts="$(printf '%s\n' "$wanted" | wc -l)" '
+	{ passed += $1; failed += $2 }
+	END {
+		if (NR != parts) {
+			print parts - NR " parts did not come to an end"
+			failed += parts - NR
+		}
+		printf "%d passed, %d failed\n", passed, failed
+		exit failed > 0 || passed == 0
+	}'
