@@ -79,6 +79,7 @@ tale tale_begin(maker *m, int64_t key, int64_t run_at_us)
 			    .state = STATE_READY };
 	t.row.priority = 1 + (int32_t)(t.row.nonce % 3);
 	t.row.input_digest = digest_of(&t.row, made_input);
+	EMIT(m, LOG_GIVEN, m->enqueuer, t.row.nonce, t.row.input_digest);
 	EMIT(m, LOG_INVOKED, m->enqueuer, t.row.nonce, key, run_at_us, ATTEMPT_COUNT_MAX);
 	return t;
 }

@@ -98,6 +98,8 @@ static bool enqueue(stepbus *engine, long first, size_t count)
 						.input_len = (size_t)len,
 						.attempt_count_max = 1,
 						.priority = priority_of(first + (long)i) };
+		observer_note(LOG_GIVEN, first + (long)i, observer_digest(inputs[i], (size_t)len),
+			      0, 0);
 		observer_note(LOG_INVOKED, first + (long)i, -1, 0, 1);
 	}
 	status = stepbus_step_enqueue(engine, specs, count, out, &err);

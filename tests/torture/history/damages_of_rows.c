@@ -392,6 +392,17 @@ static bool change_a_byte(history *h)
 	return true;
 }
 
+static bool keep_another_byte(history *h)
+{
+	const event *e = a_new_one(h);
+
+	if (e == NULL || search_line(h, e->a, LOG_GIVEN) == NULL ||
+	    history_step(h, e->c)->input_digest == 0)
+		return false;
+	search_line(h, e->a, LOG_GIVEN)->b ^= 2;
+	return true;
+}
+
 static bool forget_a_checkpoint(history *h)
 {
 	const event *kept = NULL;
@@ -479,6 +490,7 @@ const damage damages_of_rows[] = {
 	{ "a client finds what is not there", RULE_Q19_OWN_WRITES_ARE_READ, find_what_is_not },
 	{ "a handler gets another input", RULE_Q20_NO_BYTES_CHANGE, change_an_input },
 	{ "a handler gets another byte", RULE_Q20_NO_BYTES_CHANGE, change_a_byte },
+	{ "a step is kept with another byte", RULE_Q20_NO_BYTES_CHANGE, keep_another_byte },
 	{ "a checkpoint is forgotten", RULE_PROGRESS_IS_KEPT, forget_a_checkpoint },
 	{ "a step that never ran has failed", RULE_UNRUN_IS_NOT_BLAMED, blame_one_that_never_ran },
 	{ "attempts that never began are charged", RULE_UNRUN_IS_NOT_BLAMED,

@@ -23,6 +23,7 @@
 enum {
 	/* Enqueuers. */
 	LOG_INVOKED = 'I', /* enqueue called [nonce, key or -1, run_at_us or 0, attempts allowed] */
+	LOG_GIVEN = 'N',   /* before or behind it: with what input [nonce, its digest] */
 	LOG_ENQUEUED = 'K', /* and acknowledged [nonce, key or -1, step, is_existing] */
 	LOG_UNSURE = 'F',   /* or answered with an error [nonce, status] */
 	LOG_DEPENDS = 'P',  /* a step was enqueued to run behind another [step, other] */

@@ -101,6 +101,9 @@ static void absorb_one(checker *j, const event *e, uint32_t at)
 	case LOG_INVOKED:
 		(void)numbers_claim(&j->invoked, e->a, at);
 		break;
+	case LOG_GIVEN:
+		(void)numbers_claim(&j->given, e->a, at);
+		break;
 	case LOG_ENQUEUED:
 		chain_to_step(j, e->c, at);
 		break;
@@ -197,6 +200,7 @@ void judge_free(checker *j)
 	numbers_free(&j->steps);
 	numbers_free(&j->processes);
 	numbers_free(&j->invoked);
+	numbers_free(&j->given);
 	numbers_free(&j->nonces);
 	numbers_free(&j->keys);
 	free(j->step_entries);

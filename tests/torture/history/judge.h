@@ -34,7 +34,7 @@ struct checker {
 	const history *history;
 	history *followed; /* NULL: it is judged once */
 	size_t event_count;
-	numbers steps, processes, invoked, nonces, keys;
+	numbers steps, processes, invoked, given, nonces, keys;
 	step_entry *step_entries;
 	process_entry *process_entries;
 	uint32_t step_entry_count, process_entry_count;

@@ -195,11 +195,26 @@ static void judge_progress(const life *l)
 	}
 }
 
+/* What is kept is what was given. */
+static void judge_input(const life *l)
+{
+	uint32_t at = l->row != NULL ? numbers_find(&l->judge->given, l->row->nonce) : 0;
+	const event *given = at != 0 ? &l->judge->history->events[at - 1] : NULL;
+
+	if (given == NULL || given->b == 0 || l->row->input_digest == 0)
+		return;
+	l->verdict->looked[RULE_Q20_NO_BYTES_CHANGE]++;
+	if (given->b != l->row->input_digest)
+		violate(l->verdict, RULE_Q20_NO_BYTES_CHANGE,
+			"step %ld has another input than it was enqueued with", l->id);
+}
+
 void rules_of_attempts(const life *l)
 {
 	judge_successes(l);
 	judge_result(l);
 	judge_progress(l);
+	judge_input(l);
 	for (size_t i = 0; i < l->turn_count; i++) {
 		const turn *t = &l->turns[i];
 
