@@ -138,6 +138,9 @@ static void settled(sb_operation *operation)
 		engine->again_wait_us = 0;
 		sb_submit_count(s);
 	}
+	/* What was noted of its start stays: whoever takes the step over must not think it never ran. */
+	if (!is_kept && !sb_writer_is_refusal(operation->status))
+		s->claimed->start_slot = UINT32_MAX;
 	sb_worker_release(s->claimed->worker, s->claimed);
 	s->notice.dispose = dispose;
 	s->notice.tell = is_kept ? sb_news_tell_settled : tell_refusal;

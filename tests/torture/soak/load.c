@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "torture/soak/load.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -48,7 +49,7 @@ static void nap(long time_us)
 {
 	const struct timespec time = { time_us / 1000000, time_us % 1000000 * 1000 };
 
-	(void)nanosleep(&time, NULL);
+	(void)ppoll(NULL, 0, &time, NULL);
 }
 
 /* The first letter of a step's input says what becomes of it. */
@@ -194,7 +195,7 @@ static void answer_all(load *l, const stepbus_step_event *steps, size_t count)
 			note(l, "complete", each[i], &err);
 }
 
-static void *poll(void *context)
+static void *run_host(void *context)
 {
 	load *l = context;
 	stepbus_step_event steps[POLL_MAX] = { { .size = sizeof *steps } };
@@ -306,7 +307,7 @@ load *load_begin(uint32_t seed, bool is_leaking)
 	(void)snprintf(l->database, sizeof l->database, "%s/jobs.db", l->directory);
 	status = begin(l, &err);
 	if (status != STEPBUS_OK || pthread_create(&l->enqueuing, NULL, enqueue, l) != 0 ||
-	    pthread_create(&l->polling, NULL, poll, l) != 0 ||
+	    pthread_create(&l->polling, NULL, run_host, l) != 0 ||
 	    pthread_create(&l->churning, NULL, run_churn, l) != 0) {
 		(void)fprintf(stderr, "cannot begin: %s\n", err.message);
 		return NULL;
