@@ -137,11 +137,12 @@ static void end_tentative(stepbus *engine, bool is_committed)
 
 uint64_t sb_engine_random(stepbus *engine)
 {
-	/* Spreads retries and draws; nobody's secret depends on it. */
-	engine->random ^= engine->random << 13;
-	engine->random ^= engine->random >> 7;
-	engine->random ^= engine->random << 17;
-	return engine->random;
+	/* Spreads retries and draws; nobody's secret depends on it. Each caller gets a number of its own. */
+	uint64_t n = atomic_fetch_add(&engine->random, 0x9e3779b97f4a7c15U);
+
+	n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9U;
+	n = (n ^ n >> 27) * 0x94d049bb133111ebU;
+	return n ^ n >> 31;
 }
 
 bool sb_engine_is_inside(const stepbus *engine)
@@ -388,10 +389,10 @@ static stepbus_status keep_path(stepbus *engine, stepbus_error *err)
 /* From the ground up; what was made when it fails is undone by dispose. */
 static stepbus_status set_up(stepbus *engine, stepbus_registry *registry, stepbus_error *err)
 {
-	stepbus_status status =
-		sb_random_fill(&engine->host, &engine->random, sizeof engine->random, err);
+	uint64_t seed = 0;
+	stepbus_status status = sb_random_fill(&engine->host, &seed, sizeof seed, err);
 
-	engine->random |= 1;
+	atomic_store(&engine->random, seed);
 	read_boot_id(engine->boot_id);
 	if (status == STEPBUS_OK)
 		status = sb_claimed_table_init(&engine->claimed, &engine->host, err);

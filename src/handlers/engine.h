@@ -123,7 +123,6 @@ struct stepbus {
 	stepbus_worker *workers;     /* those that claim, or still run something */
 	stepbus_worker *all_workers; /* those that are not freed */
 	uint64_t settled_count;      /* groups */
-	uint64_t random;
 	sb_zone_shelf zones;
 	int64_t cron_complained_ns;
 	sb_operation *again;   /* completions that failed for reasons that pass */
@@ -153,6 +152,7 @@ struct stepbus {
 	} tentative, certain; /* what to tell when this transaction, and this group, is done */
 
 	/* Any thread. */
+	_Atomic(uint64_t) random;
 	_Atomic(uint64_t) change_count; /* rises when there may be something new to claim */
 	_Atomic(int64_t) due_at_us;    /* when the next scheduled step is due; 0: unknown or none */
 	_Atomic(int64_t) cron_at_us;   /* when the next cron entry is due; 0: none */
@@ -187,7 +187,7 @@ bool sb_engine_is_heard(const stepbus *engine, sb_engine_event event);
 void sb_engine_add_tentative(stepbus *engine, sb_notice *notice);
 /* By the leader, after a commit: tells it when the group is done. */
 void sb_engine_add_notice(stepbus *engine, sb_notice *notice);
-/* A random number, for jitter and draws; 0 where there is none to have. */
+/* A random number, for jitter and draws. Any thread. */
 uint64_t sb_engine_random(stepbus *engine);
 /* Whether the calling thread runs a handler, subscriber or callback of this engine. */
 bool sb_engine_is_inside(const stepbus *engine);
