@@ -89,6 +89,7 @@ run_part() {
 	command=${2#* }
 	log=$records/$goal-$name.log
 	begun=$(date +%s)
+	begun_at=$(commit | tr -d '\n')
 	status=0
 	# shellcheck disable=SC2086 # the words of a command
 	$command >"$log" 2>&1 || status=$?
@@ -100,7 +101,7 @@ run_part() {
 	fi
 	{
 		echo "goal: $goal"
-		echo "commit: $(commit | tr -d '\n')"
+		echo "commit: $begun_at"
 		echo "ended: $(date -u +%Y-%m-%d)"
 		echo "seconds: $(($(date +%s) - begun))"
 		echo "status: $status"
