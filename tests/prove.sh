@@ -66,7 +66,7 @@ parts() {
 	fuzz) echo "fuzz tests/fuzz/run.sh ${SECONDS_EACH:-60}" ;;
 	model) echo "model tests/model/run.sh full" ;;
 	soak)
-		echo "soak-control $proof/soak control 60"
+		echo "soak-control $proof/soak control 30"
 		echo "soak $proof/soak ${SOAK_SECONDS:-3600}"
 		;;
 	coverage) echo "coverage tests/coverage.sh" ;;

@@ -17,6 +17,12 @@ typedef struct load load;
 load *load_begin(uint32_t seed, bool is_leaking);
 /* Returns after that time. */
 void load_run(load *l, double seconds);
+/*
+ * Lets all that waits come to its end, and begins nothing until load_go_on: what is used then is used for
+ * good. False: something does not end.
+ */
+bool load_rest(load *l);
+void load_go_on(load *l);
 /* Ends all, removes the files, and says how many calls failed that must not. */
 uint64_t load_end(load *l);
 
