@@ -22,6 +22,11 @@ has_node_headers() {
 	return 1
 }
 
+# The part of clang that makes programs fuzz themselves.
+has_fuzzer() {
+	ls "$(clang --print-resource-dir 2>/dev/null)"/lib/*/libclang_rt.fuzzer* >/dev/null 2>&1
+}
+
 # Prints a package, where the Python that packages install for lacks a module.
 python_module() {
 	/usr/bin/python3 -c "import $1" 2>/dev/null || echo "$2"
@@ -59,7 +64,7 @@ missing() {
 		has_command strace || echo strace
 		has_command spin || echo spin
 		has_command clang || echo clang
-		has_command llvm-cov || echo llvm
+		has_fuzzer || echo libclang-rt-dev
 		;;
 	lint)
 		missing test
