@@ -87,6 +87,7 @@ run_part() {
 	goal=$1
 	name=${2%% *}
 	command=${2#* }
+	mkdir -p "$records"
 	log=$records/$goal-$name.log
 	begun=$(date +%s)
 	begun_at=$(commit | tr -d '\n')
@@ -94,8 +95,12 @@ run_part() {
 	# shellcheck disable=SC2086 # the words of a command
 	$command >"$log" 2>&1 || status=$?
 	counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -1)
-	# One that says nothing, or fails in spite of what it says, has failed.
+	# One that counts nothing, says nothing of what it has shown, or fails in spite of both, has failed.
 	[ -n "$counts" ] || counts="0 1"
+	if ! grep -q '^proof: ' "$log"; then
+		echo "it has not said what it has shown" >>"$log"
+		counts="${counts% *} 1"
+	fi
 	if [ "$status" -ne 0 ] && [ "${counts##* }" = 0 ]; then
 		counts="${counts% *} 1"
 	fi
@@ -105,7 +110,7 @@ run_part() {
 		echo "ended: $(date -u +%Y-%m-%d)"
 		echo "seconds: $(($(date +%s) - begun))"
 		echo "status: $status"
-		grep '^proof: ' "$log" || true
+		sed -n '/^proof: /p' "$log"
 	} >"$records/$goal-$name.txt"
 	echo "$counts" >"$records/$goal-$name.counts"
 	printf '== %s (%s s, status %s)\n%s\n' "$name" "$(($(date +%s) - begun))" "$status" "$(tail -n 300 "$log")"

@@ -91,7 +91,9 @@ run_one() {
 	echo "proof: fuzz $name: $seconds s, ${executions:-0} executions, ${edges:-0} edges: $open open crashes" \
 		>"$dir/results/$name.txt"
 	cat "$dir/results/$name.txt"
-	[ $status -eq 0 ] || grep -e broken: -e ERROR: -e 'runtime error' -e 'Test unit' "$log" | head -5 || true
+	if [ $status -ne 0 ]; then
+		grep -e broken: -e ERROR: -e 'runtime error' -e 'Test unit' "$log" | head -5
+	fi
 }
 
 run_control() {
