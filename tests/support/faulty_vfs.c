@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/faulty_vfs.h"
 
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "support/cmocka.h"
+#include "support/thin_vfs.h"
 
 /* How SQLite sees a file: with methods of ours, and the real one behind. */
 typedef struct faulty_file {
-	const sqlite3_io_methods *seen; /* what sqlite3_file begins with */
-	sqlite3_file *real;             /* behind this struct */
+	test_thin_file thin;
 } faulty_file;
 
 static struct {
@@ -37,81 +36,39 @@ static int fault_of(test_fault_kind kind)
 	return code;
 }
 
-static sqlite3_file *real_of(sqlite3_file *file)
-{
-	return ((faulty_file *)file)->real;
-}
-
-static int close_file(sqlite3_file *file)
-{
-	return real_of(file)->pMethods->xClose(real_of(file));
-}
-
 static int read_file(sqlite3_file *file, void *data, int len, sqlite3_int64 at)
 {
 	int code = fault_of(TEST_FAULT_READ);
 
-	return code != SQLITE_OK ? code :
-				   real_of(file)->pMethods->xRead(real_of(file), data, len, at);
+	return code != SQLITE_OK ? code : test_thin_methods.xRead(file, data, len, at);
 }
 
 static int write_file(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
 {
 	int code = fault_of(TEST_FAULT_WRITE);
 
-	return code != SQLITE_OK ? code :
-				   real_of(file)->pMethods->xWrite(real_of(file), data, len, at);
-}
-
-static int truncate_file(sqlite3_file *file, sqlite3_int64 len)
-{
-	return real_of(file)->pMethods->xTruncate(real_of(file), len);
+	return code != SQLITE_OK ? code : test_thin_methods.xWrite(file, data, len, at);
 }
 
 static int sync_file(sqlite3_file *file, int flags)
 {
 	int code = fault_of(TEST_FAULT_SYNC);
 
-	return code != SQLITE_OK ? code : real_of(file)->pMethods->xSync(real_of(file), flags);
+	return code != SQLITE_OK ? code : test_thin_methods.xSync(file, flags);
 }
 
 static int size_of_file(sqlite3_file *file, sqlite3_int64 *len)
 {
 	int code = fault_of(TEST_FAULT_READ);
 
-	return code != SQLITE_OK ? code : real_of(file)->pMethods->xFileSize(real_of(file), len);
+	return code != SQLITE_OK ? code : test_thin_methods.xFileSize(file, len);
 }
 
 static int lock_file(sqlite3_file *file, int level)
 {
 	int code = fault_of(TEST_FAULT_LOCK);
 
-	return code != SQLITE_OK ? code : real_of(file)->pMethods->xLock(real_of(file), level);
-}
-
-static int unlock_file(sqlite3_file *file, int level)
-{
-	return real_of(file)->pMethods->xUnlock(real_of(file), level);
-}
-
-static int check_lock(sqlite3_file *file, int *out)
-{
-	return real_of(file)->pMethods->xCheckReservedLock(real_of(file), out);
-}
-
-static int control_file(sqlite3_file *file, int what, void *value)
-{
-	return real_of(file)->pMethods->xFileControl(real_of(file), what, value);
-}
-
-static int sector_of(sqlite3_file *file)
-{
-	return real_of(file)->pMethods->xSectorSize(real_of(file));
-}
-
-static int traits_of(sqlite3_file *file)
-{
-	return real_of(file)->pMethods->xDeviceCharacteristics(real_of(file));
+	return code != SQLITE_OK ? code : test_thin_methods.xLock(file, level);
 }
 
 static int map_shm(sqlite3_file *file, int page, int len, int extend, void volatile **out)
@@ -120,7 +77,7 @@ static int map_shm(sqlite3_file *file, int page, int len, int extend, void volat
 
 	if (code != SQLITE_OK)
 		return code;
-	return real_of(file)->pMethods->xShmMap(real_of(file), page, len, extend, out);
+	return test_thin_methods.xShmMap(file, page, len, extend, out);
 }
 
 static int lock_shm(sqlite3_file *file, int offset, int count, int flags)
@@ -130,38 +87,22 @@ static int lock_shm(sqlite3_file *file, int offset, int count, int flags)
 
 	if (code != SQLITE_OK)
 		return code;
-	return real_of(file)->pMethods->xShmLock(real_of(file), offset, count, flags);
+	return test_thin_methods.xShmLock(file, offset, count, flags);
 }
 
-static void fence_shm(sqlite3_file *file)
+static sqlite3_io_methods methods;
+
+static void replace_methods(void)
 {
-	real_of(file)->pMethods->xShmBarrier(real_of(file));
+	methods = test_thin_methods;
+	methods.xRead = read_file;
+	methods.xWrite = write_file;
+	methods.xSync = sync_file;
+	methods.xFileSize = size_of_file;
+	methods.xLock = lock_file;
+	methods.xShmMap = map_shm;
+	methods.xShmLock = lock_shm;
 }
-
-static int unmap_shm(sqlite3_file *file, int is_to_go)
-{
-	return real_of(file)->pMethods->xShmUnmap(real_of(file), is_to_go);
-}
-
-static const sqlite3_io_methods methods = {
-	.iVersion = 2,
-	.xClose = close_file,
-	.xRead = read_file,
-	.xWrite = write_file,
-	.xTruncate = truncate_file,
-	.xSync = sync_file,
-	.xFileSize = size_of_file,
-	.xLock = lock_file,
-	.xUnlock = unlock_file,
-	.xCheckReservedLock = check_lock,
-	.xFileControl = control_file,
-	.xSectorSize = sector_of,
-	.xDeviceCharacteristics = traits_of,
-	.xShmMap = map_shm,
-	.xShmLock = lock_shm,
-	.xShmBarrier = fence_shm,
-	.xShmUnmap = unmap_shm,
-};
 
 static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
 		     int *out_flags)
@@ -171,10 +112,10 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
 
 	(void)vfs;
 	memset(faulty, 0, sizeof *faulty);
-	faulty->real = (sqlite3_file *)(faulty + 1);
-	code = faults.real->xOpen(faults.real, name, faulty->real, flags, out_flags);
-	if (faulty->real->pMethods != NULL)
-		faulty->seen = &methods;
+	faulty->thin.real = (sqlite3_file *)(faulty + 1);
+	code = faults.real->xOpen(faults.real, name, faulty->thin.real, flags, out_flags);
+	if (faulty->thin.real->pMethods != NULL)
+		faulty->thin.seen = &methods;
 	return code;
 }
 
@@ -185,6 +126,7 @@ void test_faults_install(void)
 	faults.vfs.zName = "faulty";
 	faults.vfs.pNext = NULL;
 	faults.vfs.szOsFile = (int)sizeof(faulty_file) + faults.real->szOsFile;
+	replace_methods();
 	faults.vfs.xOpen = open_file;
 	assert_int_equal(sqlite3_vfs_register(&faults.vfs, 1), SQLITE_OK);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "torture/faults/broken_vfs.h"
 
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <string.h>
+
+#include "support/thin_vfs.h"
 
 const broken_way broken_ways[] = {
 	{ BROKEN_OPEN, SQLITE_CANTOPEN, false, false, "xOpen: CANTOPEN" },
@@ -31,8 +32,7 @@ const int broken_way_count = sizeof broken_ways / sizeof *broken_ways;
 
 /* How SQLite sees a file: with methods of ours, and the real one behind. */
 typedef struct broken_file {
-	const sqlite3_io_methods *seen; /* what sqlite3_file begins with */
-	sqlite3_file *real;             /* behind this struct */
+	test_thin_file thin;
 	bool is_log;
 } broken_file;
 
@@ -67,15 +67,10 @@ static const broken_way *fault_of(broken_kind kind)
 	return way;
 }
 
-static sqlite3_file *real_of(sqlite3_file *file)
-{
-	return ((broken_file *)file)->real;
-}
-
 static int close_file(sqlite3_file *file)
 {
 	atomic_fetch_sub(&disk.open_count, 1);
-	return real_of(file)->pMethods->xClose(real_of(file));
+	return test_thin_methods.xClose(file);
 }
 
 static int read_file(sqlite3_file *file, void *data, int len, sqlite3_int64 at)
@@ -83,9 +78,9 @@ static int read_file(sqlite3_file *file, void *data, int len, sqlite3_int64 at)
 	const broken_way *way = fault_of(BROKEN_READ);
 
 	if (way == NULL)
-		return real_of(file)->pMethods->xRead(real_of(file), data, len, at);
+		return test_thin_methods.xRead(file, data, len, at);
 	if (way->is_partial)
-		(void)real_of(file)->pMethods->xRead(real_of(file), data, len / 2, at);
+		(void)test_thin_methods.xRead(file, data, len / 2, at);
 	return way->code;
 }
 
@@ -96,9 +91,9 @@ static int write_file(sqlite3_file *file, const void *data, int len, sqlite3_int
 	if (way == NULL && atomic_load(&disk.is_lying) && ((broken_file *)file)->is_log)
 		return SQLITE_OK;
 	if (way == NULL)
-		return real_of(file)->pMethods->xWrite(real_of(file), data, len, at);
+		return test_thin_methods.xWrite(file, data, len, at);
 	if (way->is_partial)
-		(void)real_of(file)->pMethods->xWrite(real_of(file), data, len / 2, at);
+		(void)test_thin_methods.xWrite(file, data, len / 2, at);
 	return way->code;
 }
 
@@ -106,53 +101,28 @@ static int truncate_file(sqlite3_file *file, sqlite3_int64 len)
 {
 	const broken_way *way = fault_of(BROKEN_TRUNCATE);
 
-	return way != NULL ? way->code : real_of(file)->pMethods->xTruncate(real_of(file), len);
+	return way != NULL ? way->code : test_thin_methods.xTruncate(file, len);
 }
 
 static int sync_file(sqlite3_file *file, int flags)
 {
 	const broken_way *way = fault_of(BROKEN_SYNC);
 
-	return way != NULL ? way->code : real_of(file)->pMethods->xSync(real_of(file), flags);
+	return way != NULL ? way->code : test_thin_methods.xSync(file, flags);
 }
 
 static int size_of_file(sqlite3_file *file, sqlite3_int64 *len)
 {
 	const broken_way *way = fault_of(BROKEN_SIZE);
 
-	return way != NULL ? way->code : real_of(file)->pMethods->xFileSize(real_of(file), len);
+	return way != NULL ? way->code : test_thin_methods.xFileSize(file, len);
 }
 
 static int lock_file(sqlite3_file *file, int level)
 {
 	const broken_way *way = fault_of(BROKEN_LOCK);
 
-	return way != NULL ? way->code : real_of(file)->pMethods->xLock(real_of(file), level);
-}
-
-static int unlock_file(sqlite3_file *file, int level)
-{
-	return real_of(file)->pMethods->xUnlock(real_of(file), level);
-}
-
-static int check_lock(sqlite3_file *file, int *out)
-{
-	return real_of(file)->pMethods->xCheckReservedLock(real_of(file), out);
-}
-
-static int control_file(sqlite3_file *file, int what, void *value)
-{
-	return real_of(file)->pMethods->xFileControl(real_of(file), what, value);
-}
-
-static int sector_of(sqlite3_file *file)
-{
-	return real_of(file)->pMethods->xSectorSize(real_of(file));
-}
-
-static int traits_of(sqlite3_file *file)
-{
-	return real_of(file)->pMethods->xDeviceCharacteristics(real_of(file));
+	return way != NULL ? way->code : test_thin_methods.xLock(file, level);
 }
 
 static int map_shm(sqlite3_file *file, int page, int len, int extend, void volatile **out)
@@ -161,7 +131,7 @@ static int map_shm(sqlite3_file *file, int page, int len, int extend, void volat
 
 	if (way != NULL)
 		return way->code;
-	return real_of(file)->pMethods->xShmMap(real_of(file), page, len, extend, out);
+	return test_thin_methods.xShmMap(file, page, len, extend, out);
 }
 
 static int lock_shm(sqlite3_file *file, int offset, int count, int flags)
@@ -174,38 +144,24 @@ static int lock_shm(sqlite3_file *file, int offset, int count, int flags)
 	if (way != NULL &&
 	    (way->code != SQLITE_BUSY || !atomic_load(&disk.is_lasting) || offset == 0))
 		return way->code;
-	return real_of(file)->pMethods->xShmLock(real_of(file), offset, count, flags);
+	return test_thin_methods.xShmLock(file, offset, count, flags);
 }
 
-static void fence_shm(sqlite3_file *file)
+static sqlite3_io_methods methods;
+
+static void replace_methods(void)
 {
-	real_of(file)->pMethods->xShmBarrier(real_of(file));
+	methods = test_thin_methods;
+	methods.xClose = close_file;
+	methods.xRead = read_file;
+	methods.xWrite = write_file;
+	methods.xTruncate = truncate_file;
+	methods.xSync = sync_file;
+	methods.xFileSize = size_of_file;
+	methods.xLock = lock_file;
+	methods.xShmMap = map_shm;
+	methods.xShmLock = lock_shm;
 }
-
-static int unmap_shm(sqlite3_file *file, int is_to_go)
-{
-	return real_of(file)->pMethods->xShmUnmap(real_of(file), is_to_go);
-}
-
-static const sqlite3_io_methods methods = {
-	.iVersion = 2,
-	.xClose = close_file,
-	.xRead = read_file,
-	.xWrite = write_file,
-	.xTruncate = truncate_file,
-	.xSync = sync_file,
-	.xFileSize = size_of_file,
-	.xLock = lock_file,
-	.xUnlock = unlock_file,
-	.xCheckReservedLock = check_lock,
-	.xFileControl = control_file,
-	.xSectorSize = sector_of,
-	.xDeviceCharacteristics = traits_of,
-	.xShmMap = map_shm,
-	.xShmLock = lock_shm,
-	.xShmBarrier = fence_shm,
-	.xShmUnmap = unmap_shm,
-};
 
 static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
 		     int *out_flags)
@@ -218,12 +174,12 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
 	memset(broken, 0, sizeof *broken);
 	if (way != NULL)
 		return way->code;
-	broken->real = (sqlite3_file *)(broken + 1);
+	broken->thin.real = (sqlite3_file *)(broken + 1);
 	broken->is_log = (flags & SQLITE_OPEN_WAL) != 0;
-	code = disk.real->xOpen(disk.real, name, broken->real, flags, out_flags);
-	if (broken->real->pMethods == NULL)
+	code = disk.real->xOpen(disk.real, name, broken->thin.real, flags, out_flags);
+	if (broken->thin.real->pMethods == NULL)
 		return code;
-	broken->seen = &methods;
+	broken->thin.seen = &methods;
 	atomic_fetch_add(&disk.open_count, 1);
 	return code;
 }
@@ -251,6 +207,7 @@ bool broken_install(void)
 	disk.vfs.zName = "broken";
 	disk.vfs.pNext = NULL;
 	disk.vfs.szOsFile = (int)sizeof(broken_file) + disk.real->szOsFile;
+	replace_methods();
 	disk.vfs.xOpen = open_file;
 	disk.vfs.xDelete = delete_file;
 	disk.vfs.xAccess = access_file;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "torture/power/recorder.h"
 
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/thin_vfs.h"
+
 enum { PATH_ROOM = 512 };
 
 /* How SQLite sees a file: with methods of ours, and the real one behind. */
 typedef struct seen_file {
-	const sqlite3_io_methods *seen; /* what sqlite3_file begins with */
-	sqlite3_file *real;             /* behind this struct */
-	int which;                      /* FILE_…; FILE_COUNT: none of ours */
+	test_thin_file thin;
+	int which; /* FILE_…; FILE_COUNT: none of ours */
 } seen_file;
 
 static struct {
@@ -48,25 +48,10 @@ static void note(op what, const void *bytes)
 		record_add(recorder.to, what, bytes);
 }
 
-static sqlite3_file *real_of(sqlite3_file *file)
-{
-	return ((seen_file *)file)->real;
-}
-
-static int close_file(sqlite3_file *file)
-{
-	return real_of(file)->pMethods->xClose(real_of(file));
-}
-
-static int read_file(sqlite3_file *file, void *data, int len, sqlite3_int64 at)
-{
-	return real_of(file)->pMethods->xRead(real_of(file), data, len, at);
-}
-
 static int write_file(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
 {
 	int which = ((seen_file *)file)->which;
-	int code = real_of(file)->pMethods->xWrite(real_of(file), data, len, at);
+	int code = test_thin_methods.xWrite(file, data, len, at);
 
 	if (code == SQLITE_OK && which < FILE_COUNT)
 		note((op){ .kind = OP_WRITE, .file = which, .at = at, .len = len }, data);
@@ -76,7 +61,7 @@ static int write_file(sqlite3_file *file, const void *data, int len, sqlite3_int
 static int truncate_file(sqlite3_file *file, sqlite3_int64 len)
 {
 	int which = ((seen_file *)file)->which;
-	int code = real_of(file)->pMethods->xTruncate(real_of(file), len);
+	int code = test_thin_methods.xTruncate(file, len);
 
 	if (code == SQLITE_OK && which < FILE_COUNT)
 		note((op){ .kind = OP_TRUNCATE, .file = which, .at = len }, NULL);
@@ -99,13 +84,13 @@ static int sync_file(sqlite3_file *file, int flags)
 	int code;
 
 	if (which == FILE_COUNT)
-		return real_of(file)->pMethods->xSync(real_of(file), flags);
+		return test_thin_methods.xSync(file, flags);
 	covered = (int64_t)record_now(recorder.to);
 	if (is_sync_to_fail()) {
 		note((op){ .kind = OP_SYNC_FAILED, .file = which, .at = covered }, NULL);
 		return SQLITE_IOERR_FSYNC;
 	}
-	code = real_of(file)->pMethods->xSync(real_of(file), flags);
+	code = test_thin_methods.xSync(file, flags);
 	if (code == SQLITE_OK && (recorder.flags & RECORDER_DEAF) == 0)
 		note((op){ .kind = OP_SYNC, .file = which, .at = covered }, NULL);
 	return code;
@@ -122,81 +107,15 @@ static int open_directory(const char *path, int *out)
 	return code;
 }
 
-static int size_of_file(sqlite3_file *file, sqlite3_int64 *len)
-{
-	return real_of(file)->pMethods->xFileSize(real_of(file), len);
-}
+static sqlite3_io_methods methods;
 
-static int lock_file(sqlite3_file *file, int level)
+static void replace_methods(void)
 {
-	return real_of(file)->pMethods->xLock(real_of(file), level);
+	methods = test_thin_methods;
+	methods.xWrite = write_file;
+	methods.xTruncate = truncate_file;
+	methods.xSync = sync_file;
 }
-
-static int unlock_file(sqlite3_file *file, int level)
-{
-	return real_of(file)->pMethods->xUnlock(real_of(file), level);
-}
-
-static int check_lock(sqlite3_file *file, int *out)
-{
-	return real_of(file)->pMethods->xCheckReservedLock(real_of(file), out);
-}
-
-static int control_file(sqlite3_file *file, int what, void *value)
-{
-	return real_of(file)->pMethods->xFileControl(real_of(file), what, value);
-}
-
-static int sector_of(sqlite3_file *file)
-{
-	return real_of(file)->pMethods->xSectorSize(real_of(file));
-}
-
-static int traits_of(sqlite3_file *file)
-{
-	return real_of(file)->pMethods->xDeviceCharacteristics(real_of(file));
-}
-
-static int map_shm(sqlite3_file *file, int page, int len, int extend, void volatile **out)
-{
-	return real_of(file)->pMethods->xShmMap(real_of(file), page, len, extend, out);
-}
-
-static int lock_shm(sqlite3_file *file, int offset, int count, int flags)
-{
-	return real_of(file)->pMethods->xShmLock(real_of(file), offset, count, flags);
-}
-
-static void fence_shm(sqlite3_file *file)
-{
-	real_of(file)->pMethods->xShmBarrier(real_of(file));
-}
-
-static int unmap_shm(sqlite3_file *file, int is_to_go)
-{
-	return real_of(file)->pMethods->xShmUnmap(real_of(file), is_to_go);
-}
-
-/* Version 2: no mapped files, whose writes nobody would see. */
-static const sqlite3_io_methods methods = {
-	.iVersion = 2,
-	.xClose = close_file,
-	.xRead = read_file,
-	.xWrite = write_file,
-	.xTruncate = truncate_file,
-	.xSync = sync_file,
-	.xFileSize = size_of_file,
-	.xLock = lock_file,
-	.xUnlock = unlock_file,
-	.xCheckReservedLock = check_lock,
-	.xFileControl = control_file,
-	.xSectorSize = sector_of,
-	.xDeviceCharacteristics = traits_of,
-	.xShmMap = map_shm,
-	.xShmLock = lock_shm,
-	.xShmBarrier = fence_shm,
-	.xShmUnmap = unmap_shm,
-};
 
 static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
 		     int *out_flags)
@@ -206,11 +125,11 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
 
 	(void)vfs;
 	memset(seen, 0, sizeof *seen);
-	seen->real = (sqlite3_file *)(seen + 1);
+	seen->thin.real = (sqlite3_file *)(seen + 1);
 	seen->which = which_of(name);
-	code = recorder.real->xOpen(recorder.real, name, seen->real, flags, out_flags);
-	if (seen->real->pMethods != NULL)
-		seen->seen = &methods;
+	code = recorder.real->xOpen(recorder.real, name, seen->thin.real, flags, out_flags);
+	if (seen->thin.real->pMethods != NULL)
+		seen->thin.seen = &methods;
 	/* The database itself the library makes before SQLite opens it. */
 	if (code == SQLITE_OK && seen->which < FILE_COUNT && !recorder.is_there[seen->which]) {
 		recorder.is_there[seen->which] = true;
@@ -244,6 +163,7 @@ void recorder_install(void)
 	recorder.vfs.zName = "recorder";
 	recorder.vfs.pNext = NULL;
 	recorder.vfs.szOsFile = (int)sizeof(seen_file) + recorder.real->szOsFile;
+	replace_methods();
 	recorder.vfs.xOpen = open_file;
 	recorder.vfs.xDelete = delete_file;
 	(void)sqlite3_vfs_register(&recorder.vfs, 1);
