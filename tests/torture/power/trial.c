@@ -139,7 +139,9 @@ static void look_closer(trial *t, image *state, int index)
 				random / o->reread_each % THOROUGH_EACH == 0),
 		     state);
 	}
-	if (o->revive_each > 0 && random % o->revive_each == 1 % o->revive_each)
+	/* The first one, so that a short run does not go without; then those that are drawn. */
+	if (o->revive_each > 0 &&
+	    (t->tally->revived == 0 || random % o->revive_each == 1 % o->revive_each))
 		try_revival(t, state, index);
 }
 
