@@ -20,7 +20,7 @@ parts() {
 		echo "faults $proof/faults quick"
 		echo "reenter $proof/reenter 50"
 		echo "famine $proof/famine quick"
-		echo "power $proof/power 5000"
+		echo "power $proof/power 60000 2026"
 		echo "model tests/model/run.sh quick"
 		echo "fuzz tests/fuzz/run.sh 0"
 		echo "kill $proof/kill 200"
