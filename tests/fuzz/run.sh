@@ -3,7 +3,7 @@
 # Feeds every parser what nobody expects: run.sh SECONDS_EACH [NAME...].
 #
 # Above 0, builds the targets (tests/fuzz/fuzz_NAME.c) with clang, libFuzzer and the address and undefined
-# sanitizers into build/fuzz, and runs each for so long, two at a time. What breaks one is kept as
+# sanitizers into build/fuzz, and runs each for so long, two at a time (JOBS). What breaks one is kept as
 # build/fuzz/crashes/NAME-...; what widens its coverage is kept in build/fuzz/corpus/NAME for the next run.
 # `run.sh merge [NAME...]` brings the least of that which covers the same into tests/fuzz/corpus.
 #
@@ -70,6 +70,12 @@ build_fuzz() {
 	done
 }
 
+# Of what `times` says: what the processes that a shell has waited for took of processors.
+cpu_seconds() {
+	awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, part, "[ms]"); sum += part[1] * 60 + part[2] } }
+		END { printf "%d", sum }'
+}
+
 # One target, for so long; its proof line goes to results, what it said to logs.
 run_one() {
 	seconds=$1
@@ -88,7 +94,9 @@ run_one() {
 	[ -n "$executions" ] || executions=$(sed -n 's/^#\([0-9]*\).*/\1/p' "$log" | tail -1)
 	edges=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -1)
 	[ $status -eq 0 ] && open=0 || open=1
-	echo "proof: fuzz $name: $seconds s, ${executions:-0} executions, ${edges:-0} edges: $open open crashes" \
+	times >"$dir/results/$name.times"
+	cpu=$(cpu_seconds <"$dir/results/$name.times")
+	echo "proof: fuzz $name: $seconds s ($cpu s of a processor), ${executions:-0} executions, ${edges:-0} edges: $open open crashes" \
 		>"$dir/results/$name.txt"
 	cat "$dir/results/$name.txt"
 	if [ $status -ne 0 ]; then
@@ -116,7 +124,7 @@ fuzz() {
 	passed=0
 	failed=0
 	if run_control; then passed=1; else failed=1; fi
-	printf '%s\n' "$@" | xargs -P 2 -I '{}' $self --one "$seconds" '{}'
+	printf '%s\n' "$@" | xargs -P "${JOBS:-2}" -I '{}' $self --one "$seconds" '{}'
 	for name in "$@"; do
 		if grep -q ' edges: 0 open crashes$' "$dir/results/$name.txt"; then
 			passed=$((passed + 1))
