@@ -291,16 +291,30 @@ static void cancel(host *h)
 		     (ack){ .kind = ACK_CANCELLED, .called = called, .step = host_number(id) });
 }
 
+/* Step 0: all of them. */
+static void note_redrive(host *h, const host_engine *e, bool is_done, size_t called, int64_t step)
+{
+	ack a = { .kind = ACK_REDRIVEN, .called = called, .step = step };
+
+	if (is_done) {
+		note(h, e, a);
+	} else if (recorder_has_failed()) {
+		a.kind = ACK_MAYBE_REDRIVEN;
+		record_ack(h->record, a);
+	}
+}
+
 static void redrive(host *h)
 {
 	const host_engine *e = any_engine(h);
 	const uint8_t *id = h->known[host_draw(h, h->known_count + 1) % KNOWN_MAX];
 	size_t called = record_now(h->record);
 
-	if (h->known_count > 0 &&
-	    host_answered(h, "redrive", stepbus_step_redrive(e->engine, id, &h->err)))
-		note(h, e,
-		     (ack){ .kind = ACK_REDRIVEN, .called = called, .step = host_number(id) });
+	if (h->known_count > 0)
+		note_redrive(
+			h, e,
+			host_answered(h, "redrive", stepbus_step_redrive(e->engine, id, &h->err)),
+			called, host_number(id));
 }
 
 static void redrive_all(host *h)
@@ -309,12 +323,13 @@ static void redrive_all(host *h)
 	const host_engine *e = any_engine(h);
 	size_t called = record_now(h->record);
 	uint64_t count = 0;
-	stepbus_status status =
-		stepbus_step_redrive_all(e->engine, STEPBUS_TEXT(failed), &count, &h->err);
+	bool is_done = host_answered(
+		h, "redrive_all",
+		stepbus_step_redrive_all(e->engine, STEPBUS_TEXT(failed), &count, &h->err));
 
 	/* Of none, nothing is promised. */
-	if (host_answered(h, "redrive_all", status) && count > 0)
-		note(h, e, (ack){ .kind = ACK_REDRIVEN, .called = called });
+	if (!is_done || count > 0)
+		note_redrive(h, e, is_done, called, 0);
 }
 
 static void set_queue(host *h)

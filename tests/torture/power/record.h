@@ -49,6 +49,7 @@ typedef enum ack_kind {
 	ACK_RESUMED,
 	ACK_CRON_SET,
 	ACK_CRON_REMOVED,
+	ACK_MAYBE_REDRIVEN, /* none: it was refused because a sync failed, and may have happened */
 	ACK_COUNT
 } ack_kind;
 

@@ -69,11 +69,14 @@ static bool is_new(trial *t, uint64_t hash)
 	return true;
 }
 
-static void tell_cut(const trial *t)
+static void tell_cut(const trial *t, const image *state)
 {
 	const cut *c = &t->cuts.now;
 	size_t kept = 0;
 
+	/* What programs see is not cut. */
+	if (state == NULL || state == &t->disk.live)
+		return;
 	for (size_t i = 0; i < t->disk.sector_count; i++)
 		kept += c->sectors[i];
 	(void)printf("  the cut: %zu of %zu unsynced sectors of %zu writes are there;", kept,
@@ -99,7 +102,7 @@ static void tell(trial *t, const char *what, const image *state)
 	(void)printf("%s: workload %d (seed %llu, flags %u), behind operation %zu of %zu: %s; %s\n",
 		     what, o->number, (unsigned long long)o->workload.seed, o->workload.flags,
 		     t->disk.at, t->record.op_count, t->judge.message, state != NULL ? path : "");
-	tell_cut(t);
+	tell_cut(t, state);
 	(void)fflush(stdout);
 }
 

@@ -48,8 +48,8 @@ static bool is_redriven(const judge *j, int64_t step, size_t at)
 	const record *r = j->record;
 
 	for (size_t i = 0; i < r->ack_count; i++)
-		if (r->acks[i].kind == ACK_REDRIVEN && r->acks[i].called < at &&
-		    (r->acks[i].step == step || r->acks[i].step == 0))
+		if ((r->acks[i].kind == ACK_REDRIVEN || r->acks[i].kind == ACK_MAYBE_REDRIVEN) &&
+		    r->acks[i].called < at && (r->acks[i].step == step || r->acks[i].step == 0))
 			return true;
 	return false;
 }
@@ -128,6 +128,7 @@ static bool is_in(const facts *f, const ack *a)
 	case ACK_CRON_REMOVED:
 		name = facts_cron(f, a->digest);
 		return (name != NULL) == (a->kind == ACK_CRON_SET);
+	case ACK_MAYBE_REDRIVEN:
 	case ACK_COUNT:
 	default:
 		return false;
@@ -150,6 +151,8 @@ static fault place(judge *j, ack *a)
 	int first = version_at(j, a->called), last = version_at(j, a->at);
 
 	a->version = -1;
+	if (a->kind == ACK_MAYBE_REDRIVEN)
+		return FAULT_NONE;
 	if (is_in(&j->versions[first].facts, a)) {
 		for (a->version = first;
 		     a->version > 0 && is_in(&j->versions[a->version - 1].facts, a);)
