@@ -339,6 +339,8 @@ void fuzz_one(const uint8_t *bytes, size_t len)
 		run_sql(fuzz_feed_rest(&feed));
 	if (open_engine(&engine, &err) == STEPBUS_OK) {
 		live(engine);
+		/* A result that the damage keeps out is waited for until the lease is over. */
+		fuzz_host_let_run();
 		stepbus_close(engine);
 	} else {
 		fuzz_check(engine == NULL && err.code != STEPBUS_OK && err.message[0] != '\0');

@@ -19,7 +19,9 @@ int64_t fuzz_host_live_count(void);
 void fuzz_host_check_empty(void);
 /* Both clocks, by so much. */
 void fuzz_host_advance(int64_t us);
-/* Sets them, and the random bytes, back to where they began. */
+/* From here on they go on, by themselves: what ends when a time is over does end. */
+void fuzz_host_let_run(void);
+/* Stops them, and sets them, and the random bytes, back to where they began. */
 void fuzz_host_reset(void);
 
 #endif
