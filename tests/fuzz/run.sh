@@ -10,7 +10,7 @@
 # With 0, only replays the corpora that are in the tree, with any compiler and no sanitizer but what VARIANT
 # says, on the objects of OUT (build/release): seconds, for each change.
 #
-# A control comes first, a target with a fault put in on purpose: it must be found.
+# The target "planted" is the control, with a fault put in on purpose: it must be found.
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -20,6 +20,7 @@ rss_mib=256
 input_seconds=25
 export ASAN_OPTIONS="quarantine_size_mb=8:malloc_context_size=10:allocator_may_return_null=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
 
+# But for the control.
 all_names() {
 	for file in tests/fuzz/fuzz_*.c; do
 		name=${file#tests/fuzz/fuzz_}
@@ -54,20 +55,27 @@ libraries() {
 	pkg-config --libs libevent_core libcjson sqlite3
 }
 
+# Several may come at once: one builds, and the others find it built.
 build_fuzz() {
 	command -v clang >/dev/null || {
 		echo "fuzz: there is no clang: install clang and its libFuzzer" >&2
 		exit 2
 	}
+	mkdir -p $dir
+	exec 9>$dir/lock
+	flock 9
 	# shellcheck disable=SC2046
 	make -s -j2 VARIANT=fuzz OUT=$dir CC=clang \
 		CFLAGS='-O1 -gline-tables-only -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
-		$(objects_of $dir)
-	for name in planted "$@"; do
+		$(objects_of $dir) 9>&-
+	for name in "$@"; do
+		[ ! -e "$dir/fuzz_$name" ] || [ -n "$(find $dir/src $dir/tests -name '*.o' -newer "$dir/fuzz_$name")" ] ||
+			continue
 		# shellcheck disable=SC2046
 		clang -pthread -fsanitize=fuzzer,address,undefined -o "$dir/fuzz_$name" \
 			"$dir/tests/fuzz/fuzz_$name.o" $(shared_objects_of $dir) $(libraries)
 	done
+	exec 9>&-
 }
 
 # Of what `times` says: what the processes that a shell has waited for took of processors.
@@ -106,27 +114,30 @@ run_one() {
 
 run_control() {
 	rm -f "$dir"/crashes/planted-*
-	if "$dir/fuzz_planted" -max_total_time=60 -artifact_prefix="$dir/crashes/planted-" \
-		>"$dir/logs/planted.txt" 2>&1; then
-		echo "fuzz: the control was not found: nothing below means anything"
-		return 1
+	"$dir/fuzz_planted" -max_total_time=60 -artifact_prefix="$dir/crashes/planted-" \
+		>"$dir/logs/planted.txt" 2>&1 || :
+	if grep -q 'broken:' "$dir/logs/planted.txt"; then
+		echo "proof: fuzz control: 1 planted fault, behind 4 bytes: found" >"$dir/results/planted.txt"
+	else
+		echo "the control was not found: nothing else means anything" >"$dir/results/planted.txt"
 	fi
 	rm -f "$dir"/crashes/planted-*
-	echo "proof: fuzz control: 1 planted fault, behind 4 bytes: found"
+	cat "$dir/results/planted.txt"
 }
 
 fuzz() {
 	seconds=$1
 	shift
 	build_fuzz "$@"
-	rm -rf $dir/results
 	mkdir -p $dir/results $dir/logs $dir/crashes
 	passed=0
 	failed=0
-	if run_control; then passed=1; else failed=1; fi
+	for name in "$@"; do
+		rm -f "$dir/results/$name.txt"
+	done
 	printf '%s\n' "$@" | xargs -P "${JOBS:-2}" -I '{}' $self --one "$seconds" '{}'
 	for name in "$@"; do
-		if grep -q ' edges: 0 open crashes$' "$dir/results/$name.txt"; then
+		if grep -q -e ' edges: 0 open crashes$' -e ': found$' "$dir/results/$name.txt"; then
 			passed=$((passed + 1))
 		else
 			failed=$((failed + 1))
@@ -165,6 +176,7 @@ replay() {
 	sanitizers=
 	[ "${VARIANT:-release}" != asan ] || sanitizers=-fsanitize=address,undefined
 	[ "${VARIANT:-release}" != tsan ] || sanitizers=-fsanitize=thread
+	[ "${VARIANT:-release}" != coverage ] || sanitizers=--coverage
 	passed=0
 	failed=0
 	for name in planted "$@"; do
@@ -173,12 +185,13 @@ replay() {
 			"$out/tests/fuzz/replay.o" "$out/fuzz/shared.a" $(libraries)
 	done
 	printf 'MARK' >"$out/fuzz/planted"
-	if "$out/fuzz/replay_planted" "$out/fuzz/planted" >"$out/fuzz/log" 2>&1; then
-		echo "fuzz: the control did not break"
-		failed=1
-	else
+	"$out/fuzz/replay_planted" "$out/fuzz/planted" >"$out/fuzz/log" 2>&1 || :
+	if grep -q 'broken:' "$out/fuzz/log"; then
 		echo "proof: fuzz control: 1 planted fault: found"
 		passed=1
+	else
+		echo "fuzz: the control did not break"
+		failed=1
 	fi
 	for name in "$@"; do
 		if timeout 60 "$out/fuzz/replay_$name" "tests/fuzz/corpus/$name" >"$out/fuzz/log" 2>&1; then
@@ -198,22 +211,36 @@ replay() {
 	exit 2
 }
 if [ "$1" = --one ]; then
-	run_one "$2" "$3"
+	if [ "$3" = planted ]; then run_control; else run_one "$2" "$3"; fi
+	exit 0
+fi
+if [ "$1" = names ]; then
+	echo planted
+	all_names
 	exit 0
 fi
 how=$1
 shift
 # shellcheck disable=SC2046
-[ $# -gt 0 ] || set -- $(all_names)
 case $how in
-0) replay "$@" ;;
+0)
+	[ $# -gt 0 ] || set -- $(all_names)
+	replay "$@"
+	;;
 merge)
+	[ $# -gt 0 ] || set -- $(all_names)
 	merge "$@"
 	exit 0
 	;;
-*) fuzz "$how" "$@" ;;
+*)
+	[ $# -gt 0 ] || set -- planted $(all_names)
+	fuzz "$how" "$@"
+	;;
 esac
-# What targets put there lives as long as they do.
-rm -f /dev/shm/fuzz_database_* /dev/shm/fuzz_store_* /dev/shm/fuzz_rows_* /dev/shm/fuzz_query_*
+# What targets put there lives as long as they do: fuzz_NAME_PROCESS, and what SQLite adds to that.
+for file in /dev/shm/fuzz_*; do
+	process=$(expr "$file" : '.*/fuzz_[a-z]*_\([0-9]*\)') || continue
+	kill -0 "$process" 2>/dev/null || rm -f "$file"
+done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
