@@ -124,7 +124,7 @@ static int judge(const nemesis *n, const char *what)
 		return 1;
 	}
 	/* The bindings poll some at a time, and what is polled counts as begun. */
-	if (what != NULL && strcmp(what, "guests") == 0)
+	if (guests_are_in(&h))
 		h.limits.unstarted_percent = GUEST_UNSTARTED_PERCENT;
 	rules_judge(&h, &v);
 	rules_print(&v, &passed, &failed);

@@ -16,8 +16,8 @@
 
 /* The scripts count on it. */
 _Static_assert(offsetof(point_place, is_armed) == 0 && offsetof(point_place, countdown) == 4 &&
-		       offsetof(point_place, phase) == 20 && offsetof(point_place, cause) == 24 &&
-		       POINT_SERVING == 1,
+		       offsetof(point_place, signal) == 12 && offsetof(point_place, phase) == 20 &&
+		       offsetof(point_place, cause) == 24 && POINT_SERVING == 1,
 	       "guest.py and guest.mjs have other places in the page");
 
 static const struct tongue {

@@ -21,7 +21,8 @@ const RELEASE = 3, CHECKPOINT = 4, FAIL_TWICE = 5, FAIL_FOR_GOOD = 6, SNOOZE = 7
 const CHECKPOINT_COUNT = 3
 const BEAT_HEARTBEAT = 0, BEAT_CHECKPOINT = 1, BEAT_RELEASE = 2
 // point_place of points.h
-const COUNTDOWN_AT = 4, PHASE_AT = 20, CAUSE_AT = 24, BY_POINT = 1, BY_HANDLER = 2, SERVING = 1
+const ARMED_AT = 0, COUNTDOWN_AT = 4, SIGNAL_AT = 12, PHASE_AT = 20, CAUSE_AT = 24, BY_POINT = 1, BY_HANDLER = 2, SERVING = 1
+const SIGKILL = 9
 
 const [manner, number, config, log, page, placeAt] = process.argv.slice(2)
 if (manner === 'check') process.exit(0)
@@ -31,7 +32,7 @@ const isLiar = manner === 'liar'
 const logFile = fs.openSync(log, 'a')
 const pageFile = fs.openSync(page, 'r+')
 const at = Number(placeAt)
-const words = Buffer.alloc(8)
+const words = Buffer.alloc(16)
 
 const nowUs = () => process.hrtime.bigint() / 1000n
 
@@ -53,7 +54,7 @@ function fail(what, error) {
 }
 
 function tellNemesis(field, value) {
-  words.writeUInt32LE(value)
+  words.writeInt32LE(value)
   fs.writeSync(pageFile, words, 0, 4, at + field)
 }
 
@@ -64,17 +65,18 @@ function tellReady() {
   tellNemesis(PHASE_AT, SERVING)
 }
 
-/** A point at which this process may be told to die. */
+/** A point at which this process may be told to die, or to stop. */
 function point(name) {
-  fs.readSync(pageFile, words, 0, 8, at)
-  if (words.readUInt32LE() === 0) return
-  const left = words.readInt32LE(4) - 1
-  words.writeInt32LE(left, 4)
-  fs.writeSync(pageFile, words, 4, 4, at + COUNTDOWN_AT)
+  fs.readSync(pageFile, words, 0, 16, at)
+  if (words.readUInt32LE(ARMED_AT) === 0) return
+  const left = words.readInt32LE(COUNTDOWN_AT) - 1
+  const signal = words.readInt32LE(SIGNAL_AT)
+  tellNemesis(COUNTDOWN_AT, left)
   if (left > 0) return
-  fs.appendFileSync(path.join(path.dirname(page), 'points'), `9 handler node ${name} 1\n`)
-  blame(BY_POINT)
-  process.kill(process.pid, 'SIGKILL')
+  tellNemesis(ARMED_AT, 0)
+  fs.appendFileSync(path.join(path.dirname(page), 'points'), `${signal} handler node ${name} 1\n`)
+  if (signal === SIGKILL) blame(BY_POINT)
+  process.kill(process.pid, signal)
 }
 
 /** One attempt, from its first line on: what is to come of it. */
@@ -100,7 +102,6 @@ class Attempt {
 
   begin() {
     const { cursor } = this.step
-    point('before')
     this.note('S', this.nonce + (this.lie === 3 ? 1 : 0), digest(this.step.inputBuffer))
     if (cursor !== undefined || this.items > 0) {
       this.note('J', this.items)
@@ -108,6 +109,7 @@ class Attempt {
     }
     point('begun')
     this.beat()
+    point('beaten')
     return this
   }
 
@@ -156,6 +158,7 @@ class Attempt {
   /** Notes the outcome, before it is handed in. */
   end() {
     [this.outcome, this.value] = this.decide()
+    point('decided')
     this.note('E', this.outcome, this.outcome === CHECKPOINTED ? this.items : 0)
     this.isEnded = true
     point('ended')
@@ -181,6 +184,7 @@ class Attempt {
       if (!REFUSED.includes(status) && !UNSETTLED.includes(status)) fail('answer a step', error)
     }
     this.note('A', status)
+    if (status === STALE) note('L')
     point('answered')
     if (status === OK && this.outcome === RELEASED) this.note('H', BEAT_RELEASE, calledUs)
     if (status === OK && this.outcome === CHECKPOINTED) this.note('H', BEAT_CHECKPOINT, calledUs)
@@ -225,7 +229,8 @@ async function serve(step) {
   await attempt.answer()
 }
 
-function hear({ level, message }) {
+function hear({ level, message, error }) {
+  if (error?.status === STALE || /its lease was lost/.test(message)) note('L')
   if (level === 'error' || /cannot go on/.test(message)) fail('the binding', new Error(message))
 }
 

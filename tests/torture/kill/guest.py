@@ -31,7 +31,8 @@ RELEASE, CHECKPOINT, FAIL_TWICE, FAIL_FOR_GOOD, SNOOZE, SLOW, CRASH = 3, 4, 5, 6
 CHECKPOINT_COUNT = 3
 BEAT_HEARTBEAT, BEAT_CHECKPOINT, BEAT_RELEASE = 0, 1, 2
 # point_place of points.h
-ARMED_AT, COUNTDOWN_AT, PHASE_AT, CAUSE_AT, BY_POINT, BY_HANDLER, SERVING = 0, 4, 20, 24, 1, 2, 1
+ARMED_AT, COUNTDOWN_AT, SIGNAL_AT, PHASE_AT, CAUSE_AT = 0, 4, 12, 20, 24
+BY_POINT, BY_HANDLER, SERVING = 1, 2, 1
 UNSETTLED = (s.EBUSY, s.ENOMEM, s.ENOSPACE, s.ESTORE)
 ALLOWED = UNSETTLED + (s.OK, s.ESTALE, s.ECANCELLED, s.EALREADY)
 # What the binding logs when something happened that must not.
@@ -81,17 +82,21 @@ class Place:
         struct.pack_into("@I", self._page, self._at + PHASE_AT, phase)
 
     def point(self, name):
-        """A point at which this process may be told to die."""
+        """A point at which this process may be told to die, or to stop."""
         if not struct.unpack_from("@I", self._page, self._at + ARMED_AT)[0]:
             return
         left = struct.unpack_from("@i", self._page, self._at + COUNTDOWN_AT)[0] - 1
         struct.pack_into("@i", self._page, self._at + COUNTDOWN_AT, left)
         if left > 0:
             return
+        number = struct.unpack_from("@i", self._page, self._at + SIGNAL_AT)[0]
+        struct.pack_into("@I", self._page, self._at + ARMED_AT, 0)
         file = os.open(self._records, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        os.write(file, b"9 handler python %s 1\n" % name)
-        self.blame(BY_POINT)
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.write(file, b"%d handler python %s 1\n" % (number, name))
+        os.close(file)
+        if number == signal.SIGKILL:
+            self.blame(BY_POINT)
+        os.kill(os.getpid(), number)
 
 
 class Attempt:
@@ -110,7 +115,6 @@ class Attempt:
 
     def begin(self):
         point = self.guest.place.point
-        point(b"before")
         self.note("S", self.nonce + (self.lie == 3), digest(self.step.input))
         cursor = self.step.cursor
         if cursor is not None or self.items:
@@ -119,6 +123,7 @@ class Attempt:
                 self.guest.observer.fail("resume a step", ValueError(cursor))
         point(b"begun")
         self.beat()
+        point(b"beaten")
         return self
 
     def beat(self):
@@ -168,6 +173,7 @@ class Attempt:
         self.guest.place.point(b"working")
         self.crash()
         self.outcome, self.value = self.decide()
+        self.guest.place.point(b"decided")
         self.note("E", self.outcome, self.items if self.outcome == s.OUTCOME_CHECKPOINT else 0)
         self.is_ended = True
         self.guest.place.point(b"ended")
@@ -178,6 +184,8 @@ class Attempt:
     def settled(self, status, called_us):
         """Notes an answer; whether it is one for good."""
         self.note("A", status)
+        if status == s.ESTALE:
+            self.guest.observer.note("L")
         self.guest.place.point(b"answered")
         if status == s.OK and self.outcome in (s.OUTCOME_RELEASE, s.OUTCOME_CHECKPOINT):
             self.note("H", BEAT_RELEASE if self.outcome == s.OUTCOME_RELEASE else BEAT_CHECKPOINT, called_us)
@@ -229,6 +237,8 @@ class Guest(logging.Handler):
         logger.propagate = False
 
     def emit(self, record):
+        if "or its lease was lost" in record.getMessage():
+            self.observer.note("L")
         if str(record.msg).startswith(BAD_RECORDS):
             self.observer.fail("the binding", record.getMessage())
 

@@ -21,8 +21,9 @@ typedef struct deeds {
 	size_t failures;  /* by what it raised */
 	size_t refused;   /* answers that came too late */
 	size_t answers;
-	size_t kills;   /* of its processes, by others */
-	size_t inside;  /* of these, while a handler ran */
+	size_t kills;  /* of its processes, by others */
+	size_t inside; /* of these, while a handler ran */
+	size_t stalls;
 	size_t crashes; /* of its processes, by a handler */
 } deeds;
 
@@ -96,6 +97,8 @@ static void count_event(report *r, const event *e)
 	} else if (e->kind == LOG_ANSWERED) {
 		d->answers++;
 		d->refused += e->c != STEPBUS_OK;
+	} else if (e->kind == LOG_NEMESIS) {
+		d->stalls += e->a == NEMESIS_STALL && e->b == 1;
 	} else if (e->kind == LOG_KILLED) {
 		count_end(r, d, e);
 	}
@@ -113,6 +116,14 @@ static void count_steps(report *r)
 		if (row->state == STATE_COMPLETED && found != NULL)
 			r->of[found->language].completed++;
 	}
+}
+
+bool guests_are_in(const history *h)
+{
+	for (size_t i = 0; i < h->event_count; i++)
+		if (h->events[i].kind == LOG_READY && h->events[i].a != GUEST_NONE)
+			return true;
+	return false;
 }
 
 static size_t count_acknowledged(const history *h)
@@ -137,9 +148,9 @@ static void print_language(const deeds *d, const char *language, int *passed, in
 	(void)printf(
 		"%s: %zu attempts begun, %zu steps completed, %zu failed by what was raised; "
 		"%zu answers heard of, %zu of them refused; processes killed: %zu, %zu of them "
-		"inside of a handler; %zu ended by a handler\n",
+		"inside of a handler; %zu ended by a handler; %zu stopped for a while\n",
 		language, d->attempts, d->completed, d->failures, d->answers, d->refused, d->kills,
-		d->inside, d->crashes);
+		d->inside, d->crashes, d->stalls);
 	expect(d->completed, language, "steps completed", passed, failed);
 	expect(d->failures, language, "attempts failed by what was raised", passed, failed);
 	expect(d->answers, language, "answers heard of", passed, failed);

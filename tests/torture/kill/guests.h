@@ -10,7 +10,8 @@
 #include "torture/history/history.h"
 #include "torture/kill/nemesis.h"
 
-/* failed: rules violated. Adds what it asserts. */
+bool guests_are_in(const history *h);
+/* violated: rules. Adds what it asserts. */
 void guests_report(const nemesis *n, const history *h, int violated, int *passed, int *failed);
 
 #endif

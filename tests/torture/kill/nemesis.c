@@ -244,10 +244,37 @@ static child *pick(nemesis *n)
 	return c;
 }
 
-/* A guest takes its time to begin, in which there is little to learn from its death. */
+/* A guest takes its time to begin, and to go on: there is little to learn from its death before. */
 static bool is_spared(nemesis *n, const child *c)
 {
-	return atomic_load(&place_of(n, c)->phase) == POINT_OPENING && nemesis_draw(n, 4) != 0;
+	return (c->is_stopped || atomic_load(&place_of(n, c)->phase) == POINT_OPENING) &&
+	       nemesis_draw(n, 4) != 0;
+}
+
+/* Mostly at a point, or when it was told to end; how: 0 to 9. */
+static void disturb_guest(nemesis *n, child *c, uint32_t how)
+{
+	if (how < 7) {
+		arm(n, c, SIGKILL, 1 + (int)nemesis_draw(n, GUEST_POINTS));
+		(void)wait_for(n, c, GUEST_WAIT_US);
+	} else if (how < 8) {
+		(void)kill(c->pid, SIGTERM);
+		(void)wait_for(n, c, END_WAIT_US);
+	}
+}
+
+static void disturb(nemesis *n, child *c, uint32_t how)
+{
+	if (how < 4) {
+		arm(n, c, SIGKILL, draw_countdown(n));
+		(void)wait_for(n, c, POINT_WAIT_US);
+	} else if (how < 5) {
+		arm(n, c, SIGKILL, 1 + (int)nemesis_draw(n, ENDING_MAX));
+		(void)kill(c->pid, SIGTERM);
+		(void)wait_for(n, c, END_WAIT_US);
+	} else if (how < 6) {
+		c->is_armed_at_start = true;
+	}
 }
 
 void nemesis_strike(nemesis *n)
@@ -260,20 +287,22 @@ void nemesis_strike(nemesis *n)
 	reap(n);
 	if (c->pid == 0 || (is_guest && is_spared(n, c)))
 		return;
-	if (how < 6 && is_guest) {
-		arm(n, c, SIGKILL, 1 + (int)nemesis_draw(n, GUEST_POINTS));
-		(void)wait_for(n, c, GUEST_WAIT_US);
-	} else if (how < 4) {
-		arm(n, c, SIGKILL, draw_countdown(n));
-		(void)wait_for(n, c, POINT_WAIT_US);
-	} else if (how < 5) {
-		arm(n, c, SIGKILL, 1 + (int)nemesis_draw(n, ENDING_MAX));
-		(void)kill(c->pid, SIGTERM);
-		(void)wait_for(n, c, END_WAIT_US);
-	} else if (how < 6) {
-		c->is_armed_at_start = true;
-	}
+	if (is_guest)
+		disturb_guest(n, c, how);
+	else
+		disturb(n, c, how);
 	end_child(n, c, SIGKILL);
+}
+
+static void await_stop(nemesis *n, const child *c, long time_us)
+{
+	int64_t until_us = observer_now_us() + time_us;
+
+	reap(n);
+	while (c->pid != 0 && !c->is_stopped && observer_now_us() < until_us) {
+		role_pause_us(200);
+		reap(n);
+	}
 }
 
 /* Half of them at a point; there the child stops itself. */
@@ -283,9 +312,13 @@ static void stop(nemesis *n, child *c)
 		(void)kill(c->pid, SIGSTOP);
 		return;
 	}
-	arm(n, c, SIGSTOP, draw_countdown(n));
-	role_pause_us(POINT_WAIT_US);
-	reap(n);
+	if (guest_language_of(c->role) != GUEST_NONE) {
+		arm(n, c, SIGSTOP, 1 + (int)nemesis_draw(n, GUEST_POINTS));
+		await_stop(n, c, GUEST_WAIT_US);
+	} else {
+		arm(n, c, SIGSTOP, draw_countdown(n));
+		await_stop(n, c, POINT_WAIT_US);
+	}
 	if (c->pid != 0 && !c->is_stopped && atomic_exchange(&place_of(n, c)->is_armed, 0) != 0)
 		atomic_store(&place_of(n, c)->signal, 0);
 }
