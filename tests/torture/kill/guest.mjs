@@ -9,7 +9,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Stepbus, Permanent, Snooze } from '../../../bindings/node/lib/index.mjs'
+import { Stepbus, Permanent, Retryable, Snooze } from '../../../bindings/node/lib/index.mjs'
 
 const LANGUAGE = 2
 const LINE_LEN = 128
@@ -151,7 +151,10 @@ class Attempt {
       return [CHECKPOINTED]
     }
     if (kind === FAIL_FOR_GOOD) return [FAILURE, new Permanent('as it was told to')]
-    if (kind === FAIL_TWICE && this.step.retryCount < 2) return [FAILURE, new Error('as it was told to')]
+    if (kind === FAIL_TWICE && this.step.retryCount < 2) {
+      const message = 'as it was told to'
+      return [FAILURE, [new Error(message), new Retryable(message), message][this.digit(10, 3)]]
+    }
     return [SUCCESS, Buffer.from(`n${this.nonce + (this.lie === 2 ? 1 : 0)} t${this.token}`)]
   }
 
@@ -192,7 +195,7 @@ class Attempt {
 
   /** Returns or throws it, as handlers do. */
   give() {
-    if (this.value instanceof Error) throw this.value
+    if (this.outcome === FAILURE || this.outcome === SNOOZED) throw this.value
     return this.value
   }
 

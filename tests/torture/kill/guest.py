@@ -33,6 +33,7 @@ BEAT_HEARTBEAT, BEAT_CHECKPOINT, BEAT_RELEASE = 0, 1, 2
 # point_place of points.h
 ARMED_AT, COUNTDOWN_AT, SIGNAL_AT, PHASE_AT, CAUSE_AT = 0, 4, 12, 20, 24
 BY_POINT, BY_HANDLER, SERVING = 1, 2, 1
+RETURNABLE = (stepbus.Permanent, stepbus.Retryable, stepbus.Snooze, stepbus.Checkpoint)
 UNSETTLED = (s.EBUSY, s.ENOMEM, s.ENOSPACE, s.ESTORE)
 ALLOWED = UNSETTLED + (s.OK, s.ESTALE, s.ECANCELLED, s.EALREADY)
 # What the binding logs when something happened that must not.
@@ -165,7 +166,8 @@ class Attempt:
         if kind == FAIL_FOR_GOOD:
             return s.OUTCOME_FAILURE, stepbus.Permanent("as it was told to")
         if kind == FAIL_TWICE and step.attempt <= 2:
-            return s.OUTCOME_FAILURE, RuntimeError("as it was told to")
+            kinds = (RuntimeError, SystemExit, stepbus.Retryable)
+            return s.OUTCOME_FAILURE, kinds[self.nonce // 10 % 3]("as it was told to")
         return s.OUTCOME_SUCCESS, b"n%d t%d" % (self.nonce + (self.lie == 2), self.token)
 
     def end(self):
@@ -215,9 +217,9 @@ class Attempt:
 
     def give(self):
         """Returns or raises it, as handlers do."""
-        if isinstance(self.value, Exception) and self.token % 3:
-            raise self.value
-        if self.outcome == s.OUTCOME_FAILURE and not isinstance(self.value, stepbus.Permanent):
+        if isinstance(self.value, RETURNABLE) and self.token % 3 == 0:
+            return self.value
+        if isinstance(self.value, BaseException):
             raise self.value
         return self.value
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "include/stepbus.h"
 #include "torture/kill/guest.h"
@@ -13,13 +14,18 @@ typedef struct act {
 	int64_t token;
 	const event *start;
 	guest_language language;
+	bool is_raised; /* the handler noted that it is about to fail */
 } act;
 
 typedef struct deeds {
 	size_t attempts;  /* begun */
 	size_t completed; /* steps that have its result */
-	size_t failures;  /* by what it raised */
-	size_t refused;   /* answers that came too late */
+	size_t retried; /* attempts that raised and are kept as such, of steps that were completed later */
+	size_t final;    /* likewise for good */
+	size_t lost;     /* attempts that ended their process */
+	size_t wrong;    /* attempts that are kept as something else than documented */
+	size_t failures; /* by what it raised */
+	size_t refused;  /* answers that came too late */
 	size_t answers;
 	size_t kills;  /* of its processes, by others */
 	size_t inside; /* of these, while a handler ran */
@@ -80,6 +86,16 @@ static void count_end(const report *r, deeds *d, const event *e)
 	d->crashes += e->a == END_OWN;
 }
 
+/* Its start was noted by the same process, and not long ago. */
+static void note_raised(report *r, const event *end)
+{
+	for (size_t i = r->act_count; i-- > 0;)
+		if (r->acts[i].id == end->a && r->acts[i].token == end->b) {
+			r->acts[i].is_raised = true;
+			return;
+		}
+}
+
 static void count_event(report *r, const event *e)
 {
 	guest_language language = e->process >= 0 ? r->languages[e->process] : GUEST_NONE;
@@ -90,10 +106,12 @@ static void count_event(report *r, const event *e)
 	if (e->kind == LOG_STARTED) {
 		d->attempts++;
 		r->open[e->process]++;
-		r->acts[r->act_count++] = (act){ e->a, e->b, e, language };
+		r->acts[r->act_count++] = (act){ e->a, e->b, e, language, false };
 	} else if (e->kind == LOG_ENDED) {
 		r->open[e->process]--;
 		d->failures += e->c == STEPBUS_OUTCOME_FAILURE;
+		if (e->c == STEPBUS_OUTCOME_FAILURE)
+			note_raised(r, e);
 	} else if (e->kind == LOG_ANSWERED) {
 		d->answers++;
 		d->refused += e->c != STEPBUS_OK;
@@ -126,6 +144,51 @@ bool guests_are_in(const history *h)
 	return false;
 }
 
+static const attempt_row *row_of(const history *h, const act *a)
+{
+	size_t count = 0;
+	const attempt_row *rows = history_attempts(h, a->id, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].token == a->token)
+			return &rows[i];
+	return NULL;
+}
+
+/* What was raised is tried again, or has failed for good, as it says. */
+static void count_raised(deeds *d, const act *a, const attempt_row *row, const step_row *step)
+{
+	bool is_final = a->start->c % 10 == BEHAVIOUR_FAIL_FOR_GOOD;
+
+	if (strcmp(row->outcome, "failure") != 0)
+		return;
+	d->wrong += row->is_retryable == is_final;
+	d->final += is_final;
+	d->retried += !is_final && step->state == STATE_COMPLETED;
+}
+
+static void count_crash(deeds *d, const attempt_row *row)
+{
+	d->lost += strcmp(row->outcome, "lost") == 0;
+	d->wrong += strcmp(row->outcome, "success") == 0 || strcmp(row->outcome, "failure") == 0;
+}
+
+static void count_outcomes(report *r)
+{
+	for (size_t i = 0; i < r->act_count; i++) {
+		const act *a = &r->acts[i];
+		const attempt_row *row = row_of(r->h, a);
+		const step_row *step = history_step(r->h, a->id);
+
+		if (row == NULL || step == NULL)
+			continue;
+		if (a->is_raised)
+			count_raised(&r->of[a->language], a, row, step);
+		else if (a->start->c % 100 == BEHAVIOUR_CRASH)
+			count_crash(&r->of[a->language], row);
+	}
+}
+
 static size_t count_acknowledged(const history *h)
 {
 	size_t count = 0;
@@ -151,6 +214,15 @@ static void print_language(const deeds *d, const char *language, int *passed, in
 		"inside of a handler; %zu ended by a handler; %zu stopped for a while\n",
 		language, d->attempts, d->completed, d->failures, d->answers, d->refused, d->kills,
 		d->inside, d->crashes, d->stalls);
+	(void)printf("%s: of what was raised %zu attempts were tried again, and completed, %zu had "
+		     "failed for good; %zu that ended their process were lost; %zu are kept as "
+		     "something else\n",
+		     language, d->retried, d->final, d->lost, d->wrong);
+	*passed += d->wrong == 0;
+	*failed += d->wrong > 0;
+	expect(d->retried, language, "attempts that raised, and were tried again", passed, failed);
+	expect(d->final, language, "attempts that failed for good", passed, failed);
+	expect(d->lost, language, "attempts that ended their process", passed, failed);
 	expect(d->completed, language, "steps completed", passed, failed);
 	expect(d->failures, language, "attempts failed by what was raised", passed, failed);
 	expect(d->answers, language, "answers heard of", passed, failed);
@@ -167,6 +239,7 @@ void guests_report(const nemesis *n, const history *h, int violated, int *passed
 	for (size_t i = 0; i < h->event_count; i++)
 		count_event(&r, &h->events[i]);
 	count_steps(&r);
+	count_outcomes(&r);
 	print_language(python, "Python", passed, failed);
 	print_language(node, "Node", passed, failed);
 	(void)printf(
