@@ -63,7 +63,7 @@ static void *make_zeroed(size_t count, size_t len)
 
 static void begin(report *r, const history *h)
 {
-	*r = (report){ .h = h };
+	*r = (report){ .h = h, .process_count = 1 };
 	for (size_t i = 0; i < h->event_count; i++)
 		if (h->events[i].process >= 0 && (size_t)h->events[i].process >= r->process_count)
 			r->process_count = (size_t)h->events[i].process + 1;
