@@ -18,16 +18,18 @@
  *             host.
  *   threads   each function says from where it may be called. "any" means any thread, also from
  *             inside a callback of the library. No lock of the library is held while host code
- *             runs.
+ *             runs, but for what a stepbus_host lends: memory, clocks and random bytes.
  *   callbacks come as function, user_data and destroy. destroy runs exactly once, also when the
  *             call that was given it fails (but not of a struct whose size cannot be right: nothing
  *             of it is read). A callback ends by returning: not by longjmp, an exception,
  *             pthread_exit or a cancellation.
  *   cancel    a thread that is cancelled (pthread_cancel) inside a call acts on that behind it, never
- *             in it. What callbacks do is theirs: a thread that may be cancelled keeps that out
- *             (pthread_setcancelstate) while it publishes or gives handlers back.
+ *             in it (asynchronous cancellation no call bears). What callbacks do is theirs: a thread
+ *             that may be cancelled keeps that out (pthread_setcancelstate) while it publishes or gives
+ *             handlers back.
  *   signals   interrupt no call, and are left as the host has set them: the library's own threads block
- *             all of them. No function may be called from inside a signal handler.
+ *             all but those that a fault raises (SIGSEGV and its like), which come to the host's handlers.
+ *             No function may be called from inside a signal handler.
  *   fork      after fork() the child gets STEPBUS_EFORKED from every object of the parent, and frees
  *             nothing of it. It may make objects of its own, but where the parent had a store in a file
  *             open, it gets none in a file: SQLite does not survive a fork either. Execute a program then,
@@ -91,10 +93,10 @@ enum {
 	STEPBUS_ETIMEDOUT = 13,  /* the time given to the call is over */
 	STEPBUS_EBUSY = 14,      /* refused for now; the same call may succeed later */
 	STEPBUS_EALREADY = 15,   /* completed before, with other content */
-	STEPBUS_ESTALE = 16,     /* a newer attempt of this step exists */
+	STEPBUS_ESTALE = 16,     /* a newer attempt of this step exists, or its lease was lost */
 	STEPBUS_EHANDLER = 17,   /* host code (a handler, factory or health check) failed */
 	STEPBUS_ESYSTEM = 18,    /* the operating system refused a thread, descriptor or mapping */
-	STEPBUS_ESTORE = 19,     /* the store failed; after a failed write it must be opened anew */
+	STEPBUS_ESTORE = 19,     /* the store failed; the outcome is unknown; open it anew */
 	STEPBUS_ENOSPACE = 20,   /* the store has no room; nothing was changed, and it goes on */
 	STEPBUS_EREADONLY = 21,  /* the store cannot be written */
 	STEPBUS_ECORRUPT = 22,   /* the store's file is damaged, or none of ours */
@@ -840,10 +842,12 @@ enum {
  * The result of an attempt, as it is handed to the completion function and as the payload of
  * step.completion.sent. A view, valid during the call.
  *
- * error_type       "handler_not_found", "handler_factory_error", "handler_error", or the handler's
- *                  own word.
+ * error_type       of a failure, which needs one: "handler_not_found", "handler_factory_error",
+ *                  "handler_error", or the handler's own word. As error_code and worker_id at most 128
+ *                  bytes; correlation_id at most 1,024.
  * is_retryable     1 or 0: whether another attempt may succeed.
- * retry_after_ms   how long the handler asks to wait before it; -1: it does not say.
+ * retry_after_ms   how long the handler asks to wait before it, at most ten years; 0: not at all; -1: it
+ *                  does not say, and the policy decides.
  * metadata         a JSON object, or empty.
  * backtrace        where in the host's code it failed; kept with the attempt, cut at 64 KiB.
  * cursor           with items_processed and, as the partial result, result: what a CHECKPOINT keeps.
@@ -1095,7 +1099,9 @@ typedef int32_t (*stepbus_handler_fn)(void *instance, const stepbus_context *con
 
 enum {
 	STEPBUS_HANDLER_OVERRIDE = 1, /* replaces the one of the same name and version */
-	STEPBUS_HANDLER_DEFAULT = 2,  /* the version to run when none, or none left, fits */
+	/* runs the steps that name no version, and those whose version is not there and has none below it;
+	 * of several that are marked, the highest */
+	STEPBUS_HANDLER_DEFAULT = 2,
 	STEPBUS_HANDLER_VERSION_FROM_INPUT = 4, /* the input may name one: {"version":"…"} */
 	STEPBUS_HANDLER_PULLED = 8, /* the host runs it, after stepbus_poll: without call */
 };
@@ -1289,7 +1295,7 @@ typedef struct stepbus_handler_key {
 } stepbus_handler_key;
 
 enum {
-	STEPBUS_KEY_EXACT = 1, /* this version and no other */
+	STEPBUS_KEY_EXACT = 1, /* this version, which must be said, and no other */
 };
 
 /**
@@ -1870,7 +1876,7 @@ STEPBUS_API stepbus_status stepbus_engine_wake(stepbus *engine, stepbus_error *e
  *              the same. STEPBUS_EALREADY (it was completed with other content; with the same content
  *              the answer is STEPBUS_OK again), STEPBUS_ESTALE (a newer attempt exists, or the lease
  *              was lost), STEPBUS_ETIMEDOUT (its time was over), STEPBUS_ECANCELLED, STEPBUS_ENOTFOUND
- *              (no such step, or nobody runs it): it is settled. STEPBUS_EBUSY (too much waits to be
+ *              (no such step): it is settled. STEPBUS_EBUSY (too much waits to be
  *              written, or the store failed often and is left alone for a moment), STEPBUS_ENOMEM,
  *              those of the store: the step is still the host's, the same call may succeed later.
  *              So it is on STEPBUS_EINVAL (the message says which one). STEPBUS_ESHUTDOWN,
@@ -1918,8 +1924,8 @@ STEPBUS_API const stepbus_completion *stepbus_outcome_completion(const stepbus_o
 STEPBUS_API void stepbus_outcome_free(stepbus_outcome *outcome);
 
 /**
- * Cancels a step that is not final. When it returns, no claim of it is to come and no completion of it
- * will be accepted; a handler that runs it hears so from stepbus_context_check.
+ * Cancels a step that is not final. When it returns STEPBUS_OK, no claim of it is to come and no
+ * completion of it will be accepted; a handler that runs it hears so from stepbus_context_check.
  *
  * step_id  16 bytes.
  * threads  any.
@@ -1945,7 +1951,7 @@ STEPBUS_API stepbus_status stepbus_step_redrive(stepbus *engine, const uint8_t *
  * Redrives the steps that match a filter, oldest first, in transactions of 1,000.
  *
  * filter   JSON as for stepbus_step_list; states that cannot be redriven are left out.
- * count    how many it was.
+ * count    how many it was; behind an error, how many were redriven before it, which stay so.
  * threads  any.
  * errors   those of stepbus_step_list and stepbus_step_redrive.
  * since    0.1

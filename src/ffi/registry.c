@@ -244,7 +244,11 @@ static inline stepbus_status read_key(const stepbus_handler_key *given, uint32_t
 	if (sb_unlikely((*flags & ~(uint32_t)STEPBUS_KEY_EXACT) != 0))
 		return sb_argument_check_flags(*flags, STEPBUS_KEY_EXACT, "stepbus_handler_key",
 					       err);
-	return sb_definition_read_key(key, name, err);
+	status = sb_definition_read_key(key, name, err);
+	if (sb_unlikely(status == STEPBUS_OK && *flags != 0 && name->version.len == 0))
+		return sb_fail(err, STEPBUS_EINVAL,
+			       "STEPBUS_KEY_EXACT without a version: say which one, or leave it out");
+	return status;
 }
 
 stepbus_status stepbus_registry_unregister(stepbus_registry *registry,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The threads of a worker: each takes one step off the worker's line, runs it with nothing locked, and
- * takes the next. They block all signals.
+ * takes the next. They let in no signals but those of their own faults.
  */
 #ifndef SB_HANDLERS_WORKER_POOL_H
 #define SB_HANDLERS_WORKER_POOL_H

@@ -196,6 +196,7 @@ typedef stepbus_status (*key_call)(test_bad *b, const void *key, stepbus_error *
 static void try_key_names(test_bad *b, key_call call)
 {
 	const test_bad_text *names = test_bad_names();
+	stepbus_handler_key exact = test_key("mail", NULL);
 
 	for (size_t i = 0; i < BAD_NAME_COUNT; i++) {
 		const bool is_unreadable =
@@ -217,6 +218,9 @@ static void try_key_names(test_bad *b, key_call call)
 		key.version_len = names[i].len;
 		BAD(is_unreadable ? STEPBUS_EINVAL : STEPBUS_ENOTFOUND, call(b, &key, err));
 	}
+	/* Exactly none could mean all. */
+	exact.flags = STEPBUS_KEY_EXACT;
+	BAD(STEPBUS_EINVAL, call(b, &exact, err));
 }
 
 static void try_key(test_bad *b, key_call call)

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Enqueueing, running and asking, one step after another."""
+import asyncio
 import datetime as dt
+import os
+import signal
 import uuid
 
 import pytest
@@ -370,11 +373,22 @@ def test_base_exceptions_end_the_attempt_and_nothing_else(app, kind):
     assert caught.value.error_type == kind.__name__
 
 
-def test_a_keyboard_interrupt_fails_the_attempt_and_ends_the_drain(app):
-    @app.step("interrupted", retry=1)
-    def interrupted():
-        raise KeyboardInterrupt
+def raise_it():
+    raise KeyboardInterrupt
 
+
+async def raise_it_soon():
+    raise KeyboardInterrupt
+
+
+async def be_interrupted():
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.sleep(60)
+
+
+@pytest.mark.parametrize("act", [raise_it, raise_it_soon, be_interrupted])
+def test_a_keyboard_interrupt_fails_the_attempt_and_ends_the_drain(app, act):
+    interrupted = app.step("interrupted", retry=1)(act)
     step = app.enqueue(interrupted)
     with pytest.raises(KeyboardInterrupt):
         app.drain()

@@ -40,8 +40,9 @@ class Execution:
             return _unknown(step)
         if function.is_async:
             try:
-                return asyncio.run(self.run_async(step, function))
+                return asyncio.run(self.run_async(step, function, is_alone=True))
             except BaseException as error:  # of what else the handler left in that loop
+                self._note_interrupt(error)
                 return _raised(step, began, error)
         try:
             if function.is_plain and step._kind == _JSON:
@@ -49,20 +50,29 @@ class Execution:
             else:
                 result = _call(function, step)
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                self.interrupt = error
+            self._note_interrupt(error)
             return _raised(step, began, error)
         us = (perf_counter_ns() - began) // 1000
         if result is None and not step._gone:
             return step, s.OUTCOME_SUCCESS, payload.NULL, payload.JSON, us, None
         return finish(function, step, us, result)
 
-    async def run_async(self, step: Step, function: StepFunction[Any]) -> Optional[Answer]:
+    def _note_interrupt(self, error: BaseException) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            self.interrupt = error
+
+    async def run_async(
+        self, step: Step, function: StepFunction[Any], is_alone: bool = False
+    ) -> Optional[Answer]:
         """Runs a step whose function is async. SystemExit and the like do not reach the event loop."""
         began = perf_counter_ns()
         try:
             result = await _call(function, step)
         except BaseException as error:
+            # By this asyncio.run tells an interrupt, where it has the loop for itself.
+            if is_alone and isinstance(error, asyncio.CancelledError):
+                raise
+            self._note_interrupt(error)
             return _raised(step, began, error)
         return finish(function, step, (perf_counter_ns() - began) // 1000, result)
 
