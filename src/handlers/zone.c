@@ -277,6 +277,7 @@ bool sb_zone_next(const sb_zone *zone, int64_t at_s, int64_t *next_s)
 void sb_zone_find(const sb_zone *zone, int64_t local_s, sb_zone_found *out)
 {
 	int64_t begin_s = local_s - OFFSET_MAX_S - 1;
+	bool is_skipped = false;
 
 	*out = (sb_zone_found){ 0 };
 	while (begin_s <= local_s - OFFSET_MIN_S) {
@@ -284,9 +285,10 @@ void sb_zone_find(const sb_zone *zone, int64_t local_s, sb_zone_found *out)
 
 		if (!sb_zone_next(zone, begin_s, &end_s))
 			end_s = INT64_MAX;
-		if (at_s < begin_s && out->times == SB_ZONE_NEVER) {
+		/* It may be shown later all the same, where the clocks are soon set back. */
+		if (at_s < begin_s && out->times == SB_ZONE_NEVER && !is_skipped) {
 			out->first_s = out->last_s = begin_s;
-			return;
+			is_skipped = true;
 		}
 		if (at_s >= begin_s && at_s < end_s) {
 			if (out->times == SB_ZONE_NEVER)

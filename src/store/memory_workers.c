@@ -199,13 +199,12 @@ stepbus_status sb_memory_served_put(sb_store *base, int64_t worker_id, const sb_
 {
 	sb_memory_store *store = sb_memory_of(base);
 	sb_memory_worker *worker = find_worker(store, worker_id);
-	sb_memory_change *change = sb_memory_change_room(store);
+	sb_memory_change *change;
 	sb_memory_served *served;
 
 	if (worker == NULL)
-		return sb_fail(err, STEPBUS_ENOTFOUND,
-			       "cannot write down what worker %lld serves: there is none",
-			       (long long)worker_id);
+		return STEPBUS_OK;
+	change = sb_memory_change_room(store);
 	served = change != NULL ? make_served(store, worker_id, rows, count) : NULL;
 	if (served == NULL)
 		return sb_fail_memory(err, "write down what a worker serves");

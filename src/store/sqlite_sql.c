@@ -262,7 +262,8 @@ const sb_sql_entry sb_sql_table[SB_SQL_COUNT] = {
 				 " active_count FROM main.worker ORDER BY id",
 				 "list workers" },
 	[SB_SQL_SERVED_INSERT] = { "REPLACE INTO main.served (worker_id, handler_namespace,"
-				   " name, version) VALUES (?1, ?2, ?3, ?4)",
+				   " name, version) SELECT ?1, ?2, ?3, ?4 WHERE EXISTS"
+				   " (SELECT 1 FROM main.worker WHERE id = ?1)",
 				   "keep what a worker serves" },
 	[SB_SQL_SERVED_DELETE] = { "DELETE FROM main.served WHERE worker_id = ?1",
 				   "remove what a worker serves" },

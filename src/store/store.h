@@ -253,7 +253,7 @@ typedef struct sb_store_type {
 	/* Inside and reader. By id. */
 	stepbus_status (*worker_list)(sb_store *store, sb_worker_visit visit, void *context,
 				      stepbus_error *err);
-	/* Inside. Replaces what a worker serves. */
+	/* Inside. Replaces what a worker serves, if it is there. */
 	stepbus_status (*served_put)(sb_store *store, int64_t worker_id, const sb_served_row *rows,
 				     size_t count, stepbus_error *err);
 	/* Inside and reader. Of workers that are not stopped, in no order. */

@@ -251,6 +251,9 @@ static void only_workers_that_are_not_stopped_serve(void **state)
 	assert_true(has_served(&s, w->worker_id, "a/b/c"));
 	STORE_OK(w, worker_delete, w->worker_id);
 	assert_int_equal(list_served(w).count, 0);
+	/* Who is not there serves nothing. */
+	STORE_OK(w, served_put, w->worker_id, &served, 1);
+	assert_int_equal(list_served(w).count, 0);
 	test_commit(w);
 }
 

@@ -31,6 +31,8 @@ static const test_zone zones[] = {
 	  "<+01>-1" },
 	/* It left out 30 December 2011. */
 	{ "Apia", -39600, { { 1316872800, -36000 }, { 1325239200, 50400 } }, NULL },
+	/* Nowhere: clocks that skip three hours and are set back four, an hour later. */
+	{ "Fickle", 0, { { 1767225600, 10800 }, { 1767229200, -3600 } }, NULL },
 	{ "Dublin", 0, { { 0, 0 } }, "IST-1GMT0,M10.5.0,M3.5.0/1" },
 };
 

@@ -25,7 +25,7 @@ typedef struct test_zone {
 	const char *rule; /* NULL: version 1, which has none */
 } test_zone;
 
-/* Berlin, New_York, Kathmandu, Lord_Howe, Sao_Paulo, Casablanca, Apia, Dublin. */
+/* Berlin, New_York, Kathmandu, Lord_Howe, Sao_Paulo, Casablanca, Apia, Fickle, Dublin. */
 const test_zone *test_zone_named(const char *name);
 /* Returns the length. */
 size_t test_tzif_write(const test_zone *zone, uint8_t bytes[TEST_TZIF_LEN]);

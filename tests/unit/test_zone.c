@@ -118,6 +118,11 @@ static void local_times_are_found_as_the_table_says(void **state)
 		  at(2011, 12, 30, 10, 0) },
 		{ "Apia", at(2011, 12, 29, 23, 59), SB_ZONE_ONCE, at(2011, 12, 30, 9, 59),
 		  at(2011, 12, 30, 9, 59) },
+		/* Skipped, and shown all the same. */
+		{ "Fickle", at(2026, 1, 1, 1, 0), SB_ZONE_ONCE, at(2026, 1, 1, 2, 0),
+		  at(2026, 1, 1, 2, 0) },
+		{ "Fickle", at(2025, 12, 31, 23, 59), SB_ZONE_ONCE, at(2025, 12, 31, 23, 59),
+		  at(2025, 12, 31, 23, 59) },
 	};
 	test_host t;
 
