@@ -75,12 +75,15 @@ section() {
 
 What stepbus says of itself is tried, by programs that anybody can run. Each line below is what such a program
 printed, on which commit, and how long it took; the table is made from their output and from nothing else. A
-line that ends in FAILED did.
+line that ends in FAILED is a run that failed.
 
-An outside observer writes down what was called and answered, to a file of its own; `stepbus-check`
-(`tests/torture/check.c`) reads that and the rows that are left, and judges twenty rules without any code of the
-library. That it can find a violation is shown by damaging histories, and by putting faults into the library
-(`make mutants`). What can be done to lose data is on [a page of its own](HOW-TO-LOSE-DATA.md).
+Of `kill`, `stall`, `life`, `crowd` and a part of `sim`, an outside observer writes down what was called and
+answered, to a file of its own; `stepbus-check` (`tests/torture/check.c`) reads that and the rows that are left, and
+judges twenty rules without any code of the library. [Not each run can see each rule](proof/rules.md), and one of
+them, and half of another, no run can see yet. That it can find a violation is shown by damaging histories, and by putting faults into the
+library (`make mutants`). `power`, `faults`, `famine`, `reenter` and `poison` have judges of their own, which the
+comment at the top of each program describes, and, but for `poison`, controls that these must find. What can be done to lose data is
+on [a page of its own](HOW-TO-LOSE-DATA.md).
 TEXT
 	section torture-quick "Each commit" "\`make torture-quick\`, which runs in CI:"
 	section torture "For up to an hour" "\`make torture\`:"

@@ -215,6 +215,14 @@ void sb_start_log_remove(sb_start_log *log)
 	sb_start_log_leave(log);
 }
 
+/* Whole records, and not more than there may be: room is asked for only where it will be filled. */
+static bool has_len(int fd, uint64_t len)
+{
+	struct stat there;
+
+	return fstat(fd, &there) == 0 && S_ISREG(there.st_mode) && (uint64_t)there.st_size == len;
+}
+
 /* Reads until len bytes are there; false where the file is shorter. */
 static bool read_all(int fd, void *bytes, size_t len)
 {
@@ -238,8 +246,10 @@ static stepbus_status read_entries(const stepbus_host *host, int fd, sb_start_re
 	struct entry head;
 	sb_start_record *record;
 
+	/* A length that is not the head's is of a file that was cut, or is laid out in another way. */
 	if (!read_all(fd, &head, sizeof head) || (uint64_t)head.step_id != magic ||
-	    head.token < 0 || head.token > SLOT_COUNT_MAX)
+	    head.token < 0 || head.token > SLOT_COUNT_MAX ||
+	    !has_len(fd, ((uint64_t)head.token + 1) * sizeof head))
 		return STEPBUS_OK;
 	record = sb_alloc(host, sizeof *record + ((size_t)head.token + 1) * sizeof head);
 	if (record == NULL)
@@ -263,7 +273,8 @@ stepbus_status sb_start_record_read(const stepbus_host *host, const sb_start_nam
 	*out = NULL;
 	if (status != STEPBUS_OK)
 		return status;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	/* Opening a pipe would wait for whoever writes to it, and the store with it. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return STEPBUS_OK;
 	status = read_entries(host, fd, out, err);

@@ -4,22 +4,38 @@
  * bytes: as SQL that is run on it (first byte even), or as bytes that are put over its own (odd). Then
  * an engine opens it and does all that engines do. It may refuse, with an error that says why, or serve;
  * it may not crash, hang, or write a document that is none.
+ *
+ * The engine stands still (handlers/still.h) and is told to work until it has nothing more to do: so an
+ * input does the same each time, and nothing waits. From a first byte of 240 on it has its threads, and
+ * is waited for, since a damage may keep out what they wait for: that takes ten times as long.
  */
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ffi/cron_step.h"
 #include "fuzz/feed.h"
 #include "fuzz/host.h"
 #include "fuzz/reference.h"
+#include "handlers/still.h"
 
-enum { EVENT_MAX = 8, FLIP_MAX = 64, SQL_STEPS_MAX = 20000, LEN_MAX = 1 << 22, STEP_COUNT = 9 };
+enum {
+	LIVELY = 240,
+	TURN_MAX = 100,
+	EVENT_MAX = 8,
+	FLIP_MAX = 64,
+	SQL_STEPS_MAX = 20000,
+	LEN_MAX = 1 << 22,
+	STEP_COUNT = 9
+};
 
 static char path[64];
 static char *good;
 static size_t good_len;
 static uint8_t step_ids[STEP_COUNT][16];
+static bool is_lively;
 
 static void remove_files(void)
 {
@@ -32,7 +48,8 @@ static void remove_files(void)
 	}
 }
 
-static stepbus_status open_engine(stepbus **engine, stepbus_error *err)
+/* One that has threads. */
+static stepbus_status open_lively(stepbus **engine, stepbus_error *err)
 {
 	char config[256];
 	stepbus_options options = { .size = sizeof options, .host = fuzz_host() };
@@ -44,6 +61,58 @@ static stepbus_status open_engine(stepbus **engine, stepbus_error *err)
 	options.config = config;
 	options.config_len = strlen(config);
 	return stepbus_open(&options, engine, err);
+}
+
+/* The same, but for the threads. */
+static stepbus_status open_still(stepbus **engine, stepbus_error *err)
+{
+	const sb_engine_options options = {
+		.is_still = true,
+		.path = path,
+		.durability = SB_DURABILITY_PROCESS,
+		.busy_timeout_ms = 50,
+		.wal_alarm_bytes = INT64_C(256) << 20,
+		.payload_len_max = 1 << 20,
+		.lease_ms = 9000, /* closing looks at the clock until it is over */
+		.heartbeat_ms = 3000,
+		.poll_ms = 10,
+		.group_count_max = 4096,
+		.waiting_count_max = 65536,
+		.keep_completed_us = INT64_C(7) * 86400 * 1000000,
+		.keep_failed_us = INT64_C(30) * 86400 * 1000000,
+		.keep_cancelled_us = INT64_C(7) * 86400 * 1000000,
+		.sweep_count_max = 1000,
+		.crash_count_max = 3,
+		.breaker_failure_count = 3,
+		.breaker_open_ms = 30000,
+		.retry = { STEPBUS_RETRY_EXPONENTIAL, 3, 1000000, 3600000000, 100 },
+		.cron_reader = &sb_cron_step_reader,
+	};
+	char wake[80];
+	stepbus_host host;
+
+	/* What no engine can watch need not be closed, for which the system takes longer than all else. */
+	(void)snprintf(wake, sizeof wake, "%s-wake", path);
+	fuzz_check(symlink("nowhere", wake) == 0 || errno == EEXIST);
+	fuzz_check(sb_host_fill(fuzz_host(), &host, err) == STEPBUS_OK);
+	return sb_engine_open(&options, &host, NULL, engine, err);
+}
+
+static stepbus_status open_engine(stepbus **engine, stepbus_error *err)
+{
+	return is_lively ? open_lively(engine, err) : open_still(engine, err);
+}
+
+/* What threads would do by now. Damage may leave something that is never done: then it is tried often. */
+static void let_work(stepbus *engine)
+{
+	bool has_worked = !is_lively;
+
+	for (int i = 0; i < TURN_MAX && has_worked; i++) {
+		has_worked = sb_still_turn(engine, SB_STILL_WRITER);
+		has_worked = sb_still_turn(engine, SB_STILL_CLOCKWORK) || has_worked;
+		has_worked = sb_still_turn(engine, SB_STILL_NOTICES) || has_worked;
+	}
 }
 
 static stepbus_worker *start_worker(stepbus *engine)
@@ -84,12 +153,14 @@ static void work(stepbus *engine, stepbus_worker *worker, int64_t timeout_ms)
 	stepbus_step_event events[EVENT_MAX] = { { .size = sizeof *events } };
 	size_t count = 0;
 
-	(void)stepbus_poll(worker, events, EVENT_MAX, timeout_ms, &count, NULL);
+	let_work(engine);
+	(void)stepbus_poll(worker, events, EVENT_MAX, is_lively ? timeout_ms : 0, &count, NULL);
 	for (size_t i = 0; i < count; i++) {
 		fuzz_check(events[i].input_len == 0 || events[i].input != NULL);
 		(void)stepbus_heartbeat(engine, events[i].step_id, events[i].token, NULL);
 		(void)answer(engine, &events[i], outcomes[i % 6]);
 	}
+	let_work(engine);
 }
 
 static void enqueue(stepbus *engine, int number)
@@ -328,12 +399,15 @@ void fuzz_one(const uint8_t *bytes, size_t len)
 	stepbus_error err = STEPBUS_ERROR_INIT;
 	stepbus *engine = NULL;
 	fuzz_feed feed;
+	uint8_t kind;
 
 	if (good == NULL)
 		make_good();
 	fuzz_feed_begin(&feed, bytes, len);
 	fuzz_host_reset();
-	if (fuzz_feed_bool(&feed))
+	kind = fuzz_feed_byte(&feed);
+	is_lively = kind >= LIVELY;
+	if (kind % 2 != 0)
 		put_bytes(&feed);
 	else
 		run_sql(fuzz_feed_rest(&feed));

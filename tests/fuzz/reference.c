@@ -150,6 +150,16 @@ static bool escape(reader *r, char *out, size_t *len)
 	return true;
 }
 
+/* Up to the quote that ends it: a block as long as all that follows costs more than the rest of the reading. */
+static size_t raw_len(const reader *r)
+{
+	const char *at = r->at;
+
+	while (at < r->end && *at != '"')
+		at += *at == '\\' && r->end - at > 1 ? 2 : 1;
+	return (size_t)(at - r->at);
+}
+
 static char *string(reader *r, size_t *len)
 {
 	bool is_right = true;
@@ -158,7 +168,7 @@ static char *string(reader *r, size_t *len)
 	if (!sign(r, '"'))
 		return NULL;
 	/* No escape is shorter than what it stands for. */
-	out = malloc((size_t)(r->end - r->at) + 1);
+	out = malloc(raw_len(r) + 1);
 	fuzz_check(out != NULL);
 	*len = 0;
 	while (is_right && r->at < r->end && *r->at != '"') {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "support/cmocka.h"
@@ -60,11 +61,16 @@ static sb_start_record *read_record(world *w)
 	return record;
 }
 
+static void log_path(const world *w, char path[TEST_PATH_LEN + 64])
+{
+	(void)snprintf(path, TEST_PATH_LEN + 64, "%s-started-17-4711", w->path);
+}
+
 static bool is_file_there(const world *w)
 {
 	char path[TEST_PATH_LEN + 64];
 
-	(void)snprintf(path, sizeof path, "%s-started-17-4711", w->path);
+	log_path(w, path);
 	return access(path, F_OK) == 0;
 }
 
@@ -157,7 +163,7 @@ static void put_file(const world *w, const void *bytes, size_t len)
 	char path[TEST_PATH_LEN + 64];
 	int fd;
 
-	(void)snprintf(path, sizeof path, "%s-started-17-4711", w->path);
+	log_path(w, path);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, bytes, len), len);
@@ -200,13 +206,90 @@ static void files_that_are_no_log_are_no_record(void **state)
 	}
 }
 
+/* Cut at any byte, or with more behind it than its head says: then nobody knows. */
+static void a_torn_log_is_no_record(void **state)
+{
+	enum { COUNT = 3, LEN = (COUNT + 1) * 32 };
+	world *w = *state;
+	uint8_t bytes[LEN + 32] = { 0 };
+	char path[TEST_PATH_LEN + 64];
+	sb_start_log *log = create(w, COUNT);
+	sb_start_record *record;
+	int fd;
+
+	for (int i = 0; i < COUNT; i++)
+		sb_start_log_mark(log, sb_start_log_take(log, i + 1, 1), SB_START_RUNNING);
+	log_path(w, path);
+	fd = open(path, O_RDONLY);
+	assert_int_equal(read(fd, bytes, sizeof bytes), LEN);
+	close(fd);
+	sb_start_log_remove(log);
+	for (size_t len = 0; len <= sizeof bytes; len++) {
+		put_file(w, bytes, len);
+		record = read_record(w);
+		assert_int_equal(record != NULL, len == LEN);
+		for (int i = 0; i < COUNT; i++)
+			assert_int_equal(sb_start_record_find(record, i + 1, 1),
+					 len == LEN ? SB_START_RUNNING : SB_START_ENDED);
+		sb_start_record_free(&w->host.host, record);
+	}
+}
+
+/* The magic is the version: a log that is laid out in another way has another one. */
+static void a_log_of_another_version_is_no_record(void **state)
+{
+	world *w = *state;
+	uint64_t words[8] = { 0x73746570627573, 1 };
+	sb_start_record *record;
+
+	for (unsigned bit = 0; bit < 64; bit++) {
+		words[0] = UINT64_C(0x73746570627573) ^ UINT64_C(1) << bit;
+		put_file(w, words, sizeof words);
+		assert_null(read_record(w));
+	}
+	words[0] = 0x73746570627573;
+	put_file(w, words, sizeof words);
+	record = read_record(w);
+	assert_non_null(record);
+	sb_start_record_free(&w->host.host, record);
+}
+
+/* Before its length is known to be there: a few bytes could ask for any amount. */
+static void a_head_alone_asks_for_no_memory(void **state)
+{
+	static const int64_t head[4] = { 0x73746570627573, 1 << 20 };
+	world *w = *state;
+
+	put_file(w, head, sizeof head);
+	w->host.fail_at = 1;
+	assert_null(read_record(w));
+	w->host.fail_at = 0;
+}
+
+static void what_is_no_file_is_no_record(void **state)
+{
+	world *w = *state;
+	char path[TEST_PATH_LEN + 64];
+
+	log_path(w, path);
+	/* Whoever opens it for reading waits for a writer, unless it says that it will not. */
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_null(read_record(w));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_null(read_record(w));
+	sb_start_record_end(&w->host.host, &w->name, NULL);
+	assert_true(is_file_there(w));
+	assert_int_equal(rmdir(path), 0);
+}
+
 static void a_link_in_its_place_is_not_followed(void **state)
 {
 	world *w = *state;
 	char path[TEST_PATH_LEN + 64], target[TEST_PATH_LEN];
 	sb_start_log *log;
 
-	(void)snprintf(path, sizeof path, "%s-started-17-4711", w->path);
+	log_path(w, path);
 	test_tempdir_path(&w->dir, "target", target);
 	assert_int_equal(symlink(target, path), 0);
 	assert_null(read_record(w));
@@ -308,6 +391,10 @@ int main(void)
 		LOG_TEST(without_a_record_a_step_may_have_run),
 		LOG_TEST(who_took_over_removes_the_file),
 		LOG_TEST(files_that_are_no_log_are_no_record),
+		LOG_TEST(a_torn_log_is_no_record),
+		LOG_TEST(a_log_of_another_version_is_no_record),
+		LOG_TEST(a_head_alone_asks_for_no_memory),
+		LOG_TEST(what_is_no_file_is_no_record),
 		LOG_TEST(a_link_in_its_place_is_not_followed),
 		LOG_TEST(a_log_that_is_made_anew_spoils_no_mapping),
 		LOG_TEST(a_log_renewed_under_its_own_name_is_there),
