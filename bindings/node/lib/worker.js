@@ -26,6 +26,8 @@ const SLICE_MS = 2
 const CHECK_MS = 50
 const BUSY_MS = 20
 const DRAIN_MS = 30000
+// Why no steps can be taken at the moment.
+const PASSING = new Set(['STEPBUS_EBUSY', 'STEPBUS_ENOMEM', 'STEPBUS_ESYSTEM'])
 const OPTIONS = [
   'id', 'strategy', 'queues', 'capabilities', 'blockSize', 'ageSharePercent', 'silenceTimeoutMs',
   'starvationMs', 'metricsPeriodMs', 'concurrency', 'prefetch',
@@ -150,8 +152,12 @@ class Worker {
 
   #watch(isWatched) {
     if (this.#isWatching === isWatched || this.#handle === 0) return
-    this.#isWatching = isWatched
-    native.watching(this.#handle, isWatched)
+    try {
+      native.watching(this.#handle, isWatched)
+      this.#isWatching = isWatched
+    } catch (error) {
+      this.#cannotWatch(StepbusError.from(error))
+    }
   }
 
   #pumpSoon() {
@@ -210,14 +216,24 @@ class Worker {
     return true
   }
 
+  #retryLater() {
+    this.#retryTimer ??= setTimeout(() => {
+      this.#retryTimer = null
+      this.#pump()
+    }, BUSY_MS)
+  }
+
+  /** Without the descriptor the worker looks now and then, until it can be watched again. */
+  #cannotWatch(error) {
+    this.tell('debug', `the worker's descriptor cannot be watched at the moment: ${error.message}`, error)
+    if (!this.isClosing) this.#retryLater()
+  }
+
   #cannotPoll(error) {
     this.#watch(false)
-    if (error.code === 'STEPBUS_EBUSY' || error.code === 'STEPBUS_ENOMEM') {
+    if (PASSING.has(error.code)) {
       this.tell('debug', `no steps can be taken at the moment: ${error.message}`, error)
-      this.#retryTimer = setTimeout(() => {
-        this.#retryTimer = null
-        this.#pump()
-      }, BUSY_MS)
+      this.#retryLater()
       return
     }
     if (error.code !== 'STEPBUS_ESHUTDOWN') this.tell('error', `the worker cannot go on: ${error.message}`, error)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linked into an addon with --wrap for each name that is in a WRAP line here: the addon's calls of
- * Node-API and of libuv come here first, and are refused when preload.h says so. What takes away, and
- * what tells of a failure (throw, reject, resolve, the state of exceptions), is never refused: nothing
- * could be done about that.
+ * Linked into an addon with --wrap for each name that is in a line here: the addon's calls of Node-API and
+ * of libuv come here first, and are refused when preload.h says so. Never refused is what takes away, what
+ * cannot fail (napi_get_undefined), and what tells of a failure (throw, reject, resolve, the state of
+ * exceptions): nothing could be done about that.
  */
 #define NAPI_VERSION 8
 #include <node_api.h>
@@ -93,7 +93,6 @@ NAPI(napi_get_typedarray_info,
      (napi_env env, napi_value array, napi_typedarray_type *type, size_t *len, void **data,
       napi_value *buffer, size_t *at),
      (env, array, type, len, data, buffer, at))
-NAPI(napi_get_undefined, (napi_env env, napi_value *out), (env, out))
 NAPI(napi_get_uv_event_loop, (napi_env env, struct uv_loop_s **out), (env, out))
 NAPI(napi_get_value_bool, (napi_env env, napi_value value, bool *out), (env, value, out))
 NAPI(napi_get_value_double, (napi_env env, napi_value value, double *out), (env, value, out))
