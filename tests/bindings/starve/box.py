@@ -110,7 +110,7 @@ def note_calls() -> None:
 
 
 def told(error: BaseException) -> str:
-    return "".join(traceback.format_exception(type(error), error, error.__traceback__))[-1500:]
+    return "".join(traceback.format_exception(type(error), error, error.__traceback__))[-600:]
 
 
 def on_unraisable(unraisable) -> None:

@@ -50,7 +50,7 @@ class OnStore(Scenario):
 
     def begin(self) -> None:
         self.acknowledged = {}
-        self.app = Stepbus(self.store, retry=RETRY)
+        self.app = Stepbus(self.store, retry=RETRY, lease_ms=1000)
         self.handlers()
         self.app.open()
         self.prepare()
@@ -274,6 +274,8 @@ class Serving(Drain):
                     found.append(await result)
                 return found
             finally:
+                while not world.app._shifts and not serving.done():
+                    await asyncio.sleep(0.001)
                 world.app.stop()
                 await serving
 

@@ -218,11 +218,15 @@ class EventBridge:
         present = self._subscribed.get(event, {}).get(handler)
         if present is not None and present.is_once == is_once:
             return
-        if present is not None:
-            self.unsubscribe(event, handler)
         if "*" not in event:
             self._event_id(event)
+        # What is replaced goes last: where there is no room for the new one, it stays.
         self._add(_Entry(self, event, handler, is_once))
+        if present is not None:
+            try:
+                self._end(present)
+            except NotFound:
+                pass  # it was for one event, which has come
         logger.debug("subscribed to %s: %r", event, handler)
 
     def _add(self, entry: _Entry) -> None:
@@ -234,13 +238,17 @@ class EventBridge:
         )
         number = ctypes.c_uint64()
         _entries[entry.key] = weakref.ref(entry)
-        native.call(
-            "stepbus_bridge_subscribe",
-            self._handle,
-            *native.pair(entry.event),
-            ctypes.byref(subscription),
-            ctypes.byref(number),
-        )
+        try:
+            native.call(
+                "stepbus_bridge_subscribe",
+                self._handle,
+                *native.pair(entry.event),
+                ctypes.byref(subscription),
+                ctypes.byref(number),
+            )
+        except BaseException:
+            _entries.pop(entry.key, None)
+            raise
         entry.id = number.value
         self._subscribed.setdefault(entry.event, {})[entry.handler] = entry
         if entry.key not in _entries:  # a single event has come and gone meanwhile
@@ -258,9 +266,12 @@ class EventBridge:
         entry = self._subscribed.get(event, {}).get(handler)
         if entry is None:
             raise NotFound("%r is not subscribed to %s" % (handler, event))
-        self._forget(entry)
-        native.call("stepbus_bridge_unsubscribe", self._handle, entry.id)
+        self._end(entry)
         logger.debug("unsubscribed from %s: %r", event, handler)
+
+    def _end(self, entry: _Entry) -> None:
+        native.call("stepbus_bridge_unsubscribe", self._handle, entry.id)
+        self._forget(entry)
 
     def publish(self, event: str, *args: Any, **kwargs: Any) -> None:
         """Calls all who subscribed with these arguments. A bridge that is not started drops the event, with a
