@@ -69,7 +69,8 @@ class Objects:
         return 0, 1
 
     def is_documented(self, error: BaseException) -> bool:
-        return isinstance(error, MemoryError)
+        # What ctypes makes of one that came while it converted an argument.
+        return isinstance(error, MemoryError) or isinstance(error, ctypes.ArgumentError) and "MemoryError" in str(error)
 
 
 class Point:

@@ -32,17 +32,14 @@ build_node() {
 	# shellcheck disable=SC2086
 	${CC:-cc} $flags -isystem "$headers" -shared -o "$made/control.node" $here/control.c
 	wraps=$(sed -n 's/^\(WRAP\|NAPI\|THROWING\)(\([a-z0-9_]*\),.*/-Wl,--wrap=\2/p' $here/wrap.c | tr '\n' ' ')
-	"${MAKE:-make}" -s -C bindings/node OUT="$out" BUILD="build/${1:-starve}" LDFLAGS="$made/wrap.o $wraps" \
-		${2:+"CFLAGS=-O1 -g $2"} >&2
+	"${MAKE:-make}" -s -C bindings/node OUT="$out" BUILD=build/starve LDFLAGS="$made/wrap.o $wraps" >&2
 }
 
 case ${1:-} in
 preload) build_preload ;;
 node) build_node ;;
-# The addon with a fault put in, which must be found.
-planted) build_node starve-planted -DSTEPBUS_PLANT_FAULT ;;
 *)
-	echo 'usage: build.sh preload | node | planted' >&2
+	echo 'usage: build.sh preload | node' >&2
 	exit 2
 	;;
 esac

@@ -439,4 +439,34 @@ const scenarios = {
   },
 }
 
+/** Faults as a binding could have them; each must be found. */
+function planted(spoil) {
+  return {
+    begin: open,
+    async act(world, isAgain) {
+      try {
+        return await enqueue(world, 'x', 1)
+      } catch (error) {
+        if (isAgain) throw error
+        return spoil(world, error)
+      }
+    },
+    end: closeAndAudit,
+    kinds: ['memory'],
+  }
+}
+
+Object.assign(scenarios, {
+  plantedLoss: planted((world) => { world.acknowledged.set('00000000-0000-7000-8000-000000000000', undefined) }),
+  plantedDouble: planted((world, error) => world.app.enqueue('x', 1).then(() => { throw error })),
+  plantedCrash: planted(() => process.abort()),
+  plantedHang: planted(() => new Promise(() => {})),
+  plantedError: planted(() => { throw new TypeError('undefined is no object') }),
+  plantedLeak: planted((world, error) => Stepbus.open({ store: 'memory:', log: false }).then((app) => {
+    scenarios.leaked = (scenarios.leaked ?? []).concat(app)
+    throw error
+  })),
+})
+Object.defineProperty(scenarios, 'leaked', { enumerable: false, writable: true, value: [] })
+
 module.exports = scenarios

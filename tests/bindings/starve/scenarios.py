@@ -515,10 +515,61 @@ class Registry(Scenario):
             find("handlers are left behind clear")
 
 
+class Planted(OnStore):
+    """Faults as a binding could have them; each must be found."""
+
+    @classmethod
+    def act(cls, world):
+        try:
+            return world.enqueue("x", 1) and None
+        except stepbus.StepbusError as error:
+            if world.error is not None:
+                raise
+            return cls.spoil(world, error)
+
+    @staticmethod
+    def spoil(world, error):
+        raise error
+
+
+class PlantedLoss(Planted):
+    @staticmethod
+    def spoil(world, error):
+        world.acknowledged["00000000-0000-7000-8000-000000000000"] = None
+
+
+class PlantedDouble(Planted):
+    @staticmethod
+    def spoil(world, error):
+        world.app.enqueue("x", 1)
+        raise error
+
+
+class PlantedCrash(Planted):
+    @staticmethod
+    def spoil(world, error):
+        os.abort()
+
+
+class PlantedError(Planted):
+    @staticmethod
+    def spoil(world, error):
+        raise ValueError("what is this")
+
+
+class PlantedLeak(Planted):
+    kept = []
+
+    @classmethod
+    def spoil(cls, world, error):
+        cls.kept.append(Stepbus("memory").open())
+        raise error
+
+
 def _named(kind):
     found = {}
     for each in kind.__subclasses__():
-        if each is not OnStore:
+        if each not in (OnStore, Planted):
             found[each.__name__[0].lower() + each.__name__[1:]] = each
         found.update(_named(each))
     return found
