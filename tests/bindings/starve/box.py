@@ -70,6 +70,8 @@ class Objects:
 
     def is_documented(self, error: BaseException) -> bool:
         # What ctypes makes of one that came while it converted an argument.
+        if isinstance(error.__cause__, MemoryError):
+            return True
         return isinstance(error, MemoryError) or isinstance(error, ctypes.ArgumentError) and "MemoryError" in str(error)
 
 
@@ -88,7 +90,7 @@ class Point:
 
 
 called = set()
-state = {"armed": False, "point": Point()}
+state = {"armed": False, "is_object": False, "point": Point()}
 
 
 def note_calls() -> None:
@@ -115,6 +117,9 @@ def told(error: BaseException) -> str:
 
 
 def on_unraisable(unraisable) -> None:
+    """What ctypes cannot hand on from a callback, and garbage collection from a finalizer, is told here."""
+    if state["is_object"] and isinstance(unraisable.exc_value or unraisable.exc_type(), MemoryError):
+        return
     state["point"].find("an exception that nobody hears of: %r in %r" % (unraisable.exc_value, unraisable.object))
 
 
@@ -173,6 +178,7 @@ class Box:
         preload.starve_track()
         world = self.scenario(folder)
         try:
+            world.is_object = state["is_object"]
             world.begin()
             self.starve(point, world, n)
             self.judge(point)
@@ -231,6 +237,7 @@ def main(name, kind, mode, wanted, first="1"):
     _native.lib.load()
     if preload.starve_watch(LIBRARIES) < 4:
         raise RuntimeError("not all are loaded: %s" % LIBRARIES)
+    state["is_object"] = kind == "objects"
     box = Box(scenarios.ALL[name], {"memory": Memory, "objects": Objects}[kind](), mode == "sticky", directory)
     asked, left = box.warm()
     if kind == "objects":

@@ -82,7 +82,7 @@ class _Publication:
 class _Entry:
     """One subscription. ``id`` is the bridge's number of it, ``key`` our own, which C carries as user_data."""
 
-    __slots__ = ("bridge", "event", "handler", "is_once", "id", "key", "__weakref__")
+    __slots__ = ("bridge", "event", "handler", "is_once", "id", "is_over", "key", "__weakref__")
 
     def __init__(self, bridge: EventBridge, event: str, handler: Handler, is_once: bool) -> None:
         self.bridge = weakref.ref(bridge)
@@ -90,6 +90,7 @@ class _Entry:
         self.handler = handler
         self.is_once = is_once
         self.id = 0
+        self.is_over = False  # C may still call it, where there was no memory to end it there
         self.key = next(_numbers)
 
     def call(self, publication: _Publication) -> None:
@@ -115,7 +116,10 @@ def _answer(entry: _Entry, publication: _Publication) -> int:
     try:
         entry.call(publication)
     except Exception:
-        logger.exception("a subscriber of %s raised an exception: %r", entry.event, entry.handler)
+        try:
+            logger.exception("a subscriber of %s raised an exception: %r", entry.event, entry.handler)
+        except MemoryError:
+            pass
         return s.EHANDLER
     except BaseException as interrupt:
         publication.interrupt = interrupt
@@ -127,7 +131,7 @@ def _on_event(user_data: Optional[int], event_id: int, payload: Optional[int], l
     entry = _find_entry(user_data)
     # Without a length there is nothing to point at: it is one of our numbers.
     publication = _publications.get(payload or 0) if length == 0 else None
-    if entry is None or publication is None or publication.interrupt is not None:
+    if entry is None or entry.is_over or publication is None or publication.interrupt is not None:
         return s.OK
     return _answer(entry, publication)
 
@@ -198,7 +202,14 @@ class EventBridge:
 
     def _stop(self) -> Tuple[int, s.Error]:
         err = s.Error()
-        return native.lib.stepbus_bridge_stop(self._handle, ctypes.byref(err)), err
+        ended = [entry for handlers in list(self._subscribed.values()) for entry in list(handlers.values())]
+        status = native.lib.stepbus_bridge_stop(self._handle, ctypes.byref(err))
+        if status == s.OK:
+            # C has said so of each; without memory nobody here may have heard it.
+            for entry in ended:
+                _entries.pop(entry.key, None)
+                self._forget(entry)
+        return status, err
 
     @property
     def is_active(self) -> bool:
@@ -223,6 +234,7 @@ class EventBridge:
         # What is replaced goes last: where there is no room for the new one, it stays.
         self._add(_Entry(self, event, handler, is_once))
         if present is not None:
+            present.is_over = True
             try:
                 self._end(present)
             except NotFound:
@@ -246,11 +258,14 @@ class EventBridge:
                 ctypes.byref(subscription),
                 ctypes.byref(number),
             )
+            entry.id = number.value
+            self._subscribed.setdefault(entry.event, {})[entry.handler] = entry
         except BaseException:
+            entry.is_over = True
             _entries.pop(entry.key, None)
+            if number:
+                native.lib.stepbus_bridge_unsubscribe(self._handle, number, None)
             raise
-        entry.id = number.value
-        self._subscribed.setdefault(entry.event, {})[entry.handler] = entry
         if entry.key not in _entries:  # a single event has come and gone meanwhile
             self._forget(entry)
 
