@@ -25,6 +25,8 @@ const OUT_MORE = 64
 const SLICE_MS = 2
 const CHECK_MS = 50
 const BUSY_MS = 20
+// For how long at least it is tried to end a worker where there is no memory for it.
+const LAST_TRIES_MS = 5000
 const DRAIN_MS = 30000
 // Why no steps can be taken at the moment.
 const PASSING = new Set(['STEPBUS_EBUSY', 'STEPBUS_ENOMEM', 'STEPBUS_ESYSTEM'])
@@ -100,6 +102,7 @@ class Worker {
         this.#handle = await this.#app.use((engine) => native.startWorker(engine, this.#config))
         native.watch(this.#handle, () => this.#pump())
       } catch (error) {
+        if (this.#handle !== 0) await this.#letGo(0).catch(() => {})
         this.#app.workers.delete(this)
         throw StepbusError.from(error)
       }
@@ -465,7 +468,7 @@ class Worker {
 
   async #drain(timeout) {
     this.#watch(false)
-    await native.stopWorker(this.#handle, 0).catch(() => {}) // it says that steps are out, which we know
+    await this.#insist(() => native.stopWorker(this.#handle, 0), timeout).catch(() => {}) // it says that steps are out, which we know
     this.#releaseUnbegun()
     for (const step of this.#running) inner.abort(step, SHUTDOWN)
     if (this.#running.size > 0) await this.#idleFor(timeout)
@@ -475,8 +478,25 @@ class Worker {
       for (const step of [...this.#running]) this.lose(step, SHUTDOWN)
     }
     await this.#settleAll(timeout)
-    await native.freeWorker(this.#handle)
+    await this.#letGo(timeout)
+  }
+
+  async #letGo(timeout) {
+    await this.#insist(() => native.freeWorker(this.#handle), timeout)
     this.#handle = 0
+  }
+
+  /** A worker that is not ended goes on to claim steps, which nobody would run: for a moment it is tried again. */
+  async #insist(call, timeout) {
+    const until = performance.now() + Math.max(timeout, LAST_TRIES_MS)
+    for (;;) {
+      try {
+        return await call()
+      } catch (error) {
+        if (!PASSING.has(error.code) || performance.now() > until) throw error
+      }
+      await new Promise((resolve) => setTimeout(resolve, BUSY_MS))
+    }
   }
 
   /** What was polled and not begun, by a handler or a loop. */
