@@ -524,10 +524,13 @@ class Registry(Scenario):
 class Planted(OnStore):
     """Faults as a binding could have them; each must be found."""
 
+    def prepare(self):
+        self.step = self.enqueue("double", 1)
+
     @classmethod
     def act(cls, world):
         try:
-            return world.enqueue("x", 1) and None
+            world.app.info(world.step)
         except stepbus.StepbusError as error:
             if world.error is not None:
                 raise
