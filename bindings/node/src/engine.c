@@ -185,7 +185,8 @@ static bool make_engine(const sbn_arguments *args, open_task *opening)
 	opening->opened = engine;
 	engine->env = args->env;
 	engine->handles = sbn_handles_of(args->env);
-	return engine->handles != NULL && sbn_argument_string(args, 0, "config", &opening->config) &&
+	return engine->handles != NULL &&
+	       sbn_argument_string(args, 0, "config", &opening->config) &&
 	       make_journal(args, engine) && make_clock(args, engine);
 }
 

@@ -103,8 +103,8 @@ NAPI_MODULE_INIT()
 	static const struct {
 		const char *name;
 		napi_callback call;
-	} all[] = { { "watch", watch },	  { "arm", arm },	  { "disarm", disarm },
-		    { "failed", failed }, { "track", track },	  { "untrack", untrack },
+	} all[] = { { "watch", watch },   { "arm", arm },     { "disarm", disarm },
+		    { "failed", failed }, { "track", track }, { "untrack", untrack },
 		    { "trace", trace } };
 
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {

@@ -63,7 +63,8 @@ class Job:
     def find(self, at, what, sort=None):
         self.findings.append(sort or sort_of(what))
         with lock:
-            print("%s %s, %s %s, at %s: %s" % (self.language, self.name, self.mode, self.kind, at, what), flush=True)
+            words = what.splitlines()[0] if self.name.startswith("planted") else what
+            print("%s %s, %s %s, at %s: %s" % (self.language, self.name, self.mode, self.kind, at, words), flush=True)
 
     def run(self):
         first = 1
@@ -134,7 +135,7 @@ def jobs_of(language, part, is_control):
             continue
         for kind in kinds.split(","):
             for mode in ("once",) if is_control else ("once", "sticky"):
-                yield Job(language, name, kind, mode, "~12" if is_control else stride)
+                yield Job(language, name, kind, mode, "~3" if is_control else stride)
 
 
 def run_all(jobs):

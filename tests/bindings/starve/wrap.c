@@ -12,11 +12,11 @@
 #include "bindings/starve/preload.h"
 
 /* NOLINTBEGIN(bugprone-macro-parentheses, bugprone-reserved-identifier): names that the linker makes */
-#define WRAP(name, refused, type, parameters, arguments)                   \
-	type __real_##name parameters;                                     \
-	type __wrap_##name parameters;                                     \
-	type __wrap_##name parameters                                      \
-	{                                                                  \
+#define WRAP(name, refused, type, parameters, arguments)                            \
+	type __real_##name parameters;                                              \
+	type __wrap_##name parameters;                                              \
+	type __wrap_##name parameters                                               \
+	{                                                                           \
 		return starve_refuses_call() ? (refused) : __real_##name arguments; \
 	}
 #define NAPI(name, parameters, arguments) \

@@ -107,9 +107,9 @@ UNWATCHED static bool is_refused(const void *caller)
 	return true;
 }
 
-void famine_watch(famine_watch_fn *is_watched)
+void famine_watch(famine_watch_fn *asked)
 {
-	atomic_store(&watch, is_watched);
+	atomic_store(&watch, asked);
 }
 
 void famine_arm(const famine_order *order)

@@ -26,7 +26,7 @@ typedef struct famine_order {
  * the code that called. It runs in every allocation, so it may not allocate.
  */
 typedef bool famine_watch_fn(const void *caller);
-void famine_watch(famine_watch_fn *is_watched);
+void famine_watch(famine_watch_fn *asked);
 
 void famine_arm(const famine_order *order);
 /* Safe to call twice. */
