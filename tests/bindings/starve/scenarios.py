@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
+from types import SimpleNamespace
 from datetime import datetime, timezone
 
 import stepbus
 from stepbus import Checkpoint, Clock, EventBridge, HandlerRegistry, Permanent, StepHandler, StepHandlerResult, Stepbus, _native
+from stepbus.door import EngineDoor
 
 RETRY = {"base_ms": 1, "cap_ms": 5, "jitter_percent": 0}
 PASSING = ("STEPBUS_ENOMEM", "STEPBUS_ESYSTEM", "STEPBUS_ESTORE")
@@ -311,6 +312,38 @@ class Checkpoints(OnStore):
         return world.app.result(world.step, 8)
 
 
+class Door(OnStore):
+    """A checkpoint as a subscriber makes it."""
+
+    expected = 1
+
+    def handlers(self):
+        @self.app.step("parts")
+        def parts(step):
+            return step.cursor["at"]
+
+    def prepare(self):
+        self.step = self.enqueue("parts")
+        with self.app.worker() as worker:
+            (step,) = worker.poll(1, timeout=5)
+            with self.app.engine.gate as engine:
+                self.door = EngineDoor(engine)
+            self.event = SimpleNamespace(step_uuid=step.id, token=step._row[1])
+            self.worker = worker
+            self.keep(step)
+
+    def keep(self, step):
+        self.polled = step
+
+    @staticmethod
+    def act(world):
+        try:
+            world.door.checkpoint(world.event, {"cursor": {"at": 1}, "items_processed": 1})
+        except (stepbus.Stale, stepbus.NotFound):
+            pass
+        return 1
+
+
 class Pulling(OnStore):
     """A worker that is polled."""
 
@@ -394,6 +427,7 @@ class Words(Scenario):
     @staticmethod
     def act(world):
         status = _native.lib.stepbus_status_name(3).decode()
+        _native.version()
         return _native.new_id().version == 7, status, type(_native.build_info())
 
 
@@ -416,6 +450,11 @@ class Bridge(Scenario):
 
     @staticmethod
     def act(world):
+        if not world.is_object:  # what is collected without memory for objects is told by Python, and not freed
+            own = EventBridge()
+            own.start()
+            own.stop() if own.is_active else None
+            del own
         bridge = world.bridge
         world.heard = heard = []
         world.hear_ = hear = lambda value: heard.append(value)
@@ -503,6 +542,8 @@ class Registry(Scenario):
 
     @staticmethod
     def act(world):
+        if not world.is_object:
+            HandlerRegistry()
         registry = world.registry
         registry.register("one", Handler)
         made = isinstance(registry.create("one"), Handler)

@@ -163,6 +163,8 @@ def exports_of(language):
 
 def print_missing(language, jobs):
     wanted = exports_of(language)
+    # Of Python only called where an object lacks memory behind a poll; bindings/python/tests/test_famine.py.
+    wanted.discard("stepbus_release")
     missing = sorted(wanted - set().union(*(job.called for job in jobs)))
     for name in missing:
         print("%s: %s is never called without memory" % (language, name))
