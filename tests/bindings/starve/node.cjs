@@ -454,10 +454,13 @@ const scenarios = {
 /** Faults as a binding could have them; each must be found. */
 function planted(spoil) {
   return {
-    begin: open,
+    async begin(world) {
+      await open(world)
+      world.id = await enqueue(world, 'x', 1)
+    },
     async act(world, isAgain) {
       try {
-        return await enqueue(world, 'x', 1)
+        return await world.app.info(world.id)
       } catch (error) {
         if (isAgain) throw error
         return spoil(world, error)
