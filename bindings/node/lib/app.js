@@ -93,6 +93,7 @@ class Stepbus {
   #enqueuer
   #handlers = new Map()
   #closing = null
+  #isStillOpen = false
   #inner
   #hasTestClock
 
@@ -310,6 +311,10 @@ class Stepbus {
    */
   close({ timeout = DRAIN_MS } = {}) {
     integer(timeout, 'timeout')
+    if (this.#isStillOpen) {
+      this.#isStillOpen = false
+      this.#closing = this.#closeEngine()
+    }
     this.#closing ??= this.#close(timeout)
     return this.#closing
   }
@@ -322,9 +327,15 @@ class Stepbus {
     outbox.close()
     await Promise.allSettled([this.#enqueuer.drain(), outbox.drain()])
     await results.close()
+    await this.#closeEngine()
+  }
+
+  /** Where that is refused, it is open still, and close() may be called again. */
+  async #closeEngine() {
     try {
       await native.close(this.#engine)
     } catch (error) {
+      this.#isStillOpen = true
       throw StepbusError.from(error)
     }
   }

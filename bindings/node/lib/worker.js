@@ -25,7 +25,11 @@ const OUT_MORE = 64
 const SLICE_MS = 2
 const CHECK_MS = 50
 const BUSY_MS = 20
+// For how long at least it is tried to end a worker where there is no memory for it.
+const LAST_TRIES_MS = 5000
 const DRAIN_MS = 30000
+// Why no steps can be taken at the moment.
+const PASSING = new Set(['STEPBUS_EBUSY', 'STEPBUS_ENOMEM', 'STEPBUS_ESYSTEM'])
 const OPTIONS = [
   'id', 'strategy', 'queues', 'capabilities', 'blockSize', 'ageSharePercent', 'silenceTimeoutMs',
   'starvationMs', 'metricsPeriodMs', 'concurrency', 'prefetch',
@@ -98,6 +102,7 @@ class Worker {
         this.#handle = await this.#app.use((engine) => native.startWorker(engine, this.#config))
         native.watch(this.#handle, () => this.#pump())
       } catch (error) {
+        if (this.#handle !== 0) await this.#letGo(0).catch(() => {})
         this.#app.workers.delete(this)
         throw StepbusError.from(error)
       }
@@ -150,8 +155,12 @@ class Worker {
 
   #watch(isWatched) {
     if (this.#isWatching === isWatched || this.#handle === 0) return
-    this.#isWatching = isWatched
-    native.watching(this.#handle, isWatched)
+    try {
+      native.watching(this.#handle, isWatched)
+      this.#isWatching = isWatched
+    } catch (error) {
+      this.#cannotWatch(StepbusError.from(error))
+    }
   }
 
   #pumpSoon() {
@@ -210,14 +219,24 @@ class Worker {
     return true
   }
 
+  #retryLater() {
+    this.#retryTimer ??= setTimeout(() => {
+      this.#retryTimer = null
+      this.#pump()
+    }, BUSY_MS)
+  }
+
+  /** Without the descriptor the worker looks now and then, until it can be watched again. */
+  #cannotWatch(error) {
+    this.tell('debug', `the worker's descriptor cannot be watched at the moment: ${error.message}`, error)
+    if (!this.isClosing) this.#retryLater()
+  }
+
   #cannotPoll(error) {
     this.#watch(false)
-    if (error.code === 'STEPBUS_EBUSY' || error.code === 'STEPBUS_ENOMEM') {
+    if (PASSING.has(error.code)) {
       this.tell('debug', `no steps can be taken at the moment: ${error.message}`, error)
-      this.#retryTimer = setTimeout(() => {
-        this.#retryTimer = null
-        this.#pump()
-      }, BUSY_MS)
+      this.#retryLater()
       return
     }
     if (error.code !== 'STEPBUS_ESHUTDOWN') this.tell('error', `the worker cannot go on: ${error.message}`, error)
@@ -452,7 +471,7 @@ class Worker {
 
   async #drain(timeout) {
     this.#watch(false)
-    await native.stopWorker(this.#handle, 0).catch(() => {}) // it says that steps are out, which we know
+    await this.#insist(() => native.stopWorker(this.#handle, 0), timeout).catch(() => {}) // it says that steps are out, which we know
     this.#releaseUnbegun()
     for (const step of this.#running) inner.abort(step, SHUTDOWN)
     if (this.#running.size > 0) await this.#idleFor(timeout)
@@ -462,8 +481,25 @@ class Worker {
       for (const step of [...this.#running]) this.lose(step, SHUTDOWN)
     }
     await this.#settleAll(timeout)
-    await native.freeWorker(this.#handle)
+    await this.#letGo(timeout)
+  }
+
+  async #letGo(timeout) {
+    await this.#insist(() => native.freeWorker(this.#handle), timeout)
     this.#handle = 0
+  }
+
+  /** A worker that is not ended goes on to claim steps, which nobody would run: for a moment it is tried again. */
+  async #insist(call, timeout) {
+    const until = performance.now() + Math.max(timeout, LAST_TRIES_MS)
+    for (;;) {
+      try {
+        return await call()
+      } catch (error) {
+        if (!PASSING.has(error.code) || performance.now() > until) throw error
+      }
+      await new Promise((resolve) => setTimeout(resolve, BUSY_MS))
+    }
   }
 
   /** What was polled and not begun, by a handler or a loop. */

@@ -31,23 +31,31 @@ bool sbn_arguments_read(napi_env env, napi_callback_info info, sbn_arguments *ou
 	return false;
 }
 
+/* What Node-API refuses says nothing of the argument: that exception goes before one that does. */
+static bool is_answered(napi_env env, napi_status status)
+{
+	if (status != napi_ok)
+		sbn_throw_napi(env);
+	return status == napi_ok;
+}
+
+bool sbn_argument_type(const sbn_arguments *args, size_t at, napi_valuetype *out)
+{
+	return is_answered(args->env, napi_typeof(args->env, args->at[at], out));
+}
+
 static bool is_type(const sbn_arguments *args, size_t at, napi_valuetype wanted)
 {
 	napi_valuetype type;
 
-	return napi_typeof(args->env, args->at[at], &type) == napi_ok && type == wanted;
-}
-
-bool sbn_argument_is_missing(const sbn_arguments *args, size_t at)
-{
-	return is_type(args, at, napi_undefined);
+	return sbn_argument_type(args, at, &type) && type == wanted;
 }
 
 static bool read_integer(const sbn_arguments *args, size_t at, double min, double max, double *out)
 {
 	return is_type(args, at, napi_number) &&
-	       napi_get_value_double(args->env, args->at[at], out) == napi_ok && *out >= min &&
-	       *out <= max && floor(*out) >= *out;
+	       is_answered(args->env, napi_get_value_double(args->env, args->at[at], out)) &&
+	       *out >= min && *out <= max && floor(*out) >= *out;
 }
 
 bool sbn_argument_uint32(const sbn_arguments *args, size_t at, const char *name, uint32_t *out)
@@ -73,7 +81,7 @@ bool sbn_argument_int64(const sbn_arguments *args, size_t at, const char *name, 
 bool sbn_argument_bool(const sbn_arguments *args, size_t at, const char *name, bool *out)
 {
 	if (!is_type(args, at, napi_boolean) ||
-	    napi_get_value_bool(args->env, args->at[at], out) != napi_ok)
+	    !is_answered(args->env, napi_get_value_bool(args->env, args->at[at], out)))
 		return refuse(args->env, name, "true or false");
 	return true;
 }
@@ -90,9 +98,10 @@ static bool read_array(const sbn_arguments *args, size_t at, napi_typedarray_typ
 	bool is_array = false;
 	napi_typedarray_type type;
 
-	return napi_is_typedarray(args->env, args->at[at], &is_array) == napi_ok && is_array &&
-	       napi_get_typedarray_info(args->env, args->at[at], &type, count, data, NULL, NULL) ==
-		       napi_ok &&
+	return is_answered(args->env, napi_is_typedarray(args->env, args->at[at], &is_array)) &&
+	       is_array &&
+	       is_answered(args->env, napi_get_typedarray_info(args->env, args->at[at], &type,
+							       count, data, NULL, NULL)) &&
 	       type == wanted;
 }
 
@@ -121,15 +130,19 @@ bool sbn_argument_bytes(const sbn_arguments *args, size_t at, const char *name, 
 bool sbn_argument_string(const sbn_arguments *args, size_t at, const char *name, sbn_string *out)
 {
 	napi_env env = args->env;
+	napi_valuetype type;
 	size_t len = 0;
 
 	out->data = NULL;
 	out->len = 0;
-	if (sbn_argument_is_missing(args, at))
+	if (!sbn_argument_type(args, at, &type))
+		return false;
+	if (type == napi_undefined)
 		return true;
-	if (!is_type(args, at, napi_string) ||
-	    napi_get_value_string_utf8(env, args->at[at], NULL, 0, &len) != napi_ok)
+	if (type != napi_string)
 		return refuse(env, name, "a string");
+	if (!is_answered(env, napi_get_value_string_utf8(env, args->at[at], NULL, 0, &len)))
+		return false;
 	out->data = malloc(len + 1);
 	if (out->data == NULL) {
 		sbn_throw_memory(env);

@@ -24,7 +24,8 @@ typedef struct sbn_string {
 
 bool sbn_arguments_read(napi_env env, napi_callback_info info, sbn_arguments *out);
 
-bool sbn_argument_is_missing(const sbn_arguments *args, size_t at);
+/* napi_undefined where it was left out. */
+bool sbn_argument_type(const sbn_arguments *args, size_t at, napi_valuetype *out);
 bool sbn_argument_uint32(const sbn_arguments *args, size_t at, const char *name, uint32_t *out);
 bool sbn_argument_int64(const sbn_arguments *args, size_t at, const char *name, int64_t *out);
 bool sbn_argument_bool(const sbn_arguments *args, size_t at, const char *name, bool *out);

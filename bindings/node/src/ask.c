@@ -225,6 +225,7 @@ napi_value sbn_ask(napi_env env, napi_callback_info info)
 		return NULL;
 	asked->task.run = run_ask;
 	asked->task.answer = answer_ask;
+	asked->task.is_lasting = true;
 	asked->task.discard = discard_ask;
 	if (read_question(&args, asked) && read_id(&args, asked) &&
 	    sbn_argument_string(&args, 3, "text", &asked->text) &&

@@ -110,14 +110,14 @@ static napi_status answer_open(napi_env env, sbn_task *task, napi_value *out)
 
 	if (status != napi_ok)
 		return status;
-	engine->handle = sbn_handle_add(env, SBN_ENGINE, engine);
+	engine->handle = sbn_handle_add(engine->handles, SBN_ENGINE, engine);
 	status = engine->handle == 0 ? napi_generic_failure :
 				       napi_create_int64(env, engine->handle, out);
 	if (status == napi_ok) {
 		opening->opened = NULL;
 		return napi_ok;
 	}
-	sbn_handle_remove(env, engine->handle);
+	sbn_handle_remove(engine->handles, engine->handle);
 	napi_remove_async_cleanup_hook(engine->hook);
 	return status;
 }
@@ -137,9 +137,12 @@ static bool make_clock(const sbn_arguments *args, sbn_engine *engine)
 {
 	stepbus_error err = STEPBUS_ERROR_INIT;
 	stepbus_status status;
+	napi_valuetype type;
 	int64_t now_ms;
 
-	if (sbn_argument_is_missing(args, 3))
+	if (!sbn_argument_type(args, 3, &type))
+		return false;
+	if (type == napi_undefined)
 		return true;
 	if (!sbn_argument_int64(args, 3, "now_ms", &now_ms))
 		return false;
@@ -158,12 +161,33 @@ static bool make_clock(const sbn_arguments *args, sbn_engine *engine)
 
 static bool make_journal(const sbn_arguments *args, sbn_engine *engine)
 {
-	if (sbn_argument_is_missing(args, 1))
+	napi_valuetype type;
+
+	if (!sbn_argument_type(args, 1, &type))
+		return false;
+	if (type == napi_undefined)
 		return true;
 	if (!sbn_argument_function(args, 1, "log"))
 		return false;
 	engine->journal = sbn_journal_new(args->env, args->at[1]);
 	return engine->journal != NULL;
+}
+
+/* The engine, as far as it is made before it is opened. False with an exception thrown. */
+static bool make_engine(const sbn_arguments *args, open_task *opening)
+{
+	sbn_engine *engine = calloc(1, sizeof *engine);
+
+	if (engine == NULL) {
+		sbn_throw_memory(args->env);
+		return false;
+	}
+	opening->opened = engine;
+	engine->env = args->env;
+	engine->handles = sbn_handles_of(args->env);
+	return engine->handles != NULL &&
+	       sbn_argument_string(args, 0, "config", &opening->config) &&
+	       make_journal(args, engine) && make_clock(args, engine);
 }
 
 napi_value sbn_engine_open(napi_env env, napi_callback_info info)
@@ -182,14 +206,8 @@ napi_value sbn_engine_open(napi_env env, napi_callback_info info)
 	opening->task.answer = answer_open;
 	opening->task.discard = discard_open;
 	opening->log_level = (int32_t)(log_level & INT32_MAX);
-	opening->opened = calloc(1, sizeof *opening->opened);
-	if (opening->opened != NULL)
-		opening->opened->env = env;
-	if (opening->opened != NULL && sbn_argument_string(&args, 0, "config", &opening->config) &&
-	    make_journal(&args, opening->opened) && make_clock(&args, opening->opened))
+	if (make_engine(&args, opening))
 		return sbn_task_start(env, &opening->task, "stepbus.open");
-	if (opening->opened == NULL)
-		sbn_throw_memory(env);
 	discard_open(&opening->task);
 	return NULL;
 }
@@ -248,7 +266,7 @@ napi_value sbn_engine_close(napi_env env, napi_callback_info info)
 		return NULL;
 	closing->task.discard = discard_close;
 	sbn_worker_forget_all(engine);
-	sbn_handle_remove(env, engine->handle);
+	sbn_handle_remove(engine->handles, engine->handle);
 	engine->closing = &closing->task;
 	engine->user_count++;
 	sbn_engine_leave(env, engine);

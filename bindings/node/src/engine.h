@@ -13,6 +13,7 @@
 struct sbn_task;
 struct sbn_worker;
 struct sbn_journal;
+struct sbn_handles;
 
 typedef struct sbn_engine {
 	stepbus *engine;
@@ -20,6 +21,7 @@ typedef struct sbn_engine {
 	stepbus_host clock_host; /* how that is read */
 	struct sbn_journal *journal;
 	napi_env env;
+	struct sbn_handles *handles; /* of the environment */
 	struct sbn_worker *workers;
 	struct sbn_worker *forgotten; /* by JavaScript; they go with the engine */
 	struct sbn_task *closing;     /* what closes it, once nobody uses it */

@@ -200,6 +200,7 @@ napi_value sbn_steps_enqueue(napi_env env, napi_callback_info info)
 		return NULL;
 	sent->task.run = run_enqueue;
 	sent->task.answer = answer_enqueue;
+	sent->task.is_lasting = true;
 	sent->task.discard = discard_enqueue;
 	if (sbn_block_read(&args, 1, &sbn_step_layout, &sent->block, &structs, &sent->count)) {
 		sent->specs = structs;

@@ -14,14 +14,14 @@ typedef struct slot {
 	uint32_t round;
 } slot;
 
-typedef struct table {
+struct sbn_handles {
 	slot *slots;
 	size_t count;
-} table;
+};
 
 static void free_table(napi_env env, void *data, void *hint)
 {
-	table *handles = data;
+	sbn_handles *handles = data;
 
 	(void)env;
 	(void)hint;
@@ -31,7 +31,7 @@ static void free_table(napi_env env, void *data, void *hint)
 
 napi_status sbn_handles_new(napi_env env)
 {
-	table *handles = calloc(1, sizeof *handles);
+	sbn_handles *handles = calloc(1, sizeof *handles);
 	napi_status status;
 
 	if (handles == NULL)
@@ -42,14 +42,16 @@ napi_status sbn_handles_new(napi_env env)
 	return status;
 }
 
-static table *table_of(napi_env env)
+sbn_handles *sbn_handles_of(napi_env env)
 {
 	void *data = NULL;
 
-	return napi_get_instance_data(env, &data) == napi_ok ? data : NULL;
+	return napi_get_instance_data(env, &data) == napi_ok && data != NULL ?
+		       data :
+		       (sbn_handles *)sbn_throw_napi(env);
 }
 
-static slot *free_slot(table *handles)
+static slot *free_slot(sbn_handles *handles)
 {
 	size_t count = handles->count == 0 ? SLOT_COUNT_MIN : handles->count * 2;
 	slot *slots;
@@ -68,10 +70,9 @@ static slot *free_slot(table *handles)
 	return &slots[count / 2 < SLOT_COUNT_MIN ? 0 : count / 2];
 }
 
-int64_t sbn_handle_add(napi_env env, sbn_kind kind, void *object)
+int64_t sbn_handle_add(sbn_handles *handles, sbn_kind kind, void *object)
 {
-	table *handles = table_of(env);
-	slot *found = handles == NULL ? NULL : free_slot(handles);
+	slot *found = free_slot(handles);
 
 	if (found == NULL)
 		return 0;
@@ -81,40 +82,46 @@ int64_t sbn_handle_add(napi_env env, sbn_kind kind, void *object)
 	return ((int64_t)found->round << SLOT_BITS) | (found - handles->slots);
 }
 
-static slot *slot_of(napi_env env, int64_t handle)
+static slot *slot_of(const sbn_handles *handles, int64_t handle)
 {
-	table *handles = table_of(env);
 	size_t at = (size_t)(handle & (SLOT_COUNT_MAX - 1));
 
-	if (handles == NULL || at >= handles->count || handles->slots[at].object == NULL ||
+	if (at >= handles->count || handles->slots[at].object == NULL ||
 	    handles->slots[at].round != (uint64_t)handle >> SLOT_BITS)
 		return NULL;
 	return &handles->slots[at];
 }
 
-void sbn_handle_remove(napi_env env, int64_t handle)
+void sbn_handle_remove(sbn_handles *handles, int64_t handle)
 {
-	slot *found = slot_of(env, handle);
+	slot *found = slot_of(handles, handle);
 
 	if (found != NULL)
 		found->object = NULL;
 }
 
-void *sbn_handle_find(napi_env env, napi_value handle, sbn_kind kind)
+static void *refuse(napi_env env, sbn_kind kind)
 {
-	napi_valuetype type;
-	double number = 0;
-	slot *found = NULL;
-
-	if (napi_typeof(env, handle, &type) == napi_ok && type == napi_number &&
-	    napi_get_value_double(env, handle, &number) == napi_ok && number >= 1 &&
-	    number < 281474976710656.0)
-		found = slot_of(env, (int64_t)number);
-	if (found != NULL && found->kind == kind)
-		return found->object;
 	return sbn_throw(env, STEPBUS_EINVAL,
 			 kind == SBN_ENGINE ? "the handle of an engine is needed; this is none, or "
 					      "the engine was closed" :
 					      "the handle of a worker is needed; this is none, or "
 					      "the worker was closed");
+}
+
+void *sbn_handle_find(napi_env env, napi_value handle, sbn_kind kind)
+{
+	const sbn_handles *handles = sbn_handles_of(env);
+	napi_valuetype type;
+	double number = 0;
+	const slot *found = NULL;
+
+	if (handles == NULL)
+		return NULL;
+	if (napi_typeof(env, handle, &type) != napi_ok ||
+	    (type == napi_number && napi_get_value_double(env, handle, &number) != napi_ok))
+		return sbn_throw_napi(env);
+	if (number >= 1 && number < 281474976710656.0)
+		found = slot_of(handles, (int64_t)number);
+	return found != NULL && found->kind == kind ? found->object : refuse(env, kind);
 }

@@ -40,6 +40,16 @@ static void run(napi_env env, void *data)
 	task->run(task);
 }
 
+/* ENOMEM would say that nothing was changed. */
+static void lose_answer(sbn_task *task)
+{
+	if (task->is_lasting)
+		sbn_task_fail(task, STEPBUS_ESYSTEM,
+			      "it was done, but the answer could not be handed to JavaScript");
+	else
+		sbn_task_fail(task, STEPBUS_ENOMEM, "the answer could not be handed to JavaScript");
+}
+
 /* Where not even an error can be made, the environment is going away, and nobody hears of it. */
 static void settle(napi_env env, sbn_task *task)
 {
@@ -53,7 +63,7 @@ static void settle(napi_env env, sbn_task *task)
 			napi_resolve_deferred(env, task->deferred, value);
 			return;
 		}
-		sbn_task_fail(task, STEPBUS_ENOMEM, "the answer could not be handed to JavaScript");
+		lose_answer(task);
 	}
 	if (napi_get_and_clear_last_exception(env, &value) == napi_ok &&
 	    sbn_error_new(env, task->status, &task->err, &value) == napi_ok)

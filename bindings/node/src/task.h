@@ -19,6 +19,7 @@ typedef struct sbn_task {
 	napi_status (*answer)(napi_env env, struct sbn_task *task, napi_value *out);
 	/* Frees the task with all it has; also where it could not be started. NULL: free(). */
 	void (*discard)(struct sbn_task *task);
+	bool is_lasting; /* what run does stays done where its answer is lost */
 	stepbus_status status;
 	stepbus_error err;
 	napi_async_work work;

@@ -10,6 +10,14 @@ napi_value sbn_throw(napi_env env, stepbus_status status, const char *message)
 	return NULL;
 }
 
+napi_value sbn_throw_instead(napi_env env, stepbus_status status, const char *message)
+{
+	napi_value given_up;
+
+	(void)napi_get_and_clear_last_exception(env, &given_up);
+	return sbn_throw(env, status, message);
+}
+
 /* A status without a message still has its name. */
 static const char *message_of(stepbus_status status, const stepbus_error *err)
 {
@@ -35,8 +43,8 @@ napi_value sbn_throw_napi(napi_env env)
 	return sbn_throw(env, STEPBUS_ESYSTEM, info->error_message);
 }
 
-napi_status sbn_error_new(napi_env env, stepbus_status status, const stepbus_error *err,
-			  napi_value *out)
+static napi_status make_error(napi_env env, stepbus_status status, const stepbus_error *err,
+			      napi_value *out)
 {
 	napi_value code;
 	napi_value message;
@@ -47,4 +55,14 @@ napi_status sbn_error_new(napi_env env, stepbus_status status, const stepbus_err
 		made = napi_create_string_utf8(env, message_of(status, err), NAPI_AUTO_LENGTH,
 					       &message);
 	return made == napi_ok ? napi_create_error(env, code, message, out) : made;
+}
+
+/* Where that is refused, one that is thrown and caught is the same. */
+napi_status sbn_error_new(napi_env env, stepbus_status status, const stepbus_error *err,
+			  napi_value *out)
+{
+	if (make_error(env, status, err, out) == napi_ok)
+		return napi_ok;
+	sbn_throw_instead(env, status, message_of(status, err));
+	return napi_get_and_clear_last_exception(env, out);
 }

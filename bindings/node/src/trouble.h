@@ -15,6 +15,9 @@ napi_value sbn_throw_memory(napi_env env);
 /* What the last call of Node-API said. */
 napi_value sbn_throw_napi(napi_env env);
 
+/* The same in place of an exception that is pending. */
+napi_value sbn_throw_instead(napi_env env, stepbus_status status, const char *message);
+
 /* An Error that is not thrown, for promises. */
 napi_status sbn_error_new(napi_env env, stepbus_status status, const stepbus_error *err,
 			  napi_value *out);

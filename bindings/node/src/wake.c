@@ -59,14 +59,16 @@ static void on_closed(uv_handle_t *handle)
 {
 	sbn_wake *wake = (sbn_wake *)handle;
 	napi_async_cleanup_hook_handle hook = wake->hook;
+	napi_env env = wake->env;
 	napi_handle_scope scope;
+	bool is_open = napi_open_handle_scope(env, &scope) == napi_ok;
 
-	if (napi_open_handle_scope(wake->env, &scope) == napi_ok) {
-		napi_env env = wake->env;
-
-		release(wake);
+	/* Without a scope the context is left to the environment. */
+	if (!is_open)
+		wake->context = NULL;
+	release(wake);
+	if (is_open)
 		napi_close_handle_scope(env, scope);
-	}
 	napi_remove_async_cleanup_hook(hook);
 }
 

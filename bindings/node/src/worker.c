@@ -18,6 +18,7 @@ typedef struct sbn_worker {
 	struct sbn_worker *next;
 	int64_t handle;
 	uint32_t task_count; /* tasks that use it on other threads */
+	size_t untold_count; /* events that were polled, and that JavaScript has not been told of */
 	stepbus_step_event events[POLL_COUNT_MAX];
 } sbn_worker;
 
@@ -42,7 +43,7 @@ static void forget(sbn_worker *worker)
 		link = &(*link)->next;
 	if (*link == worker)
 		*link = worker->next;
-	sbn_handle_remove(worker->engine->env, worker->handle);
+	sbn_handle_remove(worker->engine->handles, worker->handle);
 	sbn_wake_free(worker->wake);
 	worker->wake = NULL;
 }
@@ -62,12 +63,12 @@ static napi_status answer_start(napi_env env, sbn_task *task, napi_value *out)
 	sbn_worker *worker = starting->worker;
 	napi_status status;
 
-	worker->handle = sbn_handle_add(env, SBN_WORKER, worker);
+	worker->handle = sbn_handle_add(worker->engine->handles, SBN_WORKER, worker);
 	if (worker->handle == 0)
 		return napi_generic_failure;
 	status = napi_create_int64(env, worker->handle, out);
 	if (status != napi_ok) {
-		sbn_handle_remove(env, worker->handle);
+		sbn_handle_remove(worker->engine->handles, worker->handle);
 		return status;
 	}
 	worker->next = worker->engine->workers;
@@ -241,13 +242,14 @@ napi_value sbn_worker_watching(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-/* Steps that JavaScript cannot be told of go back, so that others run them. */
-static napi_value give_back(napi_env env, sbn_worker *worker, size_t count)
+/* Polls, unless there are events left that JavaScript could not be told of. */
+static stepbus_status fetch(sbn_worker *worker, uint32_t count_max, stepbus_error *err)
 {
-	for (size_t i = 0; i < count; i++)
-		stepbus_release(worker->engine->engine, worker->events[i].step_id,
-				worker->events[i].token, NULL);
-	return sbn_throw_memory(env);
+	if (worker->untold_count > 0)
+		return STEPBUS_OK;
+	worker->events[0].size = sizeof worker->events[0];
+	return stepbus_poll(worker->worker, worker->events, count_max, 0, &worker->untold_count,
+			    err);
 }
 
 napi_value sbn_worker_poll(napi_env env, napi_callback_info info)
@@ -258,21 +260,19 @@ napi_value sbn_worker_poll(napi_env env, napi_callback_info info)
 	stepbus_status status;
 	napi_value batches;
 	uint32_t count_max;
-	size_t count = 0;
 
 	if (!sbn_arguments_read(env, info, &args) || (worker = find(&args)) == NULL ||
 	    !sbn_argument_uint32(&args, 1, "count_max", &count_max))
 		return NULL;
-	if (count_max > POLL_COUNT_MAX)
-		count_max = POLL_COUNT_MAX;
-	worker->events[0].size = sizeof worker->events[0];
-	status = stepbus_poll(worker->worker, worker->events, count_max, 0, &count, &err);
-	if (count == 0)
+	status = fetch(worker, count_max < POLL_COUNT_MAX ? count_max : POLL_COUNT_MAX, &err);
+	if (worker->untold_count == 0)
 		return status == STEPBUS_OK || status == STEPBUS_ETIMEDOUT ?
 			       NULL :
 			       sbn_throw_error(env, status, &err);
-	if (sbn_batch_write(env, worker->events, count, &batches) != napi_ok)
-		return give_back(env, worker, count);
+	/* They stay where they are, and the next poll tells of them. */
+	if (sbn_batch_write(env, worker->events, worker->untold_count, &batches) != napi_ok)
+		return sbn_throw_instead(env, STEPBUS_ENOMEM, "there is no memory for steps");
+	worker->untold_count = 0;
 	return batches;
 }
 

@@ -15,6 +15,8 @@
 
 /* A sanitizer asks for memory before it is ready to watch what is done here. */
 #define UNWATCHED __attribute__((no_sanitize("address", "thread", "undefined")))
+/* Who asks, where the functions are that were defined here. */
+#define CALLER __builtin_return_address(0)
 #define INTERPOSED UNWATCHED __attribute__((visibility("default")))
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -49,6 +51,8 @@ static struct {
 	_Atomic(uint32_t) is_traced;
 } hunger;
 
+static _Atomic(famine_watch_fn *) watch;
+
 static _Thread_local bool is_mine;
 static _Thread_local bool is_exempt_here;
 static _Thread_local bool is_spared_here;
@@ -78,11 +82,19 @@ static void trace_failure(void)
 		write_stack(frames, backtrace(frames, DEPTH));
 }
 
-UNWATCHED static bool is_refused(void)
+UNWATCHED static bool is_watched(const void *caller)
+{
+	famine_watch_fn *asked = atomic_load(&watch);
+
+	return asked == NULL || asked(caller);
+}
+
+UNWATCHED static bool is_refused(const void *caller)
 {
 	uint64_t n;
 
-	if (!atomic_load(&hunger.is_armed) || is_spared_here || (hunger.order.is_own && !is_mine))
+	if (!atomic_load(&hunger.is_armed) || is_spared_here || (hunger.order.is_own && !is_mine) ||
+	    !is_watched(caller))
 		return false;
 	n = atomic_fetch_add(&hunger.asked_count, 1) + 1;
 	if (hunger.order.n == 0 || n < hunger.order.n ||
@@ -93,6 +105,11 @@ UNWATCHED static bool is_refused(void)
 		trace_failure();
 	errno = ENOMEM;
 	return true;
+}
+
+void famine_watch(famine_watch_fn *asked)
+{
+	atomic_store(&watch, asked);
 }
 
 void famine_arm(const famine_order *order)
@@ -164,11 +181,11 @@ UNWATCHED static size_t slot_of(const void *block)
 	return at;
 }
 
-UNWATCHED static void enter(void *block, size_t len)
+UNWATCHED static void enter(void *block, size_t len, const void *caller)
 {
 	size_t at;
 
-	if (block == NULL || is_exempt_here || !atomic_load(&live.is_on))
+	if (block == NULL || is_exempt_here || !atomic_load(&live.is_on) || !is_watched(caller))
 		return;
 	lock_live();
 	/* More than it has room for would go unseen: better to fail. */
@@ -265,17 +282,17 @@ size_t famine_untrack(size_t *len)
 
 INTERPOSED void *malloc(size_t len)
 {
-	void *block = is_refused() ? NULL : REAL(malloc)(len);
+	void *block = is_refused(CALLER) ? NULL : REAL(malloc)(len);
 
-	enter(block, len);
+	enter(block, len, CALLER);
 	return block;
 }
 
 INTERPOSED void *calloc(size_t count, size_t len)
 {
-	void *block = is_refused() ? NULL : REAL(calloc)(count, len);
+	void *block = is_refused(CALLER) ? NULL : REAL(calloc)(count, len);
 
-	enter(block, count * len);
+	enter(block, count * len, CALLER);
 	return block;
 }
 
@@ -283,13 +300,25 @@ INTERPOSED void *realloc(void *block, size_t len)
 {
 	void *moved;
 
-	if (is_refused())
+	if (is_refused(CALLER))
 		return NULL;
 	/* Left first: the moment it is free another thread may be given it. */
 	leave(block);
 	moved = REAL(realloc)(block, len);
-	enter(moved != NULL || len == 0 ? moved : block, len);
+	enter(moved != NULL || len == 0 ? moved : block, len, CALLER);
 	return moved;
+}
+
+/* Its memory is its caller's: libc's own call of malloc would come from libc. */
+INTERPOSED char *strdup(const char *text)
+{
+	size_t len = strlen(text) + 1;
+	char *copy = is_refused(CALLER) ? NULL : REAL(malloc)(len);
+
+	if (copy != NULL)
+		memcpy(copy, text, len);
+	enter(copy, len, CALLER);
+	return copy;
 }
 
 INTERPOSED void free(void *block)
@@ -298,28 +327,28 @@ INTERPOSED void free(void *block)
 	REAL(free)(block);
 }
 
-UNWATCHED static void *align(size_t alignment, size_t len)
+UNWATCHED static void *align(size_t alignment, size_t len, const void *caller)
 {
-	void *block = is_refused() ? NULL : REAL(memalign)(alignment, len);
+	void *block = is_refused(caller) ? NULL : REAL(memalign)(alignment, len);
 
 	if (alignment != GUARD_ALIGNMENT)
-		enter(block, len);
+		enter(block, len, caller);
 	return block;
 }
 
 INTERPOSED void *memalign(size_t alignment, size_t len)
 {
-	return align(alignment, len);
+	return align(alignment, len, CALLER);
 }
 
 INTERPOSED void *aligned_alloc(size_t alignment, size_t len)
 {
-	return align(alignment, len);
+	return align(alignment, len, CALLER);
 }
 
 INTERPOSED int posix_memalign(void **out, size_t alignment, size_t len)
 {
-	void *block = align(alignment, len);
+	void *block = align(alignment, len, CALLER);
 
 	if (block == NULL)
 		return ENOMEM;
@@ -327,19 +356,24 @@ INTERPOSED int posix_memalign(void **out, size_t alignment, size_t len)
 	return 0;
 }
 
-INTERPOSED void *mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset)
+UNWATCHED static void *map(void *at, size_t len, const int how[3], off_t offset, const void *caller)
 {
 	void *block = MAP_FAILED;
 
-	if (!is_refused())
-		block = (void *)syscall(SYS_mmap, at, len, protection, flags, fd, offset);
-	enter(block != MAP_FAILED ? block : NULL, len);
+	if (!is_refused(caller))
+		block = (void *)syscall(SYS_mmap, at, len, how[0], how[1], how[2], offset);
+	enter(block != MAP_FAILED ? block : NULL, len, caller);
 	return block;
+}
+
+INTERPOSED void *mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset)
+{
+	return map(at, len, (const int[]){ protection, flags, fd }, offset, CALLER);
 }
 
 INTERPOSED void *mmap64(void *at, size_t len, int protection, int flags, int fd, off_t offset)
 {
-	return mmap(at, len, protection, flags, fd, offset);
+	return map(at, len, (const int[]){ protection, flags, fd }, offset, CALLER);
 }
 
 INTERPOSED int munmap(void *block, size_t len)
@@ -388,7 +422,7 @@ INTERPOSED int pthread_create(pthread_t *thread, const pthread_attr_t *attribute
 	bool was_exempt = is_exempt_here;
 	int result = EAGAIN;
 
-	if (!is_refused()) {
+	if (!is_refused(CALLER)) {
 		is_exempt_here = true;
 		result = real_pthread_create(thread, attributes, run, context);
 		is_exempt_here = was_exempt;

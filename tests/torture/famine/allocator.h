@@ -21,6 +21,13 @@ typedef struct famine_order {
 	bool is_own;    /* only those of the thread that arms count and fail */
 } famine_order;
 
+/*
+ * Only what these callers ask for counts, fails and is tracked; NULL: everybody. caller is an address in
+ * the code that called. It runs in every allocation, so it may not allocate.
+ */
+typedef bool famine_watch_fn(const void *caller);
+void famine_watch(famine_watch_fn *asked);
+
 void famine_arm(const famine_order *order);
 /* Safe to call twice. */
 void famine_disarm(void);

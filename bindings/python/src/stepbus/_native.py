@@ -176,7 +176,7 @@ def pair(text: Optional[Text]) -> Tuple[Optional[bytes], int]:
     return data, len(data)
 
 
-def take_text(handle: Optional[int]) -> str:
+def take_text(handle: Union[int, ctypes.c_void_p, None]) -> str:
     """Copies a stepbus_text and frees it."""
     try:
         length = lib.stepbus_text_len(handle)
@@ -189,7 +189,8 @@ def ask_text(name: str, *arguments: Any) -> str:
     """Calls a function that makes a text, its last but one parameter."""
     out = ctypes.c_void_p()
     call(name, *arguments, ctypes.byref(out))
-    return take_text(out.value)
+    # Not its value, which would need memory before there is somebody to free it.
+    return take_text(out)
 
 
 def ask_json(name: str, *arguments: Any) -> Any:

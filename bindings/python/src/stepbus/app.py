@@ -452,6 +452,8 @@ class Stepbus(Asking):
         thread.start()
         while thread.is_alive() and len(self._shifts) == before:
             time.sleep(0.001)
+        if error:  # nothing runs that the body could wait for
+            raise error[0]
         try:
             yield self
         finally:

@@ -82,7 +82,7 @@ class _Publication:
 class _Entry:
     """One subscription. ``id`` is the bridge's number of it, ``key`` our own, which C carries as user_data."""
 
-    __slots__ = ("bridge", "event", "handler", "is_once", "id", "key", "__weakref__")
+    __slots__ = ("bridge", "event", "handler", "is_once", "id", "is_over", "key", "__weakref__")
 
     def __init__(self, bridge: EventBridge, event: str, handler: Handler, is_once: bool) -> None:
         self.bridge = weakref.ref(bridge)
@@ -90,6 +90,7 @@ class _Entry:
         self.handler = handler
         self.is_once = is_once
         self.id = 0
+        self.is_over = False  # C may still call it, where there was no memory to end it there
         self.key = next(_numbers)
 
     def call(self, publication: _Publication) -> None:
@@ -115,7 +116,10 @@ def _answer(entry: _Entry, publication: _Publication) -> int:
     try:
         entry.call(publication)
     except Exception:
-        logger.exception("a subscriber of %s raised an exception: %r", entry.event, entry.handler)
+        try:
+            logger.exception("a subscriber of %s raised an exception: %r", entry.event, entry.handler)
+        except MemoryError:
+            pass
         return s.EHANDLER
     except BaseException as interrupt:
         publication.interrupt = interrupt
@@ -127,7 +131,7 @@ def _on_event(user_data: Optional[int], event_id: int, payload: Optional[int], l
     entry = _find_entry(user_data)
     # Without a length there is nothing to point at: it is one of our numbers.
     publication = _publications.get(payload or 0) if length == 0 else None
-    if entry is None or publication is None or publication.interrupt is not None:
+    if entry is None or entry.is_over or publication is None or publication.interrupt is not None:
         return s.OK
     return _answer(entry, publication)
 
@@ -198,7 +202,14 @@ class EventBridge:
 
     def _stop(self) -> Tuple[int, s.Error]:
         err = s.Error()
-        return native.lib.stepbus_bridge_stop(self._handle, ctypes.byref(err)), err
+        ended = [entry for handlers in list(self._subscribed.values()) for entry in list(handlers.values())]
+        status = native.lib.stepbus_bridge_stop(self._handle, ctypes.byref(err))
+        if status == s.OK:
+            # C has said so of each; without memory nobody here may have heard it.
+            for entry in ended:
+                _entries.pop(entry.key, None)
+                self._forget(entry)
+        return status, err
 
     @property
     def is_active(self) -> bool:
@@ -218,11 +229,16 @@ class EventBridge:
         present = self._subscribed.get(event, {}).get(handler)
         if present is not None and present.is_once == is_once:
             return
-        if present is not None:
-            self.unsubscribe(event, handler)
         if "*" not in event:
             self._event_id(event)
+        # What is replaced goes last: where there is no room for the new one, it stays.
         self._add(_Entry(self, event, handler, is_once))
+        if present is not None:
+            present.is_over = True
+            try:
+                self._end(present)
+            except NotFound:
+                pass  # it was for one event, which has come
         logger.debug("subscribed to %s: %r", event, handler)
 
     def _add(self, entry: _Entry) -> None:
@@ -234,15 +250,22 @@ class EventBridge:
         )
         number = ctypes.c_uint64()
         _entries[entry.key] = weakref.ref(entry)
-        native.call(
-            "stepbus_bridge_subscribe",
-            self._handle,
-            *native.pair(entry.event),
-            ctypes.byref(subscription),
-            ctypes.byref(number),
-        )
-        entry.id = number.value
-        self._subscribed.setdefault(entry.event, {})[entry.handler] = entry
+        try:
+            native.call(
+                "stepbus_bridge_subscribe",
+                self._handle,
+                *native.pair(entry.event),
+                ctypes.byref(subscription),
+                ctypes.byref(number),
+            )
+            entry.id = number.value
+            self._subscribed.setdefault(entry.event, {})[entry.handler] = entry
+        except BaseException:
+            entry.is_over = True
+            _entries.pop(entry.key, None)
+            if number:
+                native.lib.stepbus_bridge_unsubscribe(self._handle, number, None)
+            raise
         if entry.key not in _entries:  # a single event has come and gone meanwhile
             self._forget(entry)
 
@@ -258,9 +281,12 @@ class EventBridge:
         entry = self._subscribed.get(event, {}).get(handler)
         if entry is None:
             raise NotFound("%r is not subscribed to %s" % (handler, event))
-        self._forget(entry)
-        native.call("stepbus_bridge_unsubscribe", self._handle, entry.id)
+        self._end(entry)
         logger.debug("unsubscribed from %s: %r", event, handler)
+
+    def _end(self, entry: _Entry) -> None:
+        native.call("stepbus_bridge_unsubscribe", self._handle, entry.id)
+        self._forget(entry)
 
     def publish(self, event: str, *args: Any, **kwargs: Any) -> None:
         """Calls all who subscribed with these arguments. A bridge that is not started drops the event, with a

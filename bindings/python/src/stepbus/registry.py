@@ -226,8 +226,9 @@ class HandlerRegistry:
 
     def _find_number(self, name: str, version: Optional[str]) -> int:
         key = _key(name, version or self._last_version(name))
-        handler = native.make("stepbus_registry_resolve", self._handle, ctypes.byref(key))
+        handler = ctypes.c_void_p()
         try:
+            native.call("stepbus_registry_resolve", self._handle, ctypes.byref(key), ctypes.byref(handler))
             return int(native.lib.stepbus_handler_definition(handler).contents.user_data or 0)
         finally:
             native.lib.stepbus_handler_unref(handler)

@@ -103,7 +103,11 @@ class Worker:
             events[0].size = _EVENT_SIZE
             status = self._poll(worker, events, min(count_max, POLL_COUNT_MAX), wait_ms, room.count_at, room.err_at)
             count = room.count.value
-            steps = self._read(room, count) if count else []
+            try:
+                steps = self._read(room, count) if count else []
+            except BaseException:
+                self._unread(events, count)
+                raise
             message = room.err.message if status and not count else b""
             self._rooms.append(room)
         if status and not count and status != s.ETIMEDOUT:
@@ -117,6 +121,12 @@ class Worker:
         steps = [Step(batch, at, row) for at, row in zip(count_up(0, _EVENT_SIZE), rows)]
         self._held.update(steps)
         return steps
+
+    def _unread(self, events: Any, count: int) -> None:
+        """Gives back what was polled and nobody heard of."""
+        with self.engine.gate as engine:
+            for i in range(count):
+                lib.stepbus_release(engine, bytes(events[i].step_id), events[i].token, None)
 
     # Answering
 
