@@ -451,6 +451,31 @@ static void judge_refused(sim *s, const sim_answer *answer, stepbus_status statu
 		sim_violate(s, a->step, "Q1", "ENOTFOUND of a step that is there");
 }
 
+/*
+ * It writes and reads nothing: what other processes did to the step this one may not know yet, but that
+ * its own lease is over its clock says.
+ */
+void sim_judge_beat(sim *s, int attempt, stepbus_status status)
+{
+	const sim_attempt *a = &s->attempts[attempt];
+	const sim_step *st = &s->steps[a->step];
+	bool is_current =
+		st->is_there && st->row.state == STEPBUS_STEP_RUNNING && st->row.token == a->token;
+
+	if (status == STEPBUS_OK && is_lease_over(s, a))
+		sim_violate(s, a->step, "Q7",
+			    "a heartbeat of attempt %lld is accepted behind its lease",
+			    (long long)a->token);
+	if (status != STEPBUS_OK && is_refusal_unjust(s, a, is_current))
+		sim_violate(s, a->step, "Q9",
+			    "a heartbeat is refused with %d though attempt %lld holds its lease",
+			    status, (long long)a->token);
+	if (status == STEPBUS_ECANCELLED && st->cancelled_by == 0)
+		sim_violate(s, a->step, "Q12", "a heartbeat hears of a cancel that nobody made");
+	if (status == STEPBUS_ENOTFOUND)
+		sim_violate(s, a->step, "Q15", "a polled step is not known");
+}
+
 void sim_judge_answer(sim *s, const sim_answer *answer, stepbus_status status)
 {
 	sim_attempt *a = &s->attempts[answer->attempt];
