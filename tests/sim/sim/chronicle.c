@@ -53,7 +53,8 @@ void chronicle_change(sim *s, int step, const sim_row *now)
 {
 	if (!s->is_chronicled)
 		return;
-	if (s->steps[step].row.state == STEPBUS_STEP_RUNNING || now->state >= STEPBUS_STEP_COMPLETED)
+	if (s->steps[step].row.state == STEPBUS_STEP_RUNNING ||
+	    now->state >= STEPBUS_STEP_COMPLETED)
 		told.has_records[step] = true;
 	if (told.is_changed[step])
 		return;

@@ -244,15 +244,16 @@ void sim_poll_all(sim *s, sim_process *p)
 			poll_slot(s, p, slot, POLL_MAX);
 }
 
-/* One that a host of this process has; -1: none. */
-static int draw_held(sim *s, const sim_process *p)
+/* One of the last that a host of this process has, or had before it was answered; -1: none. */
+static int draw_polled(sim *s, const sim_process *p, bool has_answered)
 {
 	int found[64], count = 0;
 
 	for (int i = s->attempt_count - 1; i >= 0 && count < 64; i--) {
 		const sim_attempt *a = &s->attempts[i];
 
-		if (a->is_polled && !a->is_done && a->process == p->number && a->life == p->life)
+		if (a->is_polled && (!a->is_done || has_answered) && a->process == p->number &&
+		    a->life == p->life)
 			found[count++] = i;
 	}
 	return count > 0 ? found[sim_draw(s, (uint64_t)count)] : -1;
@@ -360,7 +361,7 @@ static void send(sim *s, sim_process *p, const sim_answer *answers, size_t count
 
 		sim_note(s, "complete", a->step, answers[i].outcome * 100 + each[i], a->token);
 		if (each[i] == STEPBUS_ESTALE && answers[i].outcome == STEPBUS_OUTCOME_SUCCESS &&
-		    a->outcome == 0 && sim_is_lying(s, SIM_LIE_NOTED_ANSWER))
+		    a->outcome == 0 && a->told_count == 0 && sim_is_lying(s, SIM_LIE_NOTED_ANSWER))
 			chronicle_answer(s, p, &answers[i], STEPBUS_OK);
 		else
 			chronicle_answer(s, p, &answers[i], each[i]);
@@ -392,7 +393,7 @@ void sim_complete(sim *s, sim_process *p)
 	size_t count = 0, wanted = sim_chance(s, 250) ? 3 : 1;
 
 	for (; count < wanted; count++) {
-		int attempt = draw_held(s, p);
+		int attempt = draw_polled(s, p, false);
 
 		if (attempt < 0 || is_among(answers, count, attempt))
 			break;
@@ -447,9 +448,19 @@ void sim_repeat(sim *s, sim_process *p)
 	send(s, p, &answer, 1);
 }
 
+/* Not by a cancel or an answer of which its process might not have heard. */
+static bool is_known_to_be_over(sim *s, const sim_attempt *a)
+{
+	const sim_step *st = &s->steps[a->step];
+	bool is_current = st->row.state == STEPBUS_STEP_RUNNING && st->row.token == a->token;
+
+	return !is_current && (a->outcome == 0 || a->kept_process == a->process) &&
+	       st->cancelled_by == 0 && sim_model_is_leased(s, a);
+}
+
 void sim_beat(sim *s, sim_process *p)
 {
-	int attempt = draw_held(s, p);
+	int attempt = draw_polled(s, p, sim_chance(s, 200));
 	const sim_attempt *a;
 	stepbus_status status;
 	int64_t called_us;
@@ -460,10 +471,10 @@ void sim_beat(sim *s, sim_process *p)
 	called_us = s->world.elapsed_ns / NS_PER_US;
 	status = stepbus_heartbeat(p->engine, s->steps[a->step].id, (uint64_t)a->token, NULL);
 	sim_note(s, "heartbeat", a->step, status, a->token);
-	if (status == STEPBUS_ESTALE && sim_is_lying(s, SIM_LIE_BEAT))
+	if (status != STEPBUS_OK && is_known_to_be_over(s, a) && sim_is_lying(s, SIM_LIE_BEAT))
 		status = STEPBUS_OK;
-	/* What was answered through another process this one does not know to be over. */
-	if (status == STEPBUS_OK && a->outcome == 0)
+	/* What was done through another process, or behind its lease, this one may not have heard of. */
+	if (status == STEPBUS_OK && a->outcome == 0 && sim_model_is_leased(s, a))
 		CHRONICLE(s, LOG_BEAT, p, s->steps[a->step].row.id, a->token, BEAT_HEARTBEAT,
 			  called_us);
 	sim_judge_beat(s, attempt, status);

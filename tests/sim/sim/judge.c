@@ -452,9 +452,20 @@ static void judge_refused(sim *s, const sim_answer *answer, stepbus_status statu
 }
 
 /*
- * It writes and reads nothing: what other processes did to the step this one may not know yet, but that
- * its own lease is over its clock says.
+ * Whether the process knows that the attempt is over. A heartbeat writes and reads nothing: whose lease is
+ * over may not have heard of it yet, and what was done through another process is only told later.
  */
+static bool is_known_to_be_over(sim *s, const sim_attempt *a, bool is_current)
+{
+	const sim_step *st = &s->steps[a->step];
+
+	if (is_current || is_lease_over(s, a))
+		return false;
+	if (st->row.token == a->token && st->row.state == STEPBUS_STEP_CANCELLED)
+		return st->cancelled_by == a->process;
+	return a->outcome == 0 || a->kept_process == a->process;
+}
+
 void sim_judge_beat(sim *s, int attempt, stepbus_status status)
 {
 	const sim_attempt *a = &s->attempts[attempt];
@@ -462,17 +473,19 @@ void sim_judge_beat(sim *s, int attempt, stepbus_status status)
 	bool is_current =
 		st->is_there && st->row.state == STEPBUS_STEP_RUNNING && st->row.token == a->token;
 
-	if (status == STEPBUS_OK && is_lease_over(s, a))
-		sim_violate(s, a->step, "Q7",
-			    "a heartbeat of attempt %lld is accepted behind its lease",
-			    (long long)a->token);
+	if (status == STEPBUS_OK && is_known_to_be_over(s, a, is_current))
+		sim_violate(
+			s, a->step, "Q7",
+			"a heartbeat of attempt %lld is accepted, which is over: the step is in "
+			"state %d with %lld",
+			(long long)a->token, st->row.state, (long long)st->row.token);
 	if (status != STEPBUS_OK && is_refusal_unjust(s, a, is_current))
 		sim_violate(s, a->step, "Q9",
 			    "a heartbeat is refused with %d though attempt %lld holds its lease",
 			    status, (long long)a->token);
 	if (status == STEPBUS_ECANCELLED && st->cancelled_by == 0)
 		sim_violate(s, a->step, "Q12", "a heartbeat hears of a cancel that nobody made");
-	if (status == STEPBUS_ENOTFOUND)
+	if (status == STEPBUS_ENOTFOUND && !a->is_done)
 		sim_violate(s, a->step, "Q15", "a polled step is not known");
 }
 

@@ -148,7 +148,7 @@ struct sim {
 	bool is_chronicled;          /* see chronicle.h */
 	uint64_t checker_look_count; /* while the seed went on */
 	bool is_checked;             /* and in the end */
-	bool has_marks;     /* of steps and attempts, for this action */
+	bool has_marks;              /* of steps and attempts, for this action */
 	bool is_violated;
 	bool is_over; /* the drain has ended: nothing more is to be expected */
 	uint64_t violation_count;
@@ -165,6 +165,8 @@ int sim_model_add_step(sim *s);
 int sim_model_find(const sim *s, const uint8_t id[16]);
 int sim_model_attempt(const sim *s, int step, int64_t token);
 sim_lease *sim_model_lease(sim *s, int64_t worker_id);
+/* Whether its worker's lease holds. */
+bool sim_model_is_leased(sim *s, const sim_attempt *a);
 /* is_new_only: those that are known stay as they were before this action. */
 void sim_model_note_leases(sim *s, const sim_process *p, bool is_new_only);
 /* The latest time that any process shows now. */

@@ -170,8 +170,7 @@ static look look_on_disk(sim *s, const char *sql, int64_t row_id)
 		open_observer(s);
 	disk_enter(0);
 	if (sqlite3_prepare_v2(s->observer, sql, -1, &find, NULL) == SQLITE_OK &&
-	    sqlite3_bind_int64(find, 1, row_id) == SQLITE_OK &&
-	    sqlite3_step(find) == SQLITE_ROW) {
+	    sqlite3_bind_int64(find, 1, row_id) == SQLITE_OK && sqlite3_step(find) == SQLITE_ROW) {
 		const void *bytes = sqlite3_column_blob(find, 0);
 		size_t len = (size_t)sqlite3_column_bytes(find, 0);
 

@@ -140,8 +140,9 @@ static int32_t hear(void *user_data, uint32_t event_id, const void *payload, siz
 		return STEPBUS_OK;
 	}
 	CHRONICLE(s, LOG_COMPLETED, p, s->steps[step].row.id, (int64_t)c->token, c->outcome,
-		  c->outcome == STEPBUS_OUTCOME_SUCCESS ? observer_digest(c->result, c->result_len) :
-							  0);
+		  c->outcome == STEPBUS_OUTCOME_SUCCESS ?
+			  observer_digest(c->result, c->result_len) :
+			  0);
 	s->attempts[attempt].told_count++;
 	s->attempts[attempt].told_outcome = c->outcome;
 	return STEPBUS_OK;

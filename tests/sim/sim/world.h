@@ -57,8 +57,8 @@ typedef enum sim_lie {
 	SIM_LIE_CHECKER,   /* from here on the checker alone is told */
 	SIM_LIE_NOTED_ANSWER = SIM_LIE_CHECKER, /* that a refused answer was accepted */
 	SIM_LIE_NOTED_START,                    /* that an attempt began twice */
-	SIM_LIE_NOTED_STEP,                     /* of a step that was acknowledged and is not there */
-	SIM_LIE_NOTED_BYTES,                    /* that a step was handed out with other bytes */
+	SIM_LIE_NOTED_STEP,  /* of a step that was acknowledged and is not there */
+	SIM_LIE_NOTED_BYTES, /* that a step was handed out with other bytes */
 	SIM_LIE_COUNT
 } sim_lie;
 
