@@ -96,8 +96,10 @@ static int finish(const totals *t, const char *store)
 	printf("proof: sim: the checker of the torture runs looked %llu times, behind each of "
 	       "these "
 	       "actions that somebody was there for, and in the end at all of %llu seeds, on the "
-	       "%s store\n",
+	       "%s store",
 	       (unsigned long long)t->look_count, (unsigned long long)t->checked_count, store);
+	chronicle_print_unseen();
+	printf(": %llu violations\n", (unsigned long long)t->violation_count);
 	return t->violation_count > 0 || t->checked_count < t->seed_count;
 }
 
@@ -158,6 +160,7 @@ static int run(sim_options *options, uint64_t first, uint64_t count)
 	totals t = { 0 };
 	int failed = control(options, store);
 
+	chronicle_forget();
 	run_store(options, first, count, &t);
 	return failed + finish(&t, store);
 }

@@ -19,6 +19,9 @@ static struct {
 	bool has_records[STEP_MAX];
 } told;
 
+/* Of all seeds. */
+static size_t looked[RULE_COUNT];
+
 void chronicle_begin(sim *s)
 {
 	memset(&told, 0, sizeof told);
@@ -76,6 +79,13 @@ static char letter_of(int state)
 					STATE_QUARANTINED };
 
 	return letters[state];
+}
+
+/* What was removed stays in the history, and is not counted by the library. */
+void chronicle_count(sim *s, int state, uint64_t count)
+{
+	if (s->world.keep_completed_us < 0)
+		CHRONICLE(s, LOG_COUNTED, NULL, letter_of(state), (int64_t)count);
 }
 
 static void put_step(const sim *s, const sim_step *st, int64_t result_digest)
@@ -164,10 +174,28 @@ void chronicle_end(sim *s)
 	if (s->is_chronicled && !s->is_violated) {
 		put_all(s);
 		rules_judge(&told.history, &v);
+		for (int i = 0; i < RULE_COUNT; i++)
+			looked[i] += v.looked[i];
 		s->is_checked = true;
 		pass(s, &v);
 	}
 	judge_free(told.judge);
 	history_free(&told.history);
 	s->is_chronicled = false;
+}
+
+void chronicle_forget(void)
+{
+	memset(looked, 0, sizeof looked);
+}
+
+void chronicle_print_unseen(void)
+{
+	size_t count = 0;
+
+	for (int i = 0; i < RULE_COUNT; i++)
+		if (looked[i] == 0)
+			printf("%s%s", count++ == 0 ? " (nothing was there to judge for: " : "; ",
+			       rule_name((rule)i));
+	printf("%s", count > 0 ? ")" : "");
 }

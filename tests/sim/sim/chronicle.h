@@ -23,8 +23,14 @@ int chronicle_key(const sim *s, int key);
 void chronicle_change(sim *s, int step, const sim_row *now);
 /* Behind an action: the checker looks; what it finds is a violation. */
 void chronicle_look(sim *s);
+/* What the library says it has in that state when all is over. */
+void chronicle_count(sim *s, int state, uint64_t count);
 /* When all is over: all rows, and the verdict on everything. */
 void chronicle_end(sim *s);
+
+/* Names, in brackets, the rules that had nothing to judge in any seed since it was told to forget. */
+void chronicle_print_unseen(void);
+void chronicle_forget(void);
 
 #define CHRONICLE(s, kind, p, ...) chronicle_note(s, kind, p, (const int64_t[4]){ __VA_ARGS__ })
 
