@@ -448,16 +448,6 @@ void sim_repeat(sim *s, sim_process *p)
 	send(s, p, &answer, 1);
 }
 
-/* Not by a cancel or an answer of which its process might not have heard. */
-static bool is_known_to_be_over(sim *s, const sim_attempt *a)
-{
-	const sim_step *st = &s->steps[a->step];
-	bool is_current = st->row.state == STEPBUS_STEP_RUNNING && st->row.token == a->token;
-
-	return !is_current && (a->outcome == 0 || a->kept_process == a->process) &&
-	       st->cancelled_by == 0 && sim_model_is_leased(s, a);
-}
-
 void sim_beat(sim *s, sim_process *p)
 {
 	int attempt = draw_polled(s, p, sim_chance(s, 200));
@@ -471,7 +461,8 @@ void sim_beat(sim *s, sim_process *p)
 	called_us = s->world.elapsed_ns / NS_PER_US;
 	status = stepbus_heartbeat(p->engine, s->steps[a->step].id, (uint64_t)a->token, NULL);
 	sim_note(s, "heartbeat", a->step, status, a->token);
-	if (status != STEPBUS_OK && is_known_to_be_over(s, a) && sim_is_lying(s, SIM_LIE_BEAT))
+	if (status != STEPBUS_OK && sim_judge_is_known_over(s, attempt) &&
+	    sim_is_lying(s, SIM_LIE_BEAT))
 		status = STEPBUS_OK;
 	/* What was done through another process, or behind its lease, this one may not have heard of. */
 	if (status == STEPBUS_OK && a->outcome == 0 && sim_model_is_leased(s, a))

@@ -61,6 +61,7 @@ static void keep(sim *s, sim_attempt *a, const sim_answer *answer)
 	sim_step *st = &s->steps[a->step];
 
 	a->is_kept = a->is_over = true;
+	a->over_by = s->actor != NULL ? s->actor->number : 0;
 	a->ending = SIM_ENDED_ANSWERED;
 	s->has_marks = true;
 	a->outcome = answer->outcome;
@@ -120,6 +121,7 @@ static void end_attempt(sim *s, sim_attempt *a, const sim_row *now)
 	if (a->is_kept || a->is_over)
 		return;
 	a->is_over = true;
+	a->over_by = s->actor != NULL ? s->actor->number : 0;
 	if (st->is_cancelled && now->state == STEPBUS_STEP_CANCELLED) {
 		/* One whose lease was over may have been taken over first. */
 		if (!is_lease_over(s, a) && !is_attempt_overdue(s, a))
@@ -455,15 +457,14 @@ static void judge_refused(sim *s, const sim_answer *answer, stepbus_status statu
  * Whether the process knows that the attempt is over. A heartbeat writes and reads nothing: whose lease is
  * over may not have heard of it yet, and what was done through another process is only told later.
  */
-static bool is_known_to_be_over(sim *s, const sim_attempt *a, bool is_current)
+bool sim_judge_is_known_over(sim *s, int attempt)
 {
-	const sim_step *st = &s->steps[a->step];
+	const sim_attempt *a = &s->attempts[attempt];
 
-	if (is_current || is_lease_over(s, a))
+	if (!a->is_over || is_lease_over(s, a))
 		return false;
-	if (st->row.token == a->token && st->row.state == STEPBUS_STEP_CANCELLED)
-		return st->cancelled_by == a->process;
-	return a->outcome == 0 || a->kept_process == a->process;
+	/* Who has a lease again has been at the store since it was lost. */
+	return a->over_by == a->process || a->ending == SIM_ENDED_LOST;
 }
 
 void sim_judge_beat(sim *s, int attempt, stepbus_status status)
@@ -473,7 +474,7 @@ void sim_judge_beat(sim *s, int attempt, stepbus_status status)
 	bool is_current =
 		st->is_there && st->row.state == STEPBUS_STEP_RUNNING && st->row.token == a->token;
 
-	if (status == STEPBUS_OK && is_known_to_be_over(s, a, is_current))
+	if (status == STEPBUS_OK && sim_judge_is_known_over(s, attempt))
 		sim_violate(
 			s, a->step, "Q7",
 			"a heartbeat of attempt %lld is accepted, which is over: the step is in "

@@ -92,6 +92,7 @@ typedef struct sim_attempt {
 	int64_t worker_id;
 	bool is_polled;
 	bool is_over;     /* for the store */
+	int over_by;      /* in an action of that process */
 	bool is_done;     /* for the host: it was answered, or its process is gone */
 	bool is_kept;     /* in this action an answer of it was accepted */
 	bool is_doubtful; /* in this action one may have been, and was what follows */
@@ -220,6 +221,8 @@ typedef struct sim_answer {
 
 void sim_judge_answer(sim *s, const sim_answer *answer, stepbus_status status);
 bool sim_judge_poll(sim *s, sim_process *p, int slot, const stepbus_step_event *handed);
+/* Whether the process of an attempt must know that it is over. */
+bool sim_judge_is_known_over(sim *s, int attempt);
 /* What a heartbeat heard. */
 void sim_judge_beat(sim *s, int attempt, stepbus_status status);
 /* Whether this may be said because of what was put upon the process. */

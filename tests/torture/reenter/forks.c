@@ -22,8 +22,8 @@
 enum {
 	FORKER_COUNT = 2,
 	BYSTANDER_COUNT = 2,
-	CHILD_PATIENCE_S = 5,
-	HANDLER_EVERY = 10, /* forks between two in a handler */
+	CHILD_PATIENCE_S = 20, /* of a machine that does other things */
+	HANDLER_EVERY = 10,    /* forks between two in a handler */
 	TEXT_LEN = 16,
 };
 

@@ -91,14 +91,14 @@ void signals_run(tally *t, uint32_t count, uint32_t seed)
 
 	(void)seed;
 	world_make(&w, &board, false);
-	storm_begin_fierce(&board.signal_count, FIERCE_NS);
+	storm_begin_fierce(&board.signals, FIERCE_NS);
 	refused = start_workers(t, &w, count);
 	waited_us = wait_busy(t, &w);
 	world_check_alive(&w);
 	world_end(&w);
 	(void)printf("proof: reenter: %u workers started and ended under %u signals (20 kHz): %u "
 		     "refused; a call that may wait %d ms for another process waited %lld ms\n",
-		     count, atomic_load(&board.signal_count), refused, BUSY_MS,
+		     count, atomic_load(&board.signals.all), refused, BUSY_MS,
 		     (long long)waited_us / 1000);
 }
 
@@ -112,7 +112,6 @@ typedef struct manners {
 	char locale[64];
 	mode_t mask_of_files;
 	int stdio_flags[STDIO_COUNT];
-	off_t stdio_offsets[STDIO_COUNT];
 	uint64_t environment;
 	int cancel_state;
 	int cancel_type;
