@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "support/process_counts.h"
 #include "torture/reenter/parts.h"
 #include "torture/reenter/storm.h"
 
@@ -242,17 +243,6 @@ static uint64_t sum_code(void)
 	return sum;
 }
 
-static size_t count_descriptors(void)
-{
-	DIR *stream = opendir("/proc/self/fd");
-	size_t count = 0;
-
-	while (stream != NULL && readdir(stream) != NULL)
-		count++;
-	(void)closedir(stream);
-	return count;
-}
-
 static void compare(tally *t, const manners *before, const manners *after)
 {
 	const struct {
@@ -324,11 +314,11 @@ void manners_run(tally *t, uint32_t count, uint32_t seed)
 		threads += check_threads(t);
 		world_end(&w);
 		if (i == 0)
-			descriptors = count_descriptors();
+			descriptors = process_descriptor_count();
 	}
 	look(&after);
 	compare(t, &before, &after);
-	if (count_descriptors() != descriptors)
+	if (process_descriptor_count() != descriptors)
 		tally_find(t, "descriptors are left open");
 	if (sum_code() != code)
 		tally_find(t, "other files are mapped to be executed than before the first open");
