@@ -13,24 +13,37 @@ trap 'rm -f "$new"' EXIT
 
 # goal, part, commit, day, seconds, and what it said; a line of each "proof:".
 row_of() {
-	part=$(basename "$1" .txt)
+	goal=$(basename "$(dirname "$1")")
+	part=$goal-$(basename "$1" .txt)
 	awk -v part="$part" '
 	/^goal: / { goal = substr($0, 7) }
 	/^commit: / { commit = substr($0, 9) }
 	/^ended: / { day = $2 }
 	/^seconds: / { seconds = $2 }
 	/^status: / { status = $2 }
-	/^proof: / {
-		text = substr($0, 8)
+	function tell(text) {
 		if (status != 0)
 			text = text " (and FAILED)"
 		printf "%s\t%s\t%s\t%s\t%s\t%s\n", goal, part, commit, day, seconds, text
+		told++
+	}
+	/^proof: / { tell(substr($0, 8)) }
+	END {
+		# What it said in another run must not stay.
+		if (!told) {
+			status = 1
+			tell(part " said nothing")
+		}
 	}' "$1"
 }
 
-for record in "$out"/records/*.txt; do
+for record in "$out"/records/*/*.txt; do
 	[ ! -e "$record" ] || row_of "$record"
 done >"$new"
+[ -s "$new" ] || {
+	echo "reliability: nothing was run: there are no records in $out/records" >&2
+	exit 1
+}
 if [ -e $rows ]; then
 	awk -F '\t' 'NR == FNR { is_new[$2] = 1; next } !($2 in is_new)' "$new" $rows >"$new.old"
 	cat "$new.old" >>"$new"

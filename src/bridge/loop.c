@@ -16,10 +16,17 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/guard.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/signals.h"
 
-enum { PAUSE_NS = 10000000, WRITE_COUNT_MAX = 1000, SPARE_COUNT = 8 };
+enum {
+	PAUSE_NS = 10000000,
+	PAUSE_LONG_NS = 100000000,
+	FAILURE_COUNT_MAX = 9, /* for 2^9 long pauses: a minute */
+	WRITE_COUNT_MAX = 1000,
+	SPARE_COUNT = 8,
+};
 
 struct sb_loop {
 	stepbus_host host;
@@ -37,6 +44,7 @@ struct sb_loop {
 	} still;
 	pthread_t thread;
 	int wake_fd;
+	int failure_count; /* of libevent, in a row; its thread's */
 	_Atomic(uint32_t) is_woken;
 	_Atomic(uint32_t) is_ending;
 	pthread_mutex_t lock;
@@ -55,9 +63,12 @@ static void run_now(sb_loop *loop)
 
 static void on_time(evutil_socket_t fd, short what, void *context)
 {
+	sb_loop *loop = context;
+
 	(void)fd;
 	(void)what;
-	run_now(context);
+	loop->failure_count = 0;
+	run_now(loop);
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *context)
@@ -66,6 +77,7 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
 	uint64_t count;
 
 	(void)what;
+	loop->failure_count = 0;
 	/*
 	 * Nothing to read means that another wake is on its way: run all the same, it is harmless.
 	 */
@@ -104,15 +116,43 @@ static void dispose(sb_loop *loop)
 	sb_release(&host, loop);
 }
 
-/* Libevent leaves its loop when the system fails it once; what is due would never be done again. */
-static void dispatch(sb_loop *loop)
+static void tell_failure(const sb_loop *loop)
 {
-	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	sb_log(&loop->host,
+	       &(sb_log_record){
+		       .level = STEPBUS_LOG_WARN,
+		       .component = "loop",
+		       .message =
+			       "the system does not let the loop wait for events (a host may have "
+			       "closed descriptors that are not its own): it looks now and "
+			       "then what there is to do",
+		       .event_type = "loop_failed" });
+}
 
-	while (event_base_dispatch(loop->base) < 0 && !atomic_load(&loop->is_ending)) {
+/*
+ * Libevent leaves its loop when the system fails it once, and says so on the process's standard error,
+ * which is not ours to write to: it is tried again more and more rarely. What is due is done meanwhile.
+ */
+static void go_on_without(sb_loop *loop)
+{
+	const struct timespec pause = { .tv_nsec = loop->failure_count < FAILURE_COUNT_MAX / 2 ?
+							   PAUSE_NS :
+							   PAUSE_LONG_NS };
+	int count = 1 << loop->failure_count;
+
+	if (loop->failure_count == 0)
+		tell_failure(loop);
+	loop->failure_count += loop->failure_count < FAILURE_COUNT_MAX;
+	for (int i = 0; i < count && !atomic_load(&loop->is_ending); i++) {
 		(void)nanosleep(&pause, NULL);
 		run_now(loop);
 	}
+}
+
+static void dispatch(sb_loop *loop)
+{
+	while (event_base_dispatch(loop->base) < 0 && !atomic_load(&loop->is_ending))
+		go_on_without(loop);
 }
 
 static void *thread_main(void *context)

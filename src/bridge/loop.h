@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A thread that sleeps until it is woken, a time has come, or a descriptor has news, and then runs
- * one function; the only file that sees libevent. The event base belongs to that thread alone (waking goes through an eventfd),
- * so libevent needs no locks and no process-wide setting. The thread blocks all signals.
+ * one function; the only file that sees libevent. The event base belongs to that thread alone (waking
+ * goes through an eventfd), so libevent needs no locks and no process-wide setting. The thread lets in
+ * no signals but those of its own faults.
  */
 #ifndef SB_BRIDGE_LOOP_H
 #define SB_BRIDGE_LOOP_H

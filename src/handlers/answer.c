@@ -125,13 +125,24 @@ static void take_foreign(stepbus *engine, sb_answer *answer, sb_writer_batch *ba
 	sb_writer_batch_add(batch, &answer->own->operation);
 }
 
-/* The library has ended the attempt before the host did. */
 static void refuse_late(stepbus *engine, sb_answer *answer)
 {
 	answer->status = atomic_load(&answer->claimed->interruption);
 	if (answer->status == STEPBUS_OK || answer->status == STEPBUS_ESHUTDOWN)
 		answer->status = STEPBUS_ESTALE;
 	sb_polled_part(engine, answer->claimed, false);
+}
+
+/*
+ * The library has ended the attempt before the host did. Or so it seems here: where the same was
+ * accepted through another engine, the store knows.
+ */
+static void take_late(stepbus *engine, sb_answer *answer, sb_writer_batch *batch)
+{
+	take_foreign(engine, answer, batch);
+	answer->is_late = answer->is_submitted;
+	if (answer->status == STEPBUS_ESHUTDOWN)
+		refuse_late(engine, answer);
 }
 
 static void take(stepbus *engine, sb_answer *answer, sb_writer_batch *batch)
@@ -142,7 +153,7 @@ static void take(stepbus *engine, sb_answer *answer, sb_writer_batch *batch)
 	if (is_polled && sb_submit_win(claimed, SB_CLAIMED_ANSWERING))
 		take_polled(answer, batch);
 	else if (is_polled && atomic_load(&claimed->phase) == SB_CLAIMED_SETTLING)
-		refuse_late(engine, answer);
+		take_late(engine, answer, batch);
 	else
 		/* Where another answer is on its way, the store says whether this one is the same. */
 		take_foreign(engine, answer, batch);
@@ -165,6 +176,10 @@ static void conclude_polled(stepbus *engine, sb_claimed *claimed, stepbus_status
 
 static void conclude_foreign(stepbus *engine, const sb_answer *answer)
 {
+	stepbus_status status = answer->own->operation.status;
+
+	if (answer->is_late && (status == STEPBUS_OK || sb_writer_is_refusal(status)))
+		sb_polled_part(engine, answer->claimed, answer->status == STEPBUS_OK);
 	if (answer->status != STEPBUS_OK)
 		return;
 	sb_claimed_table_interrupt(&engine->claimed, answer->own->id,

@@ -20,6 +20,7 @@ typedef struct sb_answer {
 	stepbus_status status; /* not STEPBUS_OK: it was refused before, and is left out */
 	bool is_taken;
 	bool is_submitted;
+	bool is_late; /* to an attempt that has ended here; the step is the host's still */
 } sb_answer;
 
 /*

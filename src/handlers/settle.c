@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "handlers/engine.h"
+#include "handlers/policy.h"
 #include "handlers/result.h"
 
 enum { EVIDENCE_LEN_MAX = 8192 };
@@ -256,6 +257,9 @@ static stepbus_status find_before(sb_settlement *s, sb_store *store, sb_retry_po
 		*retry =
 			(sb_retry_policy){ row.retry_kind, row.attempt_count_max, row.retry_base_us,
 					   row.retry_cap_us, row.jitter_percent };
+	if (status == STEPBUS_OK)
+		status = sb_policy_of_handler(s->engine, store, s->before.handler_id,
+					      &s->handler_retry, err);
 	return status;
 }
 
@@ -436,14 +440,10 @@ stepbus_status sb_settle_run(sb_operation *operation, sb_store *store, stepbus_e
 	return status;
 }
 
-/* An attempt that was lost: what follows, by the step's own policy and the engine's. */
-static sb_step_event decide_loss(stepbus *engine, const sb_step_row *row, const sb_loss *loss,
-				 sb_step_status *after, int64_t now_us)
+/* An attempt that was lost: what follows. */
+static sb_step_event decide_loss(stepbus *engine, const sb_retry_policy *policy,
+				 const sb_loss *loss, sb_step_status *after, int64_t now_us)
 {
-	const sb_retry_policy own = { row->retry_kind, row->attempt_count_max, row->retry_base_us,
-				      row->retry_cap_us, row->jitter_percent };
-	const sb_retry_policy policy =
-		sb_retry_policy_resolve(&own, &(sb_retry_policy){ 0 }, &engine->options.retry);
 	const sb_retry_failure failure = { .random = sb_engine_random(engine),
 					   .retry_after_us = -1,
 					   .attempt_count = after->attempt_count,
@@ -454,7 +454,7 @@ static sb_step_event decide_loss(stepbus *engine, const sb_step_row *row, const 
 		end(after, SB_STEP_QUARANTINED);
 		return SB_STEP_QUARANTINE;
 	}
-	sb_retry_decide(&policy, &failure, &decision);
+	sb_retry_decide(policy, &failure, &decision);
 	if (!decision.is_retried) {
 		end(after, SB_STEP_FAILED);
 		return SB_STEP_FAIL;
@@ -486,22 +486,39 @@ static stepbus_status put_loss(sb_store *store, const sb_step_status *status, co
 	return store->type->attempt_put(store, &row, err);
 }
 
+/* What the step says, its handler where it is known here, and the configuration. */
+static stepbus_status find_policy(stepbus *engine, sb_store *store, const sb_step_status *status,
+				  sb_retry_policy *out, stepbus_error *err)
+{
+	sb_retry_policy own, handler;
+	sb_step_row row;
+	stepbus_status answer = store->type->step_row_read(store, status->id, &row, err);
+
+	if (answer != STEPBUS_OK)
+		return answer;
+	own = (sb_retry_policy){ row.retry_kind, row.attempt_count_max, row.retry_base_us,
+				 row.retry_cap_us, row.jitter_percent };
+	answer = sb_policy_of_handler(engine, store, status->handler_id, &handler, err);
+	*out = sb_retry_policy_resolve(&own, &handler, &engine->options.retry);
+	return answer;
+}
+
 stepbus_status sb_settle_loss(stepbus *engine, sb_store *store, const sb_step_status *status,
 			      const sb_loss *loss, sb_step_status *after, stepbus_error *err)
 {
 	int64_t now_us = sb_engine_now_us(engine);
 	sb_step_event event = SB_STEP_GIVE_BACK;
 	bool is_done = false;
-	sb_step_row row;
+	sb_retry_policy policy;
 	stepbus_status answer;
 
 	*after = *status;
 	after->changed_at_us = now_us;
 	if (loss->was_started) {
-		answer = store->type->step_row_read(store, status->id, &row, err);
+		answer = find_policy(engine, store, status, &policy, err);
 		if (answer != STEPBUS_OK)
 			return answer;
-		event = decide_loss(engine, &row, loss, after, now_us);
+		event = decide_loss(engine, &policy, loss, after, now_us);
 	} else {
 		/* Its handler never saw it: no attempt was made. */
 		after->state = SB_STEP_READY;

@@ -38,7 +38,7 @@ typedef struct sb_settlement {
 
 /*
  * Prepares a settlement from a completion; copies what must outlive the call. engine, claimed, id
- * and handler_retry are set by the caller.
+ * and, of a claimed step, handler_retry are set by the caller.
  */
 stepbus_status sb_settlement_fill(sb_settlement *settlement, const stepbus_host *host,
 				  const stepbus_completion *completion, stepbus_error *err);

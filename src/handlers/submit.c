@@ -9,6 +9,7 @@
 #include "base/words.h"
 #include "handlers/clockwork.h"
 #include "handlers/news.h"
+#include "handlers/policy.h"
 #include "handlers/worker.h"
 
 enum { AGAIN_MIN_US = 5000 };
@@ -332,10 +333,7 @@ stepbus_status sb_submit_begin(sb_claimed *claimed, const stepbus_handler_spec *
 	if (!is_queue_permitted(spec, claimed->queue))
 		return sb_fail(err, STEPBUS_EINVAL, "handler '%s' may not run steps of this queue",
 			       spec->name);
-	claimed->settlement.handler_retry =
-		(sb_retry_policy){ spec->retry_kind, spec->attempt_count_max,
-				   spec->retry_base_ms * 1000, spec->retry_cap_ms * 1000,
-				   spec->jitter_percent };
+	claimed->settlement.handler_retry = sb_policy_of_spec(spec);
 	tell_max_retries(claimed);
 	timeout_us = claimed->attempt_timeout_us > 0 ? claimed->attempt_timeout_us :
 						       spec->attempt_timeout_ms * 1000;

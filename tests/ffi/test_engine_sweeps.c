@@ -426,6 +426,30 @@ static void a_step_that_is_lost_for_good_fails_with_its_reason(void **state)
 	test_box_open_gate(box);
 }
 
+/* What a handler says of retries holds for attempts that never came to an end, too. */
+static void a_handler_that_runs_once_is_not_run_again_when_its_worker_is_lost(void **state)
+{
+	static const char keys[] = "\"poll_ms\":10,\"lease_ms\":3000,\"heartbeat_ms\":1000";
+	static const stepbus_handler_spec once = { .retry_kind = STEPBUS_RETRY_NONE,
+						   .attempt_count_max = 1 };
+	test_box *box = *state;
+	stepbus *here = test_box_open(box, keys), *there = test_box_open(box, keys);
+
+	(void)test_box_handle(box, here, "wait", test_act_wait, &once);
+	(void)test_box_handle(box, there, "wait", test_act_wait, &once);
+	(void)test_box_work(box, here, NULL);
+	test_box_add(box, here, "wait", "");
+	test_box_await_waiting(box, 1);
+	replace(box, here, without_begin);
+	(void)test_box_work(box, there, NULL);
+	test_box_advance(box, 10 * SECOND);
+	test_box_await_notes(box, "step.failed", 1);
+	assert_ptr_equal(test_box_note(box, "step.failed", 0)->engine, there);
+	assert_int_equal(test_box_run_count(box), 1);
+	restore();
+	test_box_open_gate(box);
+}
+
 static bool is_kept_back(test_box *box, const void *context)
 {
 	bool is;
@@ -463,6 +487,7 @@ int main(void)
 		BOX_TEST(a_queued_step_that_is_interrupted_and_still_ours_is_run_all_the_same),
 		BOX_TEST(a_sweep_that_fails_takes_no_lease_and_no_other_sweep_with_it),
 		BOX_TEST(a_refusal_inside_a_sweep_keeps_nothing_of_it),
+		BOX_TEST_ON_DISK(a_handler_that_runs_once_is_not_run_again_when_its_worker_is_lost),
 		BOX_TEST(a_stop_tries_at_once_what_could_not_be_kept),
 		BOX_TEST(a_heartbeat_that_failed_is_tried_again_with_the_next_poll),
 		BOX_TEST(retention_goes_on_at_once_where_there_is_much_to_delete),

@@ -196,10 +196,62 @@ static void what_a_lost_lease_has_given_to_others_is_theirs(void **state)
 	box_ok(box, stepbus_worker_stop(slow_worker, SHORT_MS, NULL, &box->err));
 }
 
+/* The other one knows of the attempt what the store says, and of retries what its handler says. */
+static void a_failure_told_to_another_engine_follows_the_handler(void **state)
+{
+	static const stepbus_handler_spec once = { .size = sizeof once,
+						   .retry_kind = STEPBUS_RETRY_NONE,
+						   .attempt_count_max = 1 };
+	test_box *box = *state;
+	stepbus *here = test_box_open(box, NULL), *there = test_box_open(box, NULL);
+	stepbus_completion failure;
+	stepbus_step_event event;
+
+	test_pull_handle(box, here, "work", &once);
+	test_pull_handle(box, there, "work", &once);
+	test_box_add(box, here, "work", "x");
+	event = test_pull_one(box, test_pull_work(box, here, NULL));
+	failure = test_pull_failure(&event, "no", true);
+	box_ok(box, test_pull_complete(box, there, failure));
+	assert_int_equal(test_box_look(box, there, event.step_id).status.state, SB_STEP_FAILED);
+}
+
+static bool is_over_here(test_box *box, void *context)
+{
+	const stepbus_step_event *event = context;
+
+	return stepbus_step_is_cancelled(box->engines[0], event->step_id, event->token) != 0;
+}
+
+/* The same answer may be sent twice, wherever it is sent, and whatever time it is. */
+static void what_was_accepted_elsewhere_is_so_behind_the_attempts_time_too(void **state)
+{
+	static const stepbus_handler_spec quick = { .size = sizeof quick,
+						    .attempt_timeout_ms = 1000 };
+	test_box *box = *state;
+	stepbus *here = test_box_open(box, NULL), *there = test_box_open(box, NULL);
+	stepbus_worker *worker;
+	stepbus_step_event event;
+
+	test_pull_handle(box, here, "work", &quick);
+	test_box_add(box, here, "work", "x");
+	worker = test_pull_work(box, here, NULL);
+	event = test_pull_one(box, worker);
+	box_ok(box, test_pull_succeed(box, there, &event, "done"));
+	test_box_advance(box, INT64_C(2000000));
+	test_box_await(box, is_over_here, &event);
+	assert_int_equal(test_pull_succeed(box, here, &event, "other"), STEPBUS_EALREADY);
+	box_ok(box, test_pull_succeed(box, here, &event, "done"));
+	/* It is not the host's any more: nobody waits for it. */
+	box_ok(box, stepbus_worker_stop(worker, 0, NULL, &box->err));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOX_TEST_ON_DISK(what_a_lost_lease_has_given_to_others_is_theirs),
+		BOX_TEST_ON_DISK(a_failure_told_to_another_engine_follows_the_handler),
+		BOX_TEST_ON_DISK(what_was_accepted_elsewhere_is_so_behind_the_attempts_time_too),
 		BOX_TEST(a_stop_does_not_wait_for_steps_that_come_back_behind_it),
 		BOX_TEST(a_step_may_be_answered_before_its_poll_returns),
 	};

@@ -7,6 +7,8 @@
  *   kill stall STALLS [SEED]  SIGSTOP for 1.2 to 5 leases, at any moment and at named points
  *   kill life STRIDE          SIGKILL at every call of a life, or every STRIDE-th (kill/life.h)
  *   kill poison ROUNDS        handlers and hosts that do the worst they can (kill/poison.h)
+ *   kill guests KILLS [SEED]  workers in Python and Node among them (kill/guest.h)
+ *   kill guests control [SEED]  guests that do not do what they note
  *   kill control [SEED]       the negative control: a store that is tampered with meanwhile
  *   kill judge DIRECTORY      judges a run that was kept once more
  *   kill ROLE …               the roles (kill/roles.h), by which it starts itself
@@ -26,13 +28,22 @@
 #include "torture/history/damage.h"
 #include "torture/history/observer.h"
 #include "torture/history/rules.h"
+#include "torture/kill/guest.h"
+#include "torture/kill/guests.h"
 #include "torture/kill/life.h"
 #include "torture/kill/nemesis.h"
 #include "torture/kill/poison.h"
 #include "torture/kill/report.h"
 #include "torture/kill/roles.h"
 
-enum { QUIET_MAX_S = 60, STALLED_MAX = 6, CONTROL_KILLS = 60 };
+enum {
+	QUIET_MAX_S = 60,
+	STALLED_MAX = 6,
+	CONTROL_KILLS = 60,
+	LIAR_KILLS = 6,
+	GUEST_UNSTARTED_PERCENT = 100,
+	GUEST_PAUSE_MAX_US = 300000, /* an interpreter takes its time to begin */
+};
 
 static void rage(nemesis *n, long kills)
 {
@@ -41,6 +52,8 @@ static void rage(nemesis *n, long kills)
 	while (n->kills + n->point_kills < kills) {
 		nemesis_keep_alive(n);
 		nemesis_strike(n);
+		if (n->guest_count > 0)
+			nemesis_stall(n, 1);
 		if ((n->kills + n->point_kills) / 1000 > said)
 			(void)fprintf(stderr, "%ld kills\n", ++said * 1000);
 	}
@@ -110,10 +123,15 @@ static int judge(const nemesis *n, const char *what)
 		(void)printf("0 passed, 1 failed\n");
 		return 1;
 	}
+	/* The bindings poll some at a time, and what is polled counts as begun. */
+	if (guests_are_in(&h))
+		h.limits.unstarted_percent = GUEST_UNSTARTED_PERCENT;
 	rules_judge(&h, &v);
 	rules_print(&v, &passed, &failed);
 	if (what != NULL)
 		report_run(n, &h, what, failed);
+	if (what != NULL && strcmp(what, "guests") == 0)
+		guests_report(n, &h, failed, &passed, &failed);
 	damage_all(&h, &found, &missed);
 	history_free(&h);
 	/* What of a history cannot be told from the truth depends on the run: it is no failure of it. */
@@ -207,12 +225,87 @@ static int control(const char *program, uint32_t seed)
 	return found < wanted_count;
 }
 
+static int play_with_guests(const char *program, long kills, uint32_t seed)
+{
+	nemesis n;
+
+	if (!guest_can_play() || !nemesis_open(&n, program, seed)) {
+		(void)printf("0 passed, 1 failed\n");
+		return 1;
+	}
+	(void)printf("seed %u: %ld kills, with guests, in %s\n", seed, kills, n.directory);
+	(void)fflush(stdout);
+	n.pause_max_us = GUEST_PAUSE_MAX_US;
+	nemesis_add(&n, GUEST_PYTHON, 2);
+	nemesis_add(&n, GUEST_NODE, 2);
+	nemesis_add(&n, "worker", 1);
+	nemesis_add(&n, "puller", 1);
+	nemesis_add(&n, "enqueuer", 1);
+	nemesis_add(&n, "operator", 1);
+	nemesis_add(&n, "client", 1);
+	rage(&n, kills);
+	return conclude(&n, "guests");
+}
+
+/* What a liar does must be found: results that are not there, others than it noted, other inputs. */
+static int catch_liar(const char *program, const char *liar, uint32_t seed)
+{
+	static const rule wanted[] = { RULE_Q5_ACCEPTED_IS_DURABLE, RULE_Q4_ONE_COMPLETION,
+				       RULE_Q20_NO_BYTES_CHANGE };
+	verdict v = { .is_quiet = true };
+	int found = 0;
+	nemesis n;
+	history h;
+
+	if (!nemesis_open(&n, program, seed))
+		return 0;
+	n.pause_max_us = GUEST_PAUSE_MAX_US;
+	nemesis_add(&n, liar, 3);
+	nemesis_add(&n, "worker", 1);
+	nemesis_add(&n, "puller", 1);
+	nemesis_add(&n, "enqueuer", 1);
+	rage(&n, LIAR_KILLS);
+	drain(&n);
+	if (history_read(&h, n.log, n.database))
+		rules_judge(&h, &v);
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+		found += v.violations[wanted[i]] > 0;
+		(void)printf("%-12s %-48s %zu violations\n", liar, rule_name(wanted[i]),
+			     v.violations[wanted[i]]);
+	}
+	history_free(&h);
+	nemesis_clear(&n);
+	return found;
+}
+
+static int control_guests(const char *program, uint32_t seed)
+{
+	int found = 0;
+
+	if (!guest_can_play()) {
+		(void)printf("0 passed, 1 failed\n");
+		return 1;
+	}
+	(void)printf("seed %u: guests that lie\n", seed);
+	(void)fflush(stdout);
+	found += catch_liar(program, GUEST_PYTHON_LIAR, seed);
+	found += catch_liar(program, GUEST_NODE_LIAR, seed + 1);
+	(void)printf(
+		"proof: kill guests control: workers in Python and in Node that note a result they "
+		"did not hand in, another one, or another input: %d of 6 lies found\n",
+		found);
+	(void)printf("%d passed, %d failed\n", found, 6 - found);
+	return found < 6;
+}
+
 static int play(const role_entry *part, char **argv)
 {
 	char database[NEMESIS_PATH_LEN + 16], log[NEMESIS_PATH_LEN + 16];
 	char page[NEMESIS_PATH_LEN + 16], records[NEMESIS_PATH_LEN + 16];
 	const role_options options = { .database_path = database,
 				       .log_path = log,
+				       .page_path = page,
+				       .place = (int)strtol(argv[4], NULL, 10),
 				       .process = (int32_t)strtol(argv[3], NULL, 10) };
 
 	(void)snprintf(database, sizeof database, "%s/jobs.db", argv[2]);
@@ -220,7 +313,7 @@ static int play(const role_entry *part, char **argv)
 	(void)snprintf(page, sizeof page, "%s/page", argv[2]);
 	(void)snprintf(records, sizeof records, "%s/points", argv[2]);
 	observer_open(log, options.process);
-	points_join(page, records, (int)strtol(argv[4], NULL, 10));
+	points_join(page, records, options.place);
 	return part->play(&options);
 }
 
@@ -271,12 +364,20 @@ int main(int argc, char **argv)
 		return poison_all(argv[0], strtol(argv[2], NULL, 10));
 	if (argc == 3 && strcmp(argv[1], "life") == 0 && strtol(argv[2], NULL, 10) > 0)
 		return life(argv[0], (int)strtol(argv[2], NULL, 10));
+	if ((argc == 3 || argc == 4) && strcmp(argv[1], "guests") == 0 &&
+	    strcmp(argv[2], "control") == 0)
+		return control_guests(argv[0], seed_of(argc, argv, 3));
+	if ((argc == 3 || argc == 4) && strcmp(argv[1], "guests") == 0 &&
+	    strtol(argv[2], NULL, 10) > 0)
+		return play_with_guests(argv[0], strtol(argv[2], NULL, 10), seed_of(argc, argv, 3));
 	if ((argc == 2 || argc == 3) && strcmp(argv[1], "control") == 0)
 		return control(argv[0], seed_of(argc, argv, 2));
 	if (argc == 3 && strcmp(argv[1], "judge") == 0)
 		return judge_again(argv[2]);
-	(void)fprintf(stderr,
-		      "usage: kill KILLS [SEED] | kill stall STALLS [SEED] | kill life STRIDE |"
-		      " kill poison ROUNDS | kill control [SEED] | kill judge DIRECTORY\n");
+	(void)fprintf(
+		stderr,
+		"usage: kill KILLS [SEED] | kill stall STALLS [SEED] | kill life STRIDE |"
+		" kill poison ROUNDS | kill guests KILLS [SEED] | kill guests control [SEED] |"
+		" kill control [SEED] | kill judge DIRECTORY\n");
 	return 2;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -93,6 +94,28 @@ static void a_loop_goes_on_when_the_system_has_failed_it(void **state)
 	close_loop(&t, loop);
 }
 
+/* Libevent says each time on the standard error that it failed. */
+static void what_fails_for_good_is_tried_more_and_more_rarely(void **state)
+{
+	/* After 1, 2, 4 and 8 runs it was tried again; the fifth time, 16 follow. */
+	enum { MANY = 1000000, RUN_COUNT = 20, TRIED_COUNT = 5 };
+	test_host t;
+	sb_loop *loop = open_loop(&t);
+	int tried;
+
+	(void)state;
+	atomic_store(&world.wait_failures, MANY);
+	sb_loop_wake(loop);
+	for (int i = 0; i < RUN_COUNT; i++)
+		test_semaphore_wait(&world.has_run);
+	tried = MANY - atomic_load(&world.wait_failures);
+	assert_int_equal(tried, TRIED_COUNT);
+	assert_int_equal(t.log_count, 1);
+	assert_non_null(strstr(t.log, "loop_failed"));
+	close_loop(&t, loop);
+	atomic_store(&world.wait_failures, 0);
+}
+
 static void a_wake_that_fails_is_tried_again(void **state)
 {
 	test_host t;
@@ -148,6 +171,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_loop_goes_on_when_the_system_has_failed_it),
+		cmocka_unit_test(what_fails_for_good_is_tried_more_and_more_rarely),
 		cmocka_unit_test(a_wake_that_fails_is_tried_again),
 		cmocka_unit_test(a_loop_without_descriptors_is_refused),
 		cmocka_unit_test(a_loop_ends_though_its_last_wake_fails),

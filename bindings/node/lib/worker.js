@@ -277,8 +277,11 @@ class Worker {
       const input = this.#inputOf(step)
       value = handler(input, step)
       if (isThenable(value)) {
-        this.#running.add(step)
-        this.#keepChecking()
+        // One that has answered already has left its place, and would never leave it again.
+        if (inner.isOpen(step)) {
+          this.#running.add(step)
+          this.#keepChecking()
+        }
         value.then((result) => this.#succeed(step, result), (error) => this.#failed(step, error))
         return
       }

@@ -219,6 +219,23 @@ test('no more handlers run at once than the concurrency says', async (t) => {
   assert.equal(most, 5)
 })
 
+test('a handler that answers its step at once, and returns a promise, leaves its place', async (t) => {
+  const { app } = await open(t)
+  app.step('complete', async (input, step) => { await step.complete(input) })
+  app.step('checkpoint', async (_, step) => {
+    if (step.cursor === undefined) await step.checkpoint({ cursor: 1 })
+    else return step.cursor
+  })
+  const ended = app.run({ concurrency: 2 })
+  const names = ['complete', 'checkpoint', 'complete', 'checkpoint', 'complete', 'complete', 'checkpoint']
+  const ids = await app.enqueueMany(names.map((name) => ({ name, input: 1 })))
+  for (const id of ids) assert.equal(await app.result(id, { timeout: 10000 }), 1)
+  const began = performance.now()
+  await app.close({ timeout: 20000 })
+  await ended
+  assert.ok(performance.now() - began < 10000, 'nothing runs any more')
+})
+
 test('a worker serves the queues that it is given', async (t) => {
   const { app } = await open(t)
   const served = []

@@ -55,13 +55,19 @@ enum {
 			      [subscriber, count] */
 
 	/* The run. */
-	LOG_KILLED = 'Z', /* the process is gone */
+	LOG_KILLED = 'Z', /* the process is gone [an END_ below, where the run says it] */
 	LOG_ERROR = 'X',  /* a call failed that must not [status] */
-	LOG_READY = 'R',  /* the process is open for work */
+	LOG_READY = 'R',  /* the process is open for work [a number of the run's own] */
 	LOG_NEMESIS =
 		'M', /* a fault begins or ends, for that process or for all: 0 [a NEMESIS_ below
 			      or a number of the run's own from 100 on, is_on] */
 	LOG_COUNTED = 'Y', /* what the library says it has [a STATE_, count] when the run is over */
+};
+
+enum {
+	END_TOLD = 0,   /* as it was told to */
+	END_KILLED = 1, /* by somebody else */
+	END_OWN = 2,    /* by a handler of its own */
 };
 
 enum {

@@ -66,9 +66,10 @@ void observer_note_stall(int32_t process, int64_t is_on, int64_t is_at_point)
 			     .c = is_at_point });
 }
 
-void observer_note_of(int32_t process, char kind)
+void observer_note_of(int32_t process, char kind, int64_t what)
 {
-	write_line(&(event){ .kind = kind, .time_us = observer_now_us(), .process = process });
+	write_line(&(event){
+		.kind = kind, .time_us = observer_now_us(), .process = process, .a = what });
 }
 
 void observer_fail(const char *what, int status, const char *message)

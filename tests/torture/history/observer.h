@@ -16,8 +16,8 @@ void observer_open(const char *path, int32_t process);
 void observer_note(char kind, int64_t a, int64_t b, int64_t c, int64_t d);
 /* Of another process; it is stopped, or goes on. */
 void observer_note_stall(int32_t process, int64_t is_on, int64_t is_at_point);
-/* Of another process. */
-void observer_note_of(int32_t process, char kind);
+/* Of another process; what: the first number of the line. */
+void observer_note_of(int32_t process, char kind, int64_t what);
 /* A call that must not fail did: notes it, and tells what on stderr. */
 void observer_fail(const char *what, int status, const char *message);
 

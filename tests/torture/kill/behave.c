@@ -32,7 +32,7 @@ int64_t behave_begin(const stepbus_step_event *step)
 	if (step->cursor_len == 0 && step->items_processed == 0)
 		return nonce;
 	observer_note(LOG_RESUMED, id, (int64_t)step->token, (int64_t)step->items_processed, 0);
-	(void)snprintf(cursor, sizeof cursor, "n%ld c%lu", nonce,
+	(void)snprintf(cursor, sizeof cursor, DEED_CURSOR, nonce,
 		       (unsigned long)step->items_processed);
 	if (step->cursor_len != strlen(cursor) ||
 	    memcmp(step->cursor, cursor, step->cursor_len) != 0)
@@ -44,7 +44,7 @@ static void check_in(const stepbus_step_event *step, int64_t nonce, deed *d)
 {
 	d->outcome = STEPBUS_OUTCOME_CHECKPOINT;
 	d->items = step->items_processed + 1;
-	d->cursor_len = (size_t)snprintf(d->cursor, sizeof d->cursor, "n%ld c%lu", nonce,
+	d->cursor_len = (size_t)snprintf(d->cursor, sizeof d->cursor, DEED_CURSOR, nonce,
 					 (unsigned long)d->items);
 }
 

@@ -17,6 +17,9 @@ enum {
 
 enum { DEED_TEXT_LEN = 64 };
 
+/* JSON, as workers in other languages read and write it: of the nonce, and the items processed. */
+#define DEED_CURSOR "\"n%ld c%lu\""
+
 /* What came of it, ready to be handed in. */
 typedef struct deed {
 	int outcome; /* STEPBUS_OUTCOME_… */

@@ -47,6 +47,8 @@ static void write_input(batch *b, size_t i, uint32_t *random)
 		len = LONG_LEN;
 	}
 	spec->input = b->inputs[i];
+	spec->content_type = "text/plain"; /* else other languages take it for JSON */
+	spec->content_type_len = 10;
 	spec->input_len = (size_t)len;
 }
 

@@ -12,11 +12,14 @@
 #include <unistd.h>
 
 #include "torture/history/observer.h"
+#include "torture/kill/guest.h"
 #include "torture/kill/roles.h"
 
 enum {
 	PAUSE_MAX_US = 25000,
 	POINT_WAIT_US = 30000, /* for a child to come by its point */
+	GUEST_WAIT_US = 400000,
+	GUEST_POINTS = 6,
 	END_WAIT_US = 60000,
 	OPENING_MAX = 400, /* about as many calls as opening makes */
 	ENDING_MAX = 64,
@@ -38,7 +41,9 @@ bool nemesis_open(nemesis *n, const char *program, uint32_t seed)
 	char page[NEMESIS_PATH_LEN + 16];
 	sigset_t end;
 
-	*n = (nemesis){ .program = program, .random = seed * 2654435761U | 1 };
+	*n = (nemesis){ .program = program,
+			.random = seed * 2654435761U | 1,
+			.pause_max_us = PAUSE_MAX_US };
 	(void)snprintf(n->directory, sizeof n->directory, "%s/stepbus-kill-XXXXXX",
 		       parent != NULL && *parent != '\0' ? parent : "/tmp");
 	if (mkdtemp(n->directory) == NULL) {
@@ -62,6 +67,7 @@ void nemesis_add(nemesis *n, const char *role, int count)
 {
 	while (count-- > 0 && n->child_count < NEMESIS_CHILD_MAX)
 		n->children[n->child_count++].role = role;
+	n->guest_count += guest_language_of(role) != GUEST_NONE;
 }
 
 void nemesis_clear(const nemesis *n)
@@ -130,19 +136,31 @@ static void start(nemesis *n, child *c)
 	}
 }
 
+/* A guest that was told to end before its interpreter listens dies of it. */
+static bool is_end_as_told(const child *c, int status)
+{
+	return (WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
+	       (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM &&
+		guest_language_of(c->role) != GUEST_NONE);
+}
+
 static void note_end(nemesis *n, child *c, int status)
 {
 	uint32_t cause = atomic_load(&place_of(n, c)->cause);
 
 	if (c->is_stopped)
 		observer_note_stall(c->process, 0, 0);
-	observer_note_of(c->process, LOG_KILLED);
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+	observer_note_of(c->process, LOG_KILLED,
+			 cause == POINT_CAUSE_HANDLER ? END_OWN :
+			 WIFSIGNALED(status)          ? END_KILLED :
+							END_TOLD);
+	if (cause == POINT_CAUSE_HANDLER) {
+		n->handler_kills++;
+	} else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
 		n->kills += cause == POINT_CAUSE_NONE;
 		n->point_kills += cause == POINT_CAUSE_POINT;
-		n->handler_kills += cause == POINT_CAUSE_HANDLER;
 		n->stalled_kills += c->is_stopped;
-	} else if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+	} else if (is_end_as_told(c, status)) {
 		n->ends++;
 	} else {
 		observer_fail("a process ended by itself", status, c->role);
@@ -216,15 +234,37 @@ void nemesis_keep_alive(nemesis *n)
 			start(n, &n->children[i]);
 }
 
-void nemesis_strike(nemesis *n)
+/* Guests are begun slowly, and mostly die of their own handlers: they are looked for twice. */
+static child *pick(nemesis *n)
 {
 	child *c = &n->children[nemesis_draw(n, (uint32_t)n->child_count)];
-	uint32_t how = nemesis_draw(n, 10);
 
-	role_pause_us(nemesis_draw(n, PAUSE_MAX_US));
-	reap(n);
-	if (c->pid == 0)
-		return;
+	if (n->guest_count > 0 && guest_language_of(c->role) == GUEST_NONE)
+		c = &n->children[nemesis_draw(n, (uint32_t)n->child_count)];
+	return c;
+}
+
+/* A guest takes its time to begin, and to go on: there is little to learn from its death before. */
+static bool is_spared(nemesis *n, const child *c)
+{
+	return (c->is_stopped || atomic_load(&place_of(n, c)->phase) == POINT_OPENING) &&
+	       nemesis_draw(n, 4) != 0;
+}
+
+/* Mostly at a point, or when it was told to end; how: 0 to 9. */
+static void disturb_guest(nemesis *n, child *c, uint32_t how)
+{
+	if (how < 7) {
+		arm(n, c, SIGKILL, 1 + (int)nemesis_draw(n, GUEST_POINTS));
+		(void)wait_for(n, c, GUEST_WAIT_US);
+	} else if (how < 8) {
+		(void)kill(c->pid, SIGTERM);
+		(void)wait_for(n, c, END_WAIT_US);
+	}
+}
+
+static void disturb(nemesis *n, child *c, uint32_t how)
+{
 	if (how < 4) {
 		arm(n, c, SIGKILL, draw_countdown(n));
 		(void)wait_for(n, c, POINT_WAIT_US);
@@ -235,7 +275,34 @@ void nemesis_strike(nemesis *n)
 	} else if (how < 6) {
 		c->is_armed_at_start = true;
 	}
+}
+
+void nemesis_strike(nemesis *n)
+{
+	child *c = pick(n);
+	bool is_guest = guest_language_of(c->role) != GUEST_NONE;
+	uint32_t how = nemesis_draw(n, 10);
+
+	role_pause_us(nemesis_draw(n, n->pause_max_us));
+	reap(n);
+	if (c->pid == 0 || (is_guest && is_spared(n, c)))
+		return;
+	if (is_guest)
+		disturb_guest(n, c, how);
+	else
+		disturb(n, c, how);
 	end_child(n, c, SIGKILL);
+}
+
+static void await_stop(nemesis *n, const child *c, long time_us)
+{
+	int64_t until_us = observer_now_us() + time_us;
+
+	reap(n);
+	while (c->pid != 0 && !c->is_stopped && observer_now_us() < until_us) {
+		role_pause_us(200);
+		reap(n);
+	}
 }
 
 /* Half of them at a point; there the child stops itself. */
@@ -245,9 +312,13 @@ static void stop(nemesis *n, child *c)
 		(void)kill(c->pid, SIGSTOP);
 		return;
 	}
-	arm(n, c, SIGSTOP, draw_countdown(n));
-	role_pause_us(POINT_WAIT_US);
-	reap(n);
+	if (guest_language_of(c->role) != GUEST_NONE) {
+		arm(n, c, SIGSTOP, 1 + (int)nemesis_draw(n, GUEST_POINTS));
+		await_stop(n, c, GUEST_WAIT_US);
+	} else {
+		arm(n, c, SIGSTOP, draw_countdown(n));
+		await_stop(n, c, POINT_WAIT_US);
+	}
 	if (c->pid != 0 && !c->is_stopped && atomic_exchange(&place_of(n, c)->is_armed, 0) != 0)
 		atomic_store(&place_of(n, c)->signal, 0);
 }
@@ -275,6 +346,8 @@ void nemesis_stall(nemesis *n, int stalled_max)
 			go_on(n, &n->children[i]);
 		stalled += n->children[i].is_stopped;
 	}
+	if (n->guest_count > 0 && guest_language_of(c->role) == GUEST_NONE)
+		return;
 	if (stalled < stalled_max && c->pid != 0 && !c->is_stopped)
 		stop(n, c);
 }

@@ -34,7 +34,9 @@ typedef struct nemesis {
 	point_place *page;
 	int32_t next_process;
 	uint32_t random;
+	uint32_t pause_max_us; /* between two strikes */
 	int child_count;
+	int guest_count; /* roles that are guests */
 	child children[NEMESIS_CHILD_MAX];
 
 	long kills;         /* at any moment */

@@ -227,7 +227,7 @@ void report_run(const nemesis *n, const history *h, const char *what, int failed
 			     "violated\n",
 			     n->stalls, point_count, points, count(h, LOG_LOST, -1),
 			     count_answers(h, STEPBUS_ESTALE), failed);
-	else
+	else if (strcmp(what, "kill") == 0)
 		(void)printf(
 			"proof: kill: %ld kills (%zu at %zu distinct points) of 9 processes on "
 			"one file, %zu steps acknowledged: %d rules violated\n",

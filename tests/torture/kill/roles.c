@@ -9,12 +9,17 @@
 
 #include "torture/history/observer.h"
 #include "torture/kill/behave.h"
+#include "torture/kill/guest.h"
 #include "torture/kill/points.h"
 
 static const role_entry roles[] = {
-	{ "worker", role_worker },     { "puller", role_puller }, { "enqueuer", role_enqueuer },
-	{ "operator", role_operator }, { "client", role_client }, { "counter", role_counter },
-	{ "resumer", role_resumer },   { "life", role_life },     { "saboteur", role_saboteur },
+	{ "worker", role_worker },           { "puller", role_puller },
+	{ "enqueuer", role_enqueuer },       { "operator", role_operator },
+	{ "client", role_client },           { "counter", role_counter },
+	{ "resumer", role_resumer },         { "life", role_life },
+	{ "saboteur", role_saboteur },       { GUEST_PYTHON, role_python },
+	{ GUEST_NODE, role_node },           { GUEST_PYTHON_LIAR, role_python_liar },
+	{ GUEST_NODE_LIAR, role_node_liar },
 };
 
 const role_entry *role_find(const char *name)
@@ -46,22 +51,28 @@ static void log_record(void *user_data, int32_t level, const char *record, size_
 }
 
 /* Engines that share a store share the lease; the rest is each one's own. */
+int role_configure(const role_options *options, char *config, size_t len)
+{
+	uint32_t random = (uint32_t)options->process * 2654435761U;
+
+	return snprintf(config, len,
+			"{\"store\":\"sqlite:%s\",\"lease_ms\":1000,\"heartbeat_ms\":%u,"
+			"\"poll_ms\":%u,\"durability\":\"%s\",\"crash_count_max\":%d,"
+			"\"group_count_max\":%u,\"busy_timeout_ms\":30000,"
+			"\"retry\":{\"kind\":\"fixed\",\"base_ms\":20,\"attempt_count_max\":%d}}",
+			options->database_path, 150 + 50 * role_draw(&random, 5),
+			20 + 30 * role_draw(&random, 4),
+			role_draw(&random, 4) == 0 ? "disk" : "process", CRASH_COUNT_MAX,
+			role_draw(&random, 3) == 0 ? 4 : 4096, ATTEMPT_COUNT_MAX);
+}
+
 stepbus *role_open(const role_options *options)
 {
 	const stepbus_host host = { .size = sizeof host, .log = log_record };
 	stepbus_error err = STEPBUS_ERROR_INIT;
-	uint32_t random = (uint32_t)options->process * 2654435761U;
 	stepbus *engine = NULL;
-	char config[1024];
-	int len = snprintf(
-		config, sizeof config,
-		"{\"store\":\"sqlite:%s\",\"lease_ms\":1000,\"heartbeat_ms\":%u,"
-		"\"poll_ms\":%u,\"durability\":\"%s\",\"crash_count_max\":%d,"
-		"\"group_count_max\":%u,\"busy_timeout_ms\":30000,"
-		"\"retry\":{\"kind\":\"fixed\",\"base_ms\":20,\"attempt_count_max\":%d}}",
-		options->database_path, 150 + 50 * role_draw(&random, 5),
-		20 + 30 * role_draw(&random, 4), role_draw(&random, 4) == 0 ? "disk" : "process",
-		CRASH_COUNT_MAX, role_draw(&random, 3) == 0 ? 4 : 4096, ATTEMPT_COUNT_MAX);
+	char config[ROLE_CONFIG_LEN];
+	int len = role_configure(options, config, sizeof config);
 	const stepbus_options open = {
 		.size = sizeof open, .config = config, .config_len = (size_t)len, .host = &host
 	};

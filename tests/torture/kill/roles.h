@@ -12,9 +12,13 @@
 
 #include "include/stepbus.h"
 
+enum { ROLE_CONFIG_LEN = 1024 };
+
 typedef struct role_options {
 	const char *database_path;
 	const char *log_path;
+	const char *page_path; /* kill/points.h */
+	int place;             /* in it */
 	int32_t process;
 } role_options;
 
@@ -40,6 +44,8 @@ int role_counter(const role_options *options);  /* says how many steps the libra
 #define ROLE_PULLED "pulled"
 #define ROLE_WORK "work"
 
+/* The configuration of the engine, which is drawn; gives its length. */
+int role_configure(const role_options *options, char *config, size_t len);
 /* NULL: it said why. */
 stepbus *role_open(const role_options *options);
 stepbus_status role_subscribe(stepbus *engine, const char *name, stepbus_event_fn deliver,
