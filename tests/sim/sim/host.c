@@ -464,8 +464,8 @@ void sim_beat(sim *s, sim_process *p)
 	if (status != STEPBUS_OK && sim_judge_is_known_over(s, attempt) &&
 	    sim_is_lying(s, SIM_LIE_BEAT))
 		status = STEPBUS_OK;
-	/* What was done through another process, or behind its lease, this one may not have heard of. */
-	if (status == STEPBUS_OK && a->outcome == 0 && sim_model_is_leased(s, a))
+	/* Of what another process has ended this one may not have heard. */
+	if (status == STEPBUS_OK && (!a->is_over || sim_judge_is_known_over(s, attempt)))
 		CHRONICLE(s, LOG_BEAT, p, s->steps[a->step].row.id, a->token, BEAT_HEARTBEAT,
 			  called_us);
 	sim_judge_beat(s, attempt, status);

@@ -76,13 +76,6 @@ sim_lease *sim_model_lease(sim *s, int64_t worker_id)
 	return NULL;
 }
 
-bool sim_model_is_leased(sim *s, const sim_attempt *a)
-{
-	const sim_lease *lease = sim_model_lease(s, a->worker_id);
-
-	return lease != NULL && !lease->is_ended && s->world.elapsed_ns < lease->until_ns;
-}
-
 static sim_lease *add_lease(sim *s, const sim_process *p, int64_t worker_id)
 {
 	sim_lease *lease = s->lease_count < LEASE_COUNT_MAX ? &s->leases[s->lease_count++] : NULL;

@@ -166,8 +166,6 @@ int sim_model_add_step(sim *s);
 int sim_model_find(const sim *s, const uint8_t id[16]);
 int sim_model_attempt(const sim *s, int step, int64_t token);
 sim_lease *sim_model_lease(sim *s, int64_t worker_id);
-/* Whether its worker's lease holds. */
-bool sim_model_is_leased(sim *s, const sim_attempt *a);
 /* is_new_only: those that are known stay as they were before this action. */
 void sim_model_note_leases(sim *s, const sim_process *p, bool is_new_only);
 /* The latest time that any process shows now. */
