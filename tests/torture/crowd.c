@@ -4,7 +4,7 @@
  * three priorities, and publishers that are faster than those who listen. The checker judges what
  * was seen: nobody starves (Q16), the bridge adds up (Q17), and so do the library's counts (Q18).
  *
- *   crowd STEPS      that many steps, and ten times as many events
+ *   crowd STEPS      that many steps, and about ten times as many events
  *   crowd control    the same where the oldest get no share of the claims: it must be found
  */
 #include <stdio.h>
@@ -51,7 +51,23 @@ static void clear(const place *p)
 	(void)rmdir(p->directory);
 }
 
-static bool run(const place *p, long count, bool is_control, verdict *v)
+/* What was counted in the log. */
+typedef struct sums {
+	size_t enqueued, published;
+} sums;
+
+static sums count_lines(const history *h)
+{
+	sums s = { 0 };
+
+	for (size_t i = 0; i < h->event_count; i++) {
+		s.enqueued += h->events[i].kind == LOG_ENQUEUED;
+		s.published += h->events[i].kind == LOG_PUBLISHED;
+	}
+	return s;
+}
+
+static bool run(const place *p, long count, bool is_control, verdict *v, sums *s)
 {
 	crowd_steps steps = { .path = p->database, .count = count, .is_unfair = is_control };
 	history h;
@@ -64,25 +80,26 @@ static bool run(const place *p, long count, bool is_control, verdict *v)
 	h.limits.starvation_factor = STARVATION_FACTOR;
 	if (is_run)
 		rules_judge(&h, v);
+	*s = count_lines(&h);
 	history_free(&h);
 	return is_run;
 }
 
-static void tell(const verdict *v, long count, bool is_control)
+static void tell(const verdict *v, const sums *s, bool is_control)
 {
 	size_t starved = v->violations[RULE_Q16_NOBODY_STARVES];
 	size_t waits = v->looked[RULE_Q16_NOBODY_STARVES];
 
 	(void)printf(
-		"proof: crowd: %s%ld steps of three priorities, more than can be done at once: "
+		"proof: crowd: %s%zu steps of three priorities, more than can be done at once: "
 		"%zu starved of %zu that waited\n",
-		is_control ? "control, without a share for the oldest: " : "", count, starved,
+		is_control ? "control, without a share for the oldest: " : "", s->enqueued, starved,
 		waits);
 	if (!is_control)
 		(void)printf(
-			"proof: crowd: %ld events, %zu deliveries: %zu lost, doubled or out of "
+			"proof: crowd: %zu events, %zu deliveries: %zu lost, doubled or out of "
 			"order\n",
-			count * EVENTS_A_STEP, v->looked[RULE_Q17_BRIDGE_ADDS_UP],
+			s->published, v->looked[RULE_Q17_BRIDGE_ADDS_UP],
 			v->violations[RULE_Q17_BRIDGE_ADDS_UP]);
 }
 
@@ -92,19 +109,20 @@ int main(int argc, char **argv)
 	long count = is_control ? STEPS_OF_CONTROL : argc == 2 ? strtol(argv[1], NULL, 10) : 0;
 	int passed = 0, failed = 0;
 	verdict v = { .is_quiet = is_control };
+	sums s = { 0 };
 	place p;
 
 	if (count <= 0) {
 		(void)fprintf(stderr, "usage: crowd STEPS | crowd control\n");
 		return 2;
 	}
-	if (!find_place(&p) || !run(&p, count, is_control, &v))
+	if (!find_place(&p) || !run(&p, count, is_control, &v, &s))
 		failed = 1;
 	else if (is_control)
 		*(v.violations[RULE_Q16_NOBODY_STARVES] > 0 ? &passed : &failed) += 1;
 	else
 		rules_print(&v, &passed, &failed);
-	tell(&v, count, is_control);
+	tell(&v, &s, is_control);
 	if (failed == 0)
 		clear(&p);
 	else

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "sim/sim/actions.h"
 
+#include "sim/sim/chronicle.h"
+
 enum {
 	WEIGHT_SUM = 1000,
 	DRAIN_ROUNDS_MAX = 4000,
@@ -78,6 +80,7 @@ void sim_act(sim *s)
 	sim_model_end(s);
 	p->was_starved = false;
 	bury(s, p);
+	chronicle_look(s);
 }
 
 static bool is_drained(const sim *s)
@@ -118,6 +121,7 @@ static void drain_round(sim *s, sim_process *p)
 	sim_model_begin(s, p);
 	sim_complete_all(s, p);
 	sim_model_end(s);
+	chronicle_look(s);
 }
 
 void sim_drain(sim *s)
@@ -130,6 +134,7 @@ void sim_drain(sim *s)
 		sim_resume(s, &s->world.processes[0], i);
 		sim_model_end(s);
 	}
+	chronicle_look(s);
 	for (int round = 0; round < DRAIN_ROUNDS_MAX && !s->is_violated; round++) {
 		s->world.elapsed_ns += (int64_t)DRAIN_STEP_MS * NS_PER_MS;
 		for (int i = 0; i < s->world.process_count; i++)

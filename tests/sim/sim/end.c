@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sim/sim/model.h"
+#include "sim/sim/chronicle.h"
 
 enum {
 	TEXT_LEN = 64,
@@ -153,7 +153,7 @@ static void judge_counts(sim *s, stepbus *engine)
 	for (int i = 0; i < s->step_count; i++)
 		if (s->steps[i].is_there)
 			wanted[s->steps[i].row.state]++;
-	for (int state = STEPBUS_STEP_COMPLETED; state < STATE_COUNT; state++)
+	for (int state = STEPBUS_STEP_COMPLETED; state < STATE_COUNT; state++) {
 		if (stepbus_step_count(engine, names[state], strlen(names[state]), &count, NULL) !=
 			    STEPBUS_OK ||
 		    count != wanted[state])
@@ -161,6 +161,9 @@ static void judge_counts(sim *s, stepbus *engine)
 				    "%llu steps are counted in state %d where %llu are",
 				    (unsigned long long)count, state,
 				    (unsigned long long)wanted[state]);
+		else
+			chronicle_count(s, state, count);
+	}
 }
 
 static void judge_file(sim *s)

@@ -3,8 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sim/sim/actions.h"
 #include "sim/sim/chronicle.h"
-#include "torture/history/history.h"
+#include "torture/history/observer.h"
 
 enum { TEXT_LEN = 32, NS_PER_US = 1000 };
 
@@ -57,6 +58,19 @@ static void judge_right(sim *s, const sim_process *p, const sim_attempt *a)
 		sim_violate(s, a->step, "Q12", "it is handed out though it was cancelled here");
 }
 
+static void note_start(sim *s, const sim_process *p, const sim_attempt *a,
+		       const stepbus_step_event *handed)
+{
+	int64_t id = s->steps[a->step].row.id;
+	int64_t digest = observer_digest(handed->input, handed->input_len);
+
+	if (sim_is_lying(s, SIM_LIE_NOTED_BYTES))
+		digest++;
+	CHRONICLE(s, LOG_STARTED, p, id, a->token, a->step, digest);
+	if (sim_is_lying(s, SIM_LIE_NOTED_START))
+		CHRONICLE(s, LOG_STARTED, p, id, a->token, a->step, digest);
+}
+
 bool sim_judge_poll(sim *s, sim_process *p, int slot, const stepbus_step_event *handed)
 {
 	int step = sim_model_find(s, handed->step_id);
@@ -72,10 +86,12 @@ bool sim_judge_poll(sim *s, sim_process *p, int slot, const stepbus_step_event *
 	trace_note(&s->trace, &(trace_entry){ "handed out", s->action_number, p->number, step,
 					      s->world.elapsed_ns / NS_PER_US, slot,
 					      (int64_t)handed->token, handed->retry_count });
-	CHRONICLE(s, LOG_STARTED, p, s->steps[step].row.id, a->token, step, 0);
+	note_start(s, p, a, handed);
 	judge_right(s, p, a);
 	judge_bytes(s, step, handed);
 	if (found == s->steps[step].newest && !a->is_over) {
+		CHRONICLE(s, LOG_RESUMED, p, s->steps[step].row.id, a->token,
+			  (int64_t)handed->items_processed);
 		judge_progress(s, step, handed);
 		if ((int)handed->retry_count + 1 != a->number)
 			sim_violate(s, step, "Q8", "attempt number %d is told as %u", a->number,

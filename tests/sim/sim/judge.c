@@ -61,6 +61,7 @@ static void keep(sim *s, sim_attempt *a, const sim_answer *answer)
 	sim_step *st = &s->steps[a->step];
 
 	a->is_kept = a->is_over = true;
+	a->over_by = s->actor != NULL ? s->actor->number : 0;
 	a->ending = SIM_ENDED_ANSWERED;
 	s->has_marks = true;
 	a->outcome = answer->outcome;
@@ -120,6 +121,7 @@ static void end_attempt(sim *s, sim_attempt *a, const sim_row *now)
 	if (a->is_kept || a->is_over)
 		return;
 	a->is_over = true;
+	a->over_by = s->actor != NULL ? s->actor->number : 0;
 	if (st->is_cancelled && now->state == STEPBUS_STEP_CANCELLED) {
 		/* One whose lease was over may have been taken over first. */
 		if (!is_lease_over(s, a) && !is_attempt_overdue(s, a))
@@ -449,6 +451,43 @@ static void judge_refused(sim *s, const sim_answer *answer, stepbus_status statu
 		sim_violate(s, a->step, "Q12", "ECANCELLED though nobody cancelled it");
 	if (status == STEPBUS_ENOTFOUND && !sim_judge_may_be_gone(s, a->step))
 		sim_violate(s, a->step, "Q1", "ENOTFOUND of a step that is there");
+}
+
+/*
+ * Whether the process knows that the attempt is over. A heartbeat writes and reads nothing: whose lease is
+ * over may not have heard of it yet, and what was done through another process is only told later.
+ */
+bool sim_judge_is_known_over(sim *s, int attempt)
+{
+	const sim_attempt *a = &s->attempts[attempt];
+
+	if (!a->is_over || is_lease_over(s, a))
+		return false;
+	/* Who has a lease again has been at the store since it was lost. */
+	return a->over_by == a->process || a->ending == SIM_ENDED_LOST;
+}
+
+void sim_judge_beat(sim *s, int attempt, stepbus_status status)
+{
+	const sim_attempt *a = &s->attempts[attempt];
+	const sim_step *st = &s->steps[a->step];
+	bool is_current =
+		st->is_there && st->row.state == STEPBUS_STEP_RUNNING && st->row.token == a->token;
+
+	if (status == STEPBUS_OK && sim_judge_is_known_over(s, attempt))
+		sim_violate(
+			s, a->step, "Q7",
+			"a heartbeat of attempt %lld is accepted, which is over: the step is in "
+			"state %d with %lld",
+			(long long)a->token, st->row.state, (long long)st->row.token);
+	if (status != STEPBUS_OK && is_refusal_unjust(s, a, is_current))
+		sim_violate(s, a->step, "Q9",
+			    "a heartbeat is refused with %d though attempt %lld holds its lease",
+			    status, (long long)a->token);
+	if (status == STEPBUS_ECANCELLED && st->cancelled_by == 0)
+		sim_violate(s, a->step, "Q12", "a heartbeat hears of a cancel that nobody made");
+	if (status == STEPBUS_ENOTFOUND && !a->is_done)
+		sim_violate(s, a->step, "Q15", "a polled step is not known");
 }
 
 void sim_judge_answer(sim *s, const sim_answer *answer, stepbus_status status)

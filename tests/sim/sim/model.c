@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ids.h"
+#include "sim/sim/chronicle.h"
+#include "torture/history/history.h"
+
 enum { SHOWN_COUNT = 60 };
 
 void sim_violate(sim *s, int step, const char *rule, const char *format, ...)
@@ -158,13 +162,14 @@ static void visit(sim *s, const sim_row *row)
 	if (memcmp(&s->steps[step].row, row, sizeof *row) == 0)
 		return;
 	sim_judge_change(s, step, &s->steps[step].row, row);
+	chronicle_change(s, step, row);
 	s->steps[step].row = *row;
 }
 
 static void meet(sim *s, const sim_row *row)
 {
-	uint8_t id[16];
-	int nonce = sim_observe_nonce(s, row->id, id);
+	int64_t digest = 0;
+	int nonce = sim_observe_nonce(s, row->id, &digest);
 	sim_step *st;
 
 	if (nonce < 0 && s->cron_every_us != 0) {
@@ -179,6 +184,8 @@ static void meet(sim *s, const sim_row *row)
 		st->retry_base_ms = 50;
 		st->retry_cap_ms = 1000;
 		st->jitter_percent = 10;
+		/* The schedule calls nobody: that it was to come is the model's word. */
+		CHRONICLE(s, LOG_INVOKED, NULL, nonce, -1, 0, st->attempt_count_max);
 	} else if (nonce < s->enqueued_first || nonce >= s->step_count ||
 		   s->steps[nonce].is_there) {
 		sim_violate(s, nonce, "Q2", "row %lld is of no enqueue that is under way",
@@ -188,11 +195,13 @@ static void meet(sim *s, const sim_row *row)
 	st = &s->steps[nonce];
 	st->is_there = true;
 	st->look = s->look;
-	memcpy(st->id, id, sizeof id);
+	sb_id_of_row(row->id, s->tag, st->id);
+	st->input_digest = digest;
 	if (row->id < ROW_MAX)
 		s->step_of_row[row->id] = nonce + 1;
 	st->row = (sim_row){ .id = row->id, .state = 0 };
 	sim_judge_newcomer(s, nonce, row);
+	chronicle_change(s, nonce, row);
 	st->row = *row;
 }
 

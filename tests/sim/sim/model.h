@@ -47,6 +47,7 @@ typedef struct sim_step {
 	bool is_removed; /* its retention was over */
 	bool is_cron;
 	uint8_t id[16];
+	int64_t input_digest; /* of what the store has */
 	/* What it was enqueued with. */
 	int queue, handler, priority;
 	int attempt_count_max;
@@ -91,6 +92,7 @@ typedef struct sim_attempt {
 	int64_t worker_id;
 	bool is_polled;
 	bool is_over;     /* for the store */
+	int over_by;      /* in an action of that process */
 	bool is_done;     /* for the host: it was answered, or its process is gone */
 	bool is_kept;     /* in this action an answer of it was accepted */
 	bool is_doubtful; /* in this action one may have been, and was what follows */
@@ -121,7 +123,7 @@ struct sim {
 	sim_world world;
 	trace trace;
 	struct sqlite3 *observer;
-	struct sqlite3_stmt *observer_scan;
+	struct sqlite3_stmt *observer_scan, *observer_attempts;
 	uint64_t seen_change; /* of the store, when it was looked at last */
 	uint8_t tag[SB_STORE_TAG_LEN];
 	int step_of_row[ROW_MAX];
@@ -144,8 +146,10 @@ struct sim {
 	int action_number;
 	int64_t cron_every_us; /* 0: none */
 	bool has_lied;
-	bool is_chronicled; /* see chronicle.h */
-	bool has_marks;     /* of steps and attempts, for this action */
+	bool is_chronicled;          /* see chronicle.h */
+	uint64_t checker_look_count; /* while the seed went on */
+	bool is_checked;             /* and in the end */
+	bool has_marks;              /* of steps and attempts, for this action */
 	bool is_violated;
 	bool is_over; /* the drain has ended: nothing more is to be expected */
 	uint64_t violation_count;
@@ -178,11 +182,20 @@ void sim_model_input(int nonce, char input[INPUT_LEN]);
 bool sim_observe_has_changed(sim *s);
 /* Calls visit for each row, by id. */
 void sim_observe(sim *s, void (*visit)(sim *s, const sim_row *row));
-/* The number in a step's input; -1: none of ours. id is written. */
-int sim_observe_nonce(sim *s, int64_t row_id, uint8_t id[16]);
+/* The number in a step's input; -1: none of ours. */
+int sim_observe_nonce(sim *s, int64_t row_id, int64_t *digest);
+/* Calls visit for each record of an attempt. */
+typedef struct sim_record {
+	int64_t step_id;
+	int64_t token;
+	const char *outcome; /* as v_attempts has it, or "abandoned" */
+	int is_retryable;
+} sim_record;
+typedef void (*sim_record_visit)(const sim_record *record);
+void sim_observe_attempts(sim *s, int64_t row_id, sim_record_visit visit);
+/* The digest of what is kept as its result; 0: it cannot be read. */
+int64_t sim_observe_result(sim *s, int64_t row_id);
 void sim_observe_end(sim *s);
-/* What is kept of a completed step is what was accepted. Counts what the library counts. */
-void sim_observe_results(sim *s);
 
 /* What the store shows has changed: rules of one step. */
 void sim_judge_change(sim *s, int step, const sim_row *before, const sim_row *now);
@@ -206,6 +219,10 @@ typedef struct sim_answer {
 
 void sim_judge_answer(sim *s, const sim_answer *answer, stepbus_status status);
 bool sim_judge_poll(sim *s, sim_process *p, int slot, const stepbus_step_event *handed);
+/* Whether the process of an attempt must know that it is over. */
+bool sim_judge_is_known_over(sim *s, int attempt);
+/* What a heartbeat heard. */
+void sim_judge_beat(sim *s, int attempt, stepbus_status status);
 /* Whether this may be said because of what was put upon the process. */
 bool sim_judge_is_excused(const sim *s, const sim_process *p, stepbus_status status);
 

@@ -140,6 +140,9 @@ void sim_inquire(sim *s, sim_process *p)
 		return;
 	status = stepbus_step_await(p->engine, s->steps[step].id, 0, &outcome, NULL);
 	sim_note(s, "await", step, status, s->steps[step].row.state);
+	if (!sim_judge_may_be_gone(s, step) &&
+	    (status == STEPBUS_OK || status == STEPBUS_ETIMEDOUT || status == STEPBUS_ENOTFOUND))
+		CHRONICLE(s, LOG_SEEN, p, s->steps[step].row.id, status != STEPBUS_ENOTFOUND);
 	if ((status == STEPBUS_ENOTFOUND && !sim_judge_may_be_gone(s, step)) ||
 	    (status == STEPBUS_OK) != (is_final(&s->steps[step]) && status == STEPBUS_OK))
 		sim_violate(s, step, "Q19", "status %d of a step in state %d", status,

@@ -10,7 +10,7 @@
 #include "base/host.h"
 #include "ffi/cron_step.h"
 #include "sim/sim/chronicle.h"
-#include "torture/history/history.h"
+#include "torture/history/observer.h"
 
 enum { LOG_LEN_MAX = 65536, NS_PER_US = 1000, NS_PER_MS = 1000000, LOG_COUNT_MAX = 16 };
 
@@ -139,7 +139,10 @@ static int32_t hear(void *user_data, uint32_t event_id, const void *payload, siz
 		sim_violate(s, step, "Q17", "a completion of an unknown attempt is told");
 		return STEPBUS_OK;
 	}
-	CHRONICLE(s, LOG_COMPLETED, p, s->steps[step].row.id, (int64_t)c->token, c->outcome, 0);
+	CHRONICLE(s, LOG_COMPLETED, p, s->steps[step].row.id, (int64_t)c->token, c->outcome,
+		  c->outcome == STEPBUS_OUTCOME_SUCCESS ?
+			  observer_digest(c->result, c->result_len) :
+			  0);
 	s->attempts[attempt].told_count++;
 	s->attempts[attempt].told_outcome = c->outcome;
 	return STEPBUS_OK;

@@ -44,7 +44,7 @@ typedef struct sim_process {
 	int64_t excused_until_ns;
 } sim_process;
 
-/* The control: what the simulator tells its own model wrongly, once, for the model to find. */
+/* The control: what the simulator tells its own model, or the checker, wrongly, once, to be found. */
 typedef enum sim_lie {
 	SIM_LIE_NONE,
 	SIM_LIE_SWALLOWED, /* an answer that was accepted was never sent */
@@ -53,6 +53,12 @@ typedef enum sim_lie {
 	SIM_LIE_TWICE,     /* and twice */
 	SIM_LIE_BYTES,     /* with another input */
 	SIM_LIE_STALE,     /* a refused answer was accepted */
+	SIM_LIE_BEAT,      /* and a refused heartbeat */
+	SIM_LIE_CHECKER,   /* from here on the checker alone is told */
+	SIM_LIE_NOTED_ANSWER = SIM_LIE_CHECKER, /* that a refused answer was accepted */
+	SIM_LIE_NOTED_START,                    /* that an attempt began twice */
+	SIM_LIE_NOTED_STEP,  /* of a step that was acknowledged and is not there */
+	SIM_LIE_NOTED_BYTES, /* that a step was handed out with other bytes */
 	SIM_LIE_COUNT
 } sim_lie;
 

@@ -16,14 +16,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/process_counts.h"
 #include "torture/reenter/parts.h"
 #include "torture/reenter/rows.h"
 
 enum {
 	FORKER_COUNT = 2,
 	BYSTANDER_COUNT = 2,
-	CHILD_PATIENCE_S = 5,
-	HANDLER_EVERY = 10, /* forks between two in a handler */
+	CHILD_PATIENCE_S = 20, /* of a machine that does other things */
+	HANDLER_EVERY = 10,    /* forks between two in a handler */
 	TEXT_LEN = 16,
 };
 
@@ -43,33 +44,30 @@ static struct {
 	_Atomic(uint64_t) enqueued;
 } forks;
 
-static size_t count_inherited(bool is_telling)
+static void tell_descriptors(void)
 {
 	DIR *stream = opendir("/proc/self/fd");
 	struct dirent *entry;
-	size_t count = 0;
 
 	while (stream != NULL && (entry = readdir(stream)) != NULL) {
 		char path[300], name[300] = "";
 
 		if (entry->d_name[0] == '.' || strtol(entry->d_name, NULL, 10) == dirfd(stream))
 			continue;
-		count++;
 		(void)snprintf(path, sizeof path, "/proc/self/fd/%s", entry->d_name);
-		if (is_telling && readlink(path, name, sizeof name - 1) > 0)
+		if (readlink(path, name, sizeof name - 1) > 0)
 			(void)printf("a program gets descriptor %s, %s\n", entry->d_name, name);
 	}
 	(void)closedir(stream);
-	return count;
 }
 
 /* In a program that was executed: 0 where it got what it was to get. */
 static int check_descriptors(size_t expected)
 {
-	size_t count = count_inherited(false);
+	size_t count = process_descriptor_count();
 
 	if (count != expected)
-		(void)count_inherited(true);
+		tell_descriptors();
 	return count != expected;
 }
 
@@ -361,7 +359,7 @@ void forks_run(tally *t, uint32_t count, uint32_t seed)
 	forks.t = t;
 	forks.count = count / FORKER_COUNT;
 	forks.seed = seed;
-	forks.inherited = count_inherited(false);
+	forks.inherited = process_descriptor_count();
 	while (row_at(forks.row_count) != NULL)
 		forks.row_count++;
 	control(t);

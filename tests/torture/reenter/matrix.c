@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "torture/reenter/matrix.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "torture/reenter/storm.h"
+#include "torture/reenter/stormed.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/lsan_interface.h>
@@ -23,6 +25,7 @@ enum {
 	CONTROL_PATIENCE_S = 4,
 	TRY_COUNT = 3, /* of a cell that is slow: the machine may be */
 	CALL_MAX_US = 1000000,
+	STORM_WAIT_MS = 50,
 	AT_ONCE = 4, /* cells */
 };
 
@@ -35,9 +38,6 @@ typedef struct running {
 	int try_count;
 	world_board *board;
 } running;
-
-/* Of all storms. */
-static uint64_t signal_sum;
 
 /* The rows against the header. */
 
@@ -116,9 +116,12 @@ static void run_cell(const running *c)
 
 	world_deadline(c->o->patience_s > 0 ? c->o->patience_s : CELL_PATIENCE_S);
 	if (c->o->is_stormy)
-		storm_begin(&c->board->signal_count);
+		storm_begin(&c->board->signals);
 	world_make(&w, c->board, c->o->is_in_memory);
-	place_enter(&w, c->where, (c->r->flags & ROW_CONTEXT) != 0, c->r->call);
+	if (c->o->is_stormy)
+		stormed_run(&w, c->r);
+	else
+		place_enter(&w, c->where, (c->r->flags & ROW_CONTEXT) != 0, c->r->call);
 	end_cell(&w, c->r, c->where);
 	_exit(0);
 }
@@ -142,7 +145,6 @@ static bool judge(tally *t, const running *c, int ended)
 	int32_t status = atomic_load(&b->status);
 	char text[256];
 
-	signal_sum += atomic_load(&b->signal_count);
 	show_allowed(allowed, text);
 	if (WIFSIGNALED(ended))
 		tally_find(t, "%s in %s: %s, %s (it answered %d, %s)", c->r->function,
@@ -152,7 +154,8 @@ static bool judge(tally *t, const running *c, int ended)
 	else if (WEXITSTATUS(ended) != 0)
 		tally_find(t, "%s in %s: %s, %s (exit %d, it answered %d)", c->r->function,
 			   place_name(c->where), b->stage, b->failure, WEXITSTATUS(ended), status);
-	else if (atomic_load(&b->call_count) != 1)
+	else if (c->o->is_stormy ? atomic_load(&b->call_count) == 0 :
+				   atomic_load(&b->call_count) != 1)
 		tally_find(t, "%s in %s: was called %u times", c->r->function, place_name(c->where),
 			   atomic_load(&b->call_count));
 	else if (status < 0 || status > 31 || (allowed >> status & 1) == 0)
@@ -163,6 +166,9 @@ static bool judge(tally *t, const running *c, int ended)
 	else if (atomic_load(&b->call_us) > (int64_t)CALL_MAX_US * world_slowness())
 		tally_find(t, "%s in %s: took %lld us", c->r->function, place_name(c->where),
 			   (long long)atomic_load(&b->call_us));
+	else if (c->o->is_stormy && atomic_load(&b->signals.inside) == 0)
+		tally_find(t, "%s was called %u times, and no signal came meanwhile",
+			   c->r->function, atomic_load(&b->call_count));
 	else
 		return true;
 	return false;
@@ -185,8 +191,19 @@ static bool is_slow(const running *c, int ended)
 	       atomic_load(&c->board->call_us) > (int64_t)CALL_MAX_US * world_slowness();
 }
 
+/* Of all cells. */
+typedef struct matrix_sum {
+	size_t count, right;
+	size_t misuse_count;   /* left out, since the table says so */
+	size_t homeless_count; /* since there is no context of a handler's to call on */
+	size_t fileless_count; /* since the store has no file */
+	uint64_t places;       /* bits */
+	size_t function_count;
+	stormed_sum stormed;
+} matrix_sum;
+
 /* Waits for one of them, and gives its place; one that was slow is tried again. */
-static size_t finish_one(tally *t, running cells[AT_ONCE], size_t *right_count)
+static size_t finish_one(tally *t, running cells[AT_ONCE], matrix_sum *sum)
 {
 	for (;;) {
 		int ended = 0;
@@ -201,7 +218,8 @@ static size_t finish_one(tally *t, running cells[AT_ONCE], size_t *right_count)
 			start(&cells[i]);
 			continue;
 		}
-		*right_count += judge(t, &cells[i], ended);
+		sum->right += judge(t, &cells[i], ended);
+		stormed_add(&sum->stormed, cells[i].r, cells[i].board);
 		cells[i].pid = 0;
 		return i;
 	}
@@ -225,14 +243,24 @@ static void make_boards(running cells[AT_ONCE])
 	}
 }
 
-static bool is_wanted(const row *r, place where, bool is_in_memory)
+/* No connection leads to a store in memory, and another one may be opened after a fork. */
+static bool needs_file(const row *r, place where)
 {
-	/* No connection leads to a store in memory, and another one may be opened after a fork. */
-	if (is_in_memory && strcmp(r->function, "stepbus_step_enqueue_in") == 0)
-		return false;
-	if (is_in_memory && place_is_forked(where) && strcmp(r->function, "stepbus_open") == 0)
-		return false;
-	return row_allowed(r, where) != 0;
+	return strcmp(r->function, "stepbus_step_enqueue_in") == 0 ||
+	       (place_is_forked(where) && strcmp(r->function, "stepbus_open") == 0);
+}
+
+static bool is_wanted(const matrix_options *o, const row *r, place where, matrix_sum *sum)
+{
+	if ((r->flags & ROW_CONTEXT) != 0 && !place_has_context(where))
+		sum->homeless_count++;
+	else if (row_allowed(r, where) == 0)
+		sum->misuse_count++;
+	else if (o->is_in_memory && needs_file(r, where))
+		sum->fileless_count++;
+	else
+		return true;
+	return false;
 }
 
 static bool is_chosen(const matrix_options *o, const row *r, place where)
@@ -243,52 +271,71 @@ static bool is_chosen(const matrix_options *o, const row *r, place where)
 	       (o->where == PLACE_NONE || o->where == where);
 }
 
-static void report(const matrix_options *o, size_t count, size_t left_out, size_t wrong)
+static void report_storm(const matrix_sum *sum, const char *store)
+{
+	const stormed_sum *s = &sum->stormed;
+
+	(void)printf(
+		"proof: reenter: %zu functions called %llu times, each until signals that resume "
+		"nothing (SIGALRM, 20 kHz; SIGCHLD, 1 kHz) had come while it was under way: %llu "
+		"came inside of calls, %llu of them ended a system call with EINTR, in %zu of the "
+		"functions (%s), store %s; %zu functions of a handler's context left out, since "
+		"the "
+		"library's threads take no signals: %zu functions answered otherwise than in "
+		"peace, "
+		"or were not hit\n",
+		s->function_count, (unsigned long long)s->call_count,
+		(unsigned long long)s->inside_count, (unsigned long long)s->interrupting_count,
+		s->interrupted_count, s->interrupted, store, sum->homeless_count,
+		sum->count - sum->right);
+}
+
+static void report(const matrix_options *o, const matrix_sum *sum)
 {
 	const char *store = o->is_in_memory ? "memory" : "sqlite";
 
-	if (o->is_stormy)
-		(void)printf("proof: reenter: %zu functions called under %llu signals that resume "
-			     "nothing (SIGALRM and SIGCHLD, 1 kHz each), store %s: %zu other "
-			     "answers than in peace\n",
-			     count, (unsigned long long)signal_sum, store, wrong);
-	else
-		(void)printf("proof: reenter: %zu calls of %zu functions inside callbacks, beside "
-			     "ends and in forked children (%d places; %zu left out as documented "
-			     "misuse), store %s: %zu other answers than documented, hangs, crashes "
-			     "or calls of more than a second\n",
-			     count, count_rows(), PLACE_COUNT - 2, left_out, store, wrong);
+	if (o->is_stormy) {
+		report_storm(sum, store);
+		return;
+	}
+	(void)printf("proof: reenter: %zu calls of %zu functions in %d places: inside callbacks, "
+		     "beside ends and in forked children, store %s (left out: %zu as documented "
+		     "misuse, %zu without a handler's context to call on, %zu that need a store "
+		     "with a file): %zu other answers than documented, hangs, crashes or calls of "
+		     "more than a second\n",
+		     sum->count, sum->function_count, __builtin_popcountll(sum->places), store,
+		     sum->misuse_count, sum->homeless_count, sum->fileless_count,
+		     sum->count - sum->right);
 }
 
 void matrix_run(tally *t, const matrix_options *o)
 {
 	running cells[AT_ONCE];
-	size_t count = 0, left_out = 0, right = 0, running_count = 0, next = 0;
+	matrix_sum sum = { 0 };
+	size_t running_count = 0, next = 0;
 	const row *r;
 
 	make_boards(cells);
-	for (size_t i = 0; (r = row_at(i)) != NULL; i++)
+	for (size_t i = 0; (r = row_at(i)) != NULL; i++) {
+		size_t before = sum.count;
+
 		for (place where = 1; where < PLACE_COUNT; where++) {
-			if (!is_chosen(o, r, where))
+			if (!is_chosen(o, r, where) || !is_wanted(o, r, where, &sum))
 				continue;
-			if (!is_wanted(r, where, o->is_in_memory)) {
-				left_out++;
-				continue;
-			}
-			if (running_count == AT_ONCE) {
-				next = finish_one(t, cells, &right);
-				running_count--;
-			} else {
-				next = running_count;
-			}
+			if (running_count == AT_ONCE)
+				next = finish_one(t, cells, &sum);
+			else
+				next = running_count++;
 			begin(&cells[next], r, where, o);
-			running_count++;
-			count++;
+			sum.count++;
+			sum.places |= UINT64_C(1) << where;
 		}
+		sum.function_count += sum.count > before;
+	}
 	while (running_count-- > 0)
-		(void)finish_one(t, cells, &right);
-	tally_note(t, right == count && count > 0);
-	report(o, count, left_out, count - right);
+		(void)finish_one(t, cells, &sum);
+	tally_note(t, sum.right == sum.count && sum.count > 0);
+	report(o, &sum);
 }
 
 /* Rows that must be reported. */
@@ -342,6 +389,14 @@ CALL(dawdle)
 	return STEPBUS_OK;
 }
 
+/* As code does that does not expect signals. */
+CALL(give_up)
+{
+	(void)w;
+	(void)err;
+	return poll(NULL, 0, STORM_WAIT_MS) < 0 ? STEPBUS_ESYSTEM : STEPBUS_OK;
+}
+
 void matrix_control(tally *t)
 {
 	static const row bad[] = {
@@ -349,20 +404,27 @@ void matrix_control(tally *t)
 		{ "a crash", crash, 0, ROW_ANYWHERE, { { 0 } }, NULL },
 		{ "a status that is not in the table", lie, 0, ROW_ANYWHERE, { { 0 } }, NULL },
 		{ "a call of two seconds", dawdle, 0, ROW_ANYWHERE, { { 0 } }, NULL },
+		{ "a call that a signal ends", give_up, 0, ROW_ANYWHERE, { { 0 } }, NULL },
 	};
 	running cells[AT_ONCE];
-	const matrix_options o = { .patience_s = CONTROL_PATIENCE_S };
+	const matrix_options calm = { .patience_s = CONTROL_PATIENCE_S };
+	const matrix_options stormy = { .patience_s = CONTROL_PATIENCE_S, .is_stormy = true };
 	tally found = { .is_control = true };
-	size_t right = 0, count = sizeof bad / sizeof *bad;
+	size_t count = sizeof bad / sizeof *bad;
+	matrix_sum sum = { 0 };
 
 	make_boards(cells);
 	for (size_t i = 0; i < count; i++) {
-		begin(&cells[0], &bad[i], PLACE_OWN_SUBSCRIBER, &o);
-		(void)finish_one(&found, cells, &right);
+		bool is_stormy = bad[i].call == give_up;
+
+		begin(&cells[0], &bad[i], is_stormy ? PLACE_PLAIN : PLACE_OWN_SUBSCRIBER,
+		      is_stormy ? &stormy : &calm);
+		(void)finish_one(&found, cells, &sum);
 	}
-	tally_note(t, found.failed == (int)count && right == 0);
+	tally_note(t, found.failed == (int)count && sum.right == 0);
 	(void)printf("proof: reenter: %zu faults put in on purpose (a callback that waits for "
-		     "itself, a crash, a wrong status, a slow call): %d found\n",
+		     "itself, a crash, a wrong status, a slow call, one that hands EINTR on): %d "
+		     "found\n",
 		     count, found.failed);
 }
 

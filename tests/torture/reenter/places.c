@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CONFIG_LEN = 512, CHILD_PATIENCE_S = 3, BUSY_STEPS = 20 };
+enum { CONFIG_LEN = 512, CHILD_PATIENCE_S = 15, /* less than a cell has */ BUSY_STEPS = 20 };
 
 /* The call on its way to its place; a process has one. */
 static struct {

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "support/process_counts.h"
 #include "torture/reenter/parts.h"
 #include "torture/reenter/storm.h"
 
@@ -43,14 +44,19 @@ static uint32_t start_workers(tally *t, world *w, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		stepbus_error err = STEPBUS_ERROR_INIT;
 		stepbus_worker *worker = NULL;
-		stepbus_status status = stepbus_worker_start(
-			w->engine, STEPBUS_TEXT("{\"pool_size\":1,\"block_size\":1000}"), &worker,
-			&err);
+		stepbus_status status;
 
+		storm_enter();
+		status = stepbus_worker_start(w->engine,
+					      STEPBUS_TEXT("{\"pool_size\":1,\"block_size\":1000}"),
+					      &worker, &err);
+		storm_leave();
 		if (status != STEPBUS_OK && refused++ == 0)
 			tally_find(t, "a signal made a worker's start fail: %s, %s",
 				   stepbus_status_name(status), err.message);
+		storm_enter();
 		stepbus_worker_free(worker);
+		storm_leave();
 	}
 	return refused;
 }
@@ -91,14 +97,16 @@ void signals_run(tally *t, uint32_t count, uint32_t seed)
 
 	(void)seed;
 	world_make(&w, &board, false);
-	storm_begin_fierce(&board.signal_count, FIERCE_NS);
+	storm_begin_fierce(&board.signals, FIERCE_NS);
 	refused = start_workers(t, &w, count);
 	waited_us = wait_busy(t, &w);
 	world_check_alive(&w);
 	world_end(&w);
-	(void)printf("proof: reenter: %u workers started and ended under %u signals (20 kHz): %u "
+	(void)printf("proof: reenter: %u workers started and ended while %u signals (20 kHz) came "
+		     "inside of these calls, %u of which ended a system call with EINTR: %u "
 		     "refused; a call that may wait %d ms for another process waited %lld ms\n",
-		     count, atomic_load(&board.signal_count), refused, BUSY_MS,
+		     count, atomic_load(&board.signals.inside),
+		     atomic_load(&board.signals.interrupting), refused, BUSY_MS,
 		     (long long)waited_us / 1000);
 }
 
@@ -112,7 +120,6 @@ typedef struct manners {
 	char locale[64];
 	mode_t mask_of_files;
 	int stdio_flags[STDIO_COUNT];
-	off_t stdio_offsets[STDIO_COUNT];
 	uint64_t environment;
 	int cancel_state;
 	int cancel_type;
@@ -243,17 +250,6 @@ static uint64_t sum_code(void)
 	return sum;
 }
 
-static size_t count_descriptors(void)
-{
-	DIR *stream = opendir("/proc/self/fd");
-	size_t count = 0;
-
-	while (stream != NULL && readdir(stream) != NULL)
-		count++;
-	(void)closedir(stream);
-	return count;
-}
-
 static void compare(tally *t, const manners *before, const manners *after)
 {
 	const struct {
@@ -325,11 +321,11 @@ void manners_run(tally *t, uint32_t count, uint32_t seed)
 		threads += check_threads(t);
 		world_end(&w);
 		if (i == 0)
-			descriptors = count_descriptors();
+			descriptors = process_descriptor_count();
 	}
 	look(&after);
 	compare(t, &before, &after);
-	if (count_descriptors() != descriptors)
+	if (process_descriptor_count() != descriptors)
 		tally_find(t, "descriptors are left open");
 	if (sum_code() != code)
 		tally_find(t, "other files are mapped to be executed than before the first open");

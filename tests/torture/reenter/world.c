@@ -58,6 +58,11 @@ void world_deadline(int seconds)
 		_exit(5);
 }
 
+static int64_t patience_ms(void)
+{
+	return (int64_t)PATIENCE_S * 1000 * world_slowness();
+}
+
 void world_wait(sem_t *semaphore)
 {
 	struct timespec until;
@@ -250,30 +255,52 @@ static uint32_t declare(world *w, stepbus_bridge *bridge)
 	return id;
 }
 
-static void make_own(world *w)
+void world_subscribe_own(world *w)
 {
-	const stepbus_bridge_options options = { .size = sizeof options, .host = &w->host };
+	w->own_id = subscribe(w, w->own);
+}
+
+void world_make_subscriber(world *w)
+{
 	const stepbus_route route = {
 		.size = sizeof route, .pattern = "reenter.*", .pattern_len = 9, .deliver = ignore
 	};
 	const stepbus_subscriber_options routes = { .size = sizeof routes,
 						    .route_count = 1,
 						    .routes = &route };
+
+	WORLD_OK(w, stepbus_subscriber_new(w->own, &routes, &w->subscriber, NULL));
+	WORLD_OK(w, stepbus_subscriber_start(w->subscriber, NULL));
+}
+
+void world_make_executor(world *w)
+{
 	const stepbus_execution_options execution = { .size = sizeof execution,
 						      .worker_id = "host",
 						      .worker_id_len = 4,
 						      .complete = take_completion };
 
-	WORLD_OK(w, stepbus_bridge_new(&options, &w->own, NULL));
-	WORLD_OK(w, stepbus_bridge_start(w->own, NULL));
-	w->own_event_id = declare(w, w->own);
-	w->own_id = subscribe(w, w->own);
-	WORLD_OK(w, stepbus_subscriber_new(w->own, &routes, &w->subscriber, NULL));
-	WORLD_OK(w, stepbus_subscriber_start(w->subscriber, NULL));
 	WORLD_OK(w, stepbus_execution_subscriber_new(w->own, w->registry, &execution, &w->executor,
 						     NULL));
 	WORLD_OK(w, stepbus_execution_subscriber_start(w->executor, NULL));
+}
+
+void world_make_own(world *w)
+{
+	const stepbus_bridge_options options = { .size = sizeof options, .host = &w->host };
+
+	WORLD_OK(w, stepbus_bridge_new(&options, &w->own, NULL));
+	WORLD_OK(w, stepbus_bridge_start(w->own, NULL));
+	w->own_event_id = declare(w, w->own);
+	world_subscribe_own(w);
+	world_make_subscriber(w);
+	world_make_executor(w);
 	w->bridge = w->own;
+}
+
+void world_register_quick(world *w)
+{
+	register_handler(w, "quick", run_quick);
 }
 
 static void make_registry(world *w)
@@ -285,31 +312,10 @@ static void make_registry(world *w)
 	WORLD_OK(w, stepbus_registry_new(&options, &w->spare_registry, NULL));
 	register_handler(w, "probe", run_probe);
 	register_handler(w, "wait", run_wait);
-	register_handler(w, "quick", run_quick);
+	world_register_quick(w);
 	register_handler(w, "made", run_quick);
 	register_handler(w, "pulled", NULL);
 	WORLD_OK(w, stepbus_registry_resolve(w->registry, &key, &w->handler, NULL));
-}
-
-static void open_engine(world *w)
-{
-	char config[CONFIG_LEN];
-	int len = snprintf(config, sizeof config, "{\"store\":\"%s%s\",\"durability\":\"%s\"}",
-			   w->is_in_memory ? "memory:" : "sqlite:", w->is_in_memory ? "" : w->path,
-			   w->is_in_memory ? "memory" : "process");
-	const stepbus_options options = { .size = sizeof options,
-					  .config = config,
-					  .config_len = (size_t)len,
-					  .host = &w->host,
-					  .registry = w->registry };
-
-	WORLD_OK(w, stepbus_open(&options, &w->engine, NULL));
-	WORLD_OK(w, stepbus_worker_start(w->engine, STEPBUS_TEXT("{\"pool_size\":2}"), &w->pool,
-					 NULL));
-	WORLD_OK(w,
-		 stepbus_worker_start(w->engine, STEPBUS_TEXT("{\"pull\":true}"), &w->pull, NULL));
-	w->engine_event_id = declare(w, stepbus_engine_bridge(w->engine));
-	w->engine_id = subscribe(w, stepbus_engine_bridge(w->engine));
 }
 
 static void enqueue(world *w, const char *handler, int64_t delay_ms, uint8_t id[16])
@@ -330,17 +336,50 @@ void world_enqueue(world *w, const char *handler, uint8_t id[16])
 	enqueue(w, handler, 0, id);
 }
 
-static void make_steps(world *w)
+void world_enqueue_late(world *w, uint8_t id[16])
+{
+	enqueue(w, "quick", HOUR_MS, id);
+}
+
+void world_poll(world *w)
 {
 	size_t count = 0;
 
-	enqueue(w, "quick", HOUR_MS, w->open_id);
-	enqueue(w, "quick", 0, w->done_id);
 	enqueue(w, "pulled", 0, NULL);
-	WORLD_OK(w,
-		 stepbus_step_await(w->engine, w->done_id, PATIENCE_S * 10000, &w->outcome, NULL));
 	w->polled.size = sizeof w->polled;
-	WORLD_OK(w, stepbus_poll(w->pull, &w->polled, 1, PATIENCE_S * 10000, &count, NULL));
+	WORLD_OK(w, stepbus_poll(w->pull, &w->polled, 1, patience_ms(), &count, NULL));
+}
+
+static void make_steps(world *w)
+{
+	world_enqueue_late(w, w->open_id);
+	enqueue(w, "quick", 0, w->done_id);
+	if (w->outcome == NULL)
+		WORLD_OK(w, stepbus_step_await(w->engine, w->done_id, patience_ms(), &w->outcome,
+					       NULL));
+	world_poll(w);
+}
+
+void world_open(world *w)
+{
+	char config[CONFIG_LEN];
+	int len = snprintf(config, sizeof config, "{\"store\":\"%s%s\",\"durability\":\"%s\"}",
+			   w->is_in_memory ? "memory:" : "sqlite:", w->is_in_memory ? "" : w->path,
+			   w->is_in_memory ? "memory" : "process");
+	const stepbus_options options = { .size = sizeof options,
+					  .config = config,
+					  .config_len = (size_t)len,
+					  .host = &w->host,
+					  .registry = w->registry };
+
+	WORLD_OK(w, stepbus_open(&options, &w->engine, NULL));
+	WORLD_OK(w, stepbus_worker_start(w->engine, STEPBUS_TEXT("{\"pool_size\":2}"), &w->pool,
+					 NULL));
+	WORLD_OK(w,
+		 stepbus_worker_start(w->engine, STEPBUS_TEXT("{\"pull\":true}"), &w->pull, NULL));
+	w->engine_event_id = declare(w, stepbus_engine_bridge(w->engine));
+	w->engine_id = subscribe(w, stepbus_engine_bridge(w->engine));
+	make_steps(w);
 }
 
 static void connect(world *w)
@@ -375,9 +414,8 @@ void world_make(world *w, world_board *board, bool is_in_memory)
 	test_tempdir_make_fast(&w->dir);
 	test_tempdir_path(&w->dir, "jobs.db", w->path);
 	make_registry(w);
-	make_own(w);
-	open_engine(w);
-	make_steps(w);
+	world_make_own(w);
+	world_open(w);
 	connect(w);
 	WORLD_OK(w, stepbus_build_info(&w->text, NULL));
 	WORLD_OK(w, stepbus_clock_new(1, &w->clock, NULL));
@@ -397,7 +435,7 @@ void world_check_alive(world *w)
 
 	world_stage(w, "looking whether it still works");
 	world_enqueue(w, "quick", id);
-	WORLD_OK(w, stepbus_step_await(w->engine, id, PATIENCE_S * 1000, &outcome, NULL));
+	WORLD_OK(w, stepbus_step_await(w->engine, id, patience_ms(), &outcome, NULL));
 	if (stepbus_outcome_completion(outcome)->outcome != STEPBUS_OUTCOME_SUCCESS)
 		world_fail(w, "a step failed afterwards", 0);
 	stepbus_outcome_free(outcome);

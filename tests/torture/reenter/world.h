@@ -17,6 +17,7 @@
 
 #include "include/stepbus.h"
 #include "support/tempdir.h"
+#include "torture/reenter/storm.h"
 
 struct sqlite3;
 
@@ -25,7 +26,7 @@ typedef struct world_board {
 	_Atomic(int32_t) status; /* of the call; WORLD_UNANSWERED until it has returned */
 	_Atomic(int64_t) call_us;
 	_Atomic(uint32_t) call_count;
-	_Atomic(uint32_t) signal_count;
+	storm_counts signals;
 	char stage[64]; /* what was being done, for whom it dies in */
 	char failure[256];
 } world_board;
@@ -96,6 +97,20 @@ void world_fail(world *w, const char *what, int status) __attribute__((noreturn)
 
 /* Enqueues a step of a handler ("probe", "wait", "quick"), and gives its id where wanted. */
 void world_enqueue(world *w, const char *handler, uint8_t id[16]);
+/* One that waits for an hour. */
+void world_enqueue_late(world *w, uint8_t id[16]);
+/* Enqueues a step of "pulled", and polls one. */
+void world_poll(world *w);
+
+/* Makes again what a function has freed: the host's bridge with what is on it, and each of these alone. */
+void world_make_own(world *w);
+void world_subscribe_own(world *w);
+void world_make_subscriber(world *w);
+void world_make_executor(world *w);
+void world_register_quick(world *w);
+/* The engine and its workers, on the same store; its steps are there, or made anew. */
+void world_open(world *w);
+
 /* Waits for a semaphore, for as long as a cell may last. */
 void world_wait(sem_t *semaphore);
 int64_t world_now_us(void);
