@@ -450,7 +450,8 @@ void sim_beat(sim *s, sim_process *p)
 	status = stepbus_heartbeat(p->engine, s->steps[a->step].id, (uint64_t)a->token, NULL);
 	sim_note(s, "heartbeat", a->step, status, a->token);
 	if (status == STEPBUS_OK)
-		CHRONICLE(s, LOG_BEAT, p, s->steps[a->step].row.id, a->token, BEAT_HEARTBEAT, 0);
+		CHRONICLE(s, LOG_BEAT, p, s->steps[a->step].row.id, a->token, BEAT_HEARTBEAT,
+			  s->world.elapsed_ns / 1000);
 	if (status == STEPBUS_ECANCELLED && s->steps[a->step].cancelled_by == 0)
 		sim_violate(s, a->step, "Q12", "a heartbeat hears of a cancel that nobody made");
 	if (status == STEPBUS_ENOTFOUND)
