@@ -97,11 +97,9 @@ static void note_answer(const batch *b, size_t i, stepbus_status status)
 
 	observer_note(LOG_ANSWERED, b->ids[i], b->tokens[i], status, b->called_us[i]);
 	if (status == STEPBUS_OK && outcome == STEPBUS_OUTCOME_RELEASE)
-		observer_note(LOG_BEAT, b->ids[i], b->tokens[i], BEAT_RELEASE,
-			      b->called_us[i]);
+		observer_note(LOG_BEAT, b->ids[i], b->tokens[i], BEAT_RELEASE, b->called_us[i]);
 	if (status == STEPBUS_OK && outcome == STEPBUS_OUTCOME_CHECKPOINT)
-		observer_note(LOG_BEAT, b->ids[i], b->tokens[i], BEAT_CHECKPOINT,
-			      b->called_us[i]);
+		observer_note(LOG_BEAT, b->ids[i], b->tokens[i], BEAT_CHECKPOINT, b->called_us[i]);
 	if (!is_allowed(status))
 		observer_fail("answer a step", status, "");
 }
