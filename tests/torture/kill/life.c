@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "torture/kill/life.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/flat_directory.h"
+#include "support/old_format.h"
 #include "torture/history/observer.h"
 #include "torture/history/rules.h"
 #include "torture/kill/points.h"
@@ -28,9 +28,7 @@ enum {
 	CALLS_MAX = 100000
 };
 
-/* What lives have something to say about, taken together, and few of them: that a
- * life ends while a handler runs is rare.
- */
+/* What few lives have something to say about together: that one ends while a handler runs is rare. */
 static const rule_set wanted =
 	RULE_BIT(RULE_Q1_NOTHING_IS_LOST) | RULE_BIT(RULE_Q2_NOTHING_IS_INVENTED) |
 	RULE_BIT(RULE_Q3_ONE_STEP_OF_A_KEY) | RULE_BIT(RULE_Q4_ONE_COMPLETION) |
@@ -75,34 +73,6 @@ typedef struct lives {
 static void join(char *path, const char *directory, const char *name)
 {
 	(void)snprintf(path, (size_t)2 * PATH_LEN, "%s/%s", directory, name);
-}
-
-static void copy(const char *from, const char *to)
-{
-	int in = open(from, O_RDONLY | O_CLOEXEC);
-	int out = open(to, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	char bytes[65536];
-	ssize_t len;
-
-	while (in >= 0 && (len = read(in, bytes, sizeof bytes)) > 0)
-		if (write(out, bytes, (size_t)len) != len)
-			abort();
-	if (in >= 0)
-		(void)close(in);
-	(void)close(out);
-}
-
-static void clear(const char *name)
-{
-	DIR *directory = opendir(name);
-	const struct dirent *entry;
-
-	while (directory != NULL && (entry = readdir(directory)) != NULL)
-		if (entry->d_name[0] != '.')
-			(void)unlinkat(dirfd(directory), entry->d_name, 0);
-	if (directory != NULL)
-		(void)closedir(directory);
-	(void)rmdir(name);
 }
 
 static void start(const lives *l, game *g, int countdown)
@@ -169,7 +139,7 @@ static void judge(lives *l, const game *g)
 	join(database, g->directory, "jobs.db");
 	join(points, g->directory, "points");
 	join(all, l->directory, "points");
-	copy(points, all);
+	test_file_append(points, all);
 	if (!history_read(&h, log, database)) {
 		fail(l, g, "there is nothing to judge");
 		return;
@@ -182,7 +152,7 @@ static void judge(lives *l, const game *g)
 		return;
 	}
 	l->passed++;
-	clear(g->directory);
+	(void)test_directory_clear(g->directory);
 }
 
 /* A process has ended: the next one follows, or the game is over. */
@@ -238,28 +208,13 @@ static void begin(lives *l, game *g)
 		join(from, l->directory,
 		     l->beginning == OLD_FORMAT ? "old/jobs.db" : "used/jobs.db");
 		join(to, g->directory, "jobs.db");
-		copy(from, to);
+		test_file_append(from, to);
 		join(from, l->directory, "used/log");
 		join(to, g->directory, "log");
-		copy(from, to);
+		test_file_append(from, to);
 	}
 	l->playing++;
 	start(l, g, g->countdown);
-}
-
-/* What version 1 left: the tables of this one, without what the second migration brings. */
-static bool make_older(const char *path)
-{
-	sqlite3 *db = NULL;
-	bool is_made = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
-		       sqlite3_exec(db,
-				    "DROP TABLE checkpoint;"
-				    "ALTER TABLE state DROP COLUMN checkpoint_count;"
-				    "PRAGMA user_version = 1",
-				    NULL, NULL, NULL) == SQLITE_OK;
-
-	(void)sqlite3_close(db);
-	return is_made;
 }
 
 static bool is_played(const game *g)
@@ -293,8 +248,8 @@ static bool make_stores(lives *l)
 	note_end(&g);
 	join(from, g.directory, "jobs.db");
 	join(to, l->directory, "old/jobs.db");
-	copy(from, to);
-	return make_older(to);
+	test_file_append(from, to);
+	return test_old_format_make(to);
 }
 
 /* Until some came through in a row; where too much fails, or no life is that long, none will. */
@@ -357,10 +312,10 @@ int life_run(const char *program, int stride, int *passed)
 	rules_print(&l.seen, wanted, passed, &l.failed);
 	*passed += l.passed;
 	join(path, l.directory, "used");
-	clear(path);
+	(void)test_directory_clear(path);
 	join(path, l.directory, "old");
-	clear(path);
+	(void)test_directory_clear(path);
 	if (l.failed == 0)
-		clear(l.directory);
+		(void)test_directory_clear(l.directory);
 	return l.failed;
 }

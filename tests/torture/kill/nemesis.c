@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "torture/kill/nemesis.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/flat_directory.h"
 #include "torture/history/observer.h"
 #include "torture/kill/roles.h"
 
@@ -69,15 +69,7 @@ void nemesis_add(nemesis *n, const char *role, int count)
 
 void nemesis_clear(const nemesis *n)
 {
-	DIR *directory = opendir(n->directory);
-	const struct dirent *entry;
-
-	while (directory != NULL && (entry = readdir(directory)) != NULL)
-		if (entry->d_name[0] != '.')
-			(void)unlinkat(dirfd(directory), entry->d_name, 0);
-	if (directory != NULL)
-		(void)closedir(directory);
-	if (rmdir(n->directory) != 0)
+	if (!test_directory_clear(n->directory))
 		(void)printf("left over: %s: %s\n", n->directory, strerror(errno));
 }
 
