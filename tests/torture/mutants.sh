@@ -6,7 +6,7 @@
 #
 # tests/torture/mutants.list has, for each mutant, the file, a line as it is there ("- ", exactly once,
 # without its indentation), what it is replaced by ("+ "), and the runs ("run PROGRAM ARGUMENTS") of
-# which one has to report a violated rule. All is done in a copy of the tree below OUT/mutants, in
+# which one has to report a violated rule; they go on until the checker itself has. All is done in a copy of the tree below OUT/mutants, in
 # which only what changed is built; the sources are not touched. The same runs must first pass without
 # a fault: else that one reports something says nothing.
 set -eu
@@ -20,6 +20,7 @@ kept=$tree/kept
 patience=${MUTANT_TIMEOUT_S:-150}
 found=0
 by_checker=0
+wanted_of_checker=20
 by_simulator=0
 by_power=0
 missed=0
@@ -189,6 +190,10 @@ while IFS= read -r command; do
 done <"$tree/all"
 each mutants
 echo "proof: mutants: $((found + missed)) faults put into the library: $found found, $by_checker of them by the checker, $by_simulator by the simulator's model alone, $by_power by what is read after power cuts alone"
+if [ -z "$wanted" ] && [ "$by_checker" -lt "$wanted_of_checker" ]; then
+	echo "the checker must find $wanted_of_checker of them itself"
+	failed=$((failed + 1))
+fi
 echo "$found/$((found + missed))"
 echo "$((passed + found)) passed, $((failed + missed)) failed"
 [ $((failed + missed)) -eq 0 ] && [ "$found" -gt 0 ] && rm -rf "$tree"
