@@ -6,9 +6,9 @@
 #
 # tests/torture/mutants.list has, for each mutant, the file, a line as it is there ("- ", exactly once,
 # without its indentation), what it is replaced by ("+ "), and the runs ("run PROGRAM ARGUMENTS") of
-# which one has to report a violated rule; they go on until the checker itself has. All is done in a copy of the tree below OUT/mutants, in
-# which only what changed is built; the sources are not touched. The same runs must first pass without
-# a fault: else that one reports something says nothing.
+# which one has to report a violated rule; they go on until the checker itself has. All is done in a
+# copy of the tree below OUT/mutants, in which only what changed is built; the sources are not touched.
+# The same runs must first pass without a fault: else that one reports something says nothing.
 set -eu
 
 cd "$(dirname "$0")/../.."
