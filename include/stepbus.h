@@ -2232,8 +2232,11 @@ STEPBUS_API stepbus_status stepbus_release(stepbus *engine, const uint8_t *step_
  * step_id  16 bytes.
  * threads  any.
  * errors   STEPBUS_ECANCELLED, STEPBUS_ETIMEDOUT, STEPBUS_ESTALE: stop, the result will be refused.
- *          STEPBUS_ESHUTDOWN: the worker is being stopped, finish soon. STEPBUS_ENOTFOUND (no such step
- *          was polled here, or it was answered), STEPBUS_EINVAL, STEPBUS_EFORKED.
+ *          STEPBUS_EBUSY: the lease ended before it could be renewed (the process was stopped, or the
+ *          store did not answer), so another worker may have the step: ask again before doing what
+ *          must not be done twice. STEPBUS_ESHUTDOWN: the worker is being stopped, finish soon.
+ *          STEPBUS_ENOTFOUND (no such step was polled here, or it was answered), STEPBUS_EINVAL,
+ *          STEPBUS_EFORKED.
  * since    0.1
  */
 STEPBUS_API stepbus_status stepbus_heartbeat(stepbus *engine, const uint8_t *step_id,

@@ -88,7 +88,7 @@ TEXT
 	section torture-quick "Each commit" "\`make torture-quick\`, which runs in CI:"
 	section torture "For up to an hour" "\`make torture\`:"
 	section torture-long "For a night" "\`make torture-long\`:"
-	section mutants "Faults in the library" "\`make mutants\`: each must be found by the checker."
+	section mutants "Faults in the library" "\`make mutants\`: each must be found, and 20 of them by the checker."
 	section sim "Simulation" "\`make sim\`: one thread, a clock and a disk that are made up, faults from a seed that replays."
 	section fuzz "Hostile input" "\`make fuzz\`: libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer."
 	section model "The protocol" "\`make model\`: [tests/model/lease.pml](../tests/model/lease.pml), checked by Spin."

@@ -191,7 +191,7 @@ export interface Step<Input = any> {
   release(): Promise<void>
   /** Keeps what is done so far and ends the attempt; the next one goes on from there. */
   checkpoint(progress?: Checkpoint): Promise<void>
-  /** Puts off silenceTimeoutMs; throws where the result would be refused. */
+  /** Puts off silenceTimeoutMs; throws where the result would be refused, or may be (STEPBUS_EBUSY). */
   heartbeat(): void
 }
 

@@ -45,17 +45,32 @@ void sb_polled_part(stepbus *engine, sb_claimed *claimed, bool is_success)
 	sb_claimed_unref(&engine->host, claimed);
 }
 
+/*
+ * Under the lock of the table, which keeps the worker. A lease that is over may be lost, and this
+ * process not have heard of it yet: looked at first, since it is renewed behind the interruption.
+ */
+static stepbus_status look_at(stepbus *engine, sb_claimed *claimed)
+{
+	bool is_in_doubt;
+	stepbus_status status;
+
+	if (claimed == NULL || !is_polled(claimed))
+		return STEPBUS_ENOTFOUND;
+	atomic_store(&claimed->noticed_ns, sb_clock_elapsed_ns(&engine->host));
+	is_in_doubt = sb_worker_is_lease_over(claimed->worker);
+	status = atomic_load(&claimed->interruption);
+	return status == STEPBUS_OK && is_in_doubt ? STEPBUS_EBUSY : status;
+}
+
 stepbus_status sb_polled_notice(stepbus *engine, const sb_claimed_key *key, stepbus_error *err)
 {
-	sb_claimed *claimed = sb_claimed_table_find(&engine->claimed, key);
-	stepbus_status status = STEPBUS_ENOTFOUND;
+	sb_claimed_table *table = &engine->claimed;
+	stepbus_status status;
 
-	if (claimed != NULL && is_polled(claimed)) {
-		atomic_store(&claimed->noticed_ns, sb_clock_elapsed_ns(&engine->host));
-		status = atomic_load(&claimed->interruption);
-	}
-	if (claimed != NULL)
-		sb_claimed_unref(&engine->host, claimed);
+	pthread_mutex_lock(&table->lock);
+	status = look_at(engine,
+			 (sb_claimed *)(void *)sb_map_find(&table->by_key, key, sizeof *key));
+	pthread_mutex_unlock(&table->lock);
 	switch (status) {
 	case STEPBUS_OK:
 		return status;
@@ -64,6 +79,10 @@ stepbus_status sb_polled_notice(stepbus *engine, const sb_claimed_key *key, step
 			       "no such attempt was polled here, or it was answered already");
 	case STEPBUS_ESHUTDOWN:
 		return sb_fail(err, status, "the worker is being stopped: finish the step soon");
+	case STEPBUS_EBUSY:
+		return sb_fail(err, status,
+			       "the lease is over and could not be renewed yet: the step is still "
+			       "yours unless another worker has it, ask again before you go on");
 	default:
 		return sb_fail(err, status, "the attempt was ended: its result will be refused");
 	}

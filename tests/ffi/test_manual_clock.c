@@ -430,6 +430,8 @@ static void a_host_that_is_silent_for_too_long_loses_its_step(void **state)
 
 	for (int i = 0; i < 10; i++) {
 		pass(s, MINUTE_MS - 1);
+		/* The clock has left the lease behind: what is claimed is claimed with a renewed one. */
+		let_one_through(s);
 		scene_ok(s, stepbus_heartbeat(s->engine, event.step_id, event.token, &s->err));
 	}
 	pass(s, MINUTE_MS - 1);

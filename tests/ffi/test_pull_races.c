@@ -178,6 +178,9 @@ static void what_a_lost_lease_has_given_to_others_is_theirs(void **state)
 	theirs = test_pull_one(box, quick_worker);
 	assert_memory_equal(theirs.step_id, mine.step_id, sizeof mine.step_id);
 	assert_true(theirs.token > mine.token);
+	/* It has not heard of it yet, and must not be told to go on. */
+	assert_int_equal(stepbus_heartbeat(slow, mine.step_id, mine.token, &box->err),
+			 STEPBUS_EBUSY);
 	sb_writer_yield(&slow->writer);
 	test_box_advance(box, INT64_C(1));
 	test_box_await(box, has_lost_it, &mine);
@@ -246,12 +249,43 @@ static void what_was_accepted_elsewhere_is_so_behind_the_attempts_time_too(void 
 	box_ok(box, stepbus_worker_stop(worker, 0, NULL, &box->err));
 }
 
+static bool is_sure_of_it(test_box *box, void *context)
+{
+	const stepbus_step_event *event = context;
+
+	return stepbus_heartbeat(box->engines[0], event->step_id, event->token, NULL) == STEPBUS_OK;
+}
+
+static void a_lease_that_is_over_is_in_doubt_until_it_is_renewed(void **state)
+{
+	test_box *box = *state;
+	stepbus *engine = test_box_open(box, "\"lease_ms\":1000,\"poll_ms\":10");
+	stepbus_worker *worker;
+	stepbus_step_event mine;
+
+	test_pull_handle(box, engine, "work", NULL);
+	worker = test_pull_work(box, engine, NULL);
+	test_box_add(box, engine, "work", "x");
+	mine = test_pull_one(box, worker);
+	box_ok(box, stepbus_heartbeat(engine, mine.step_id, mine.token, &box->err));
+	sb_writer_lead(&engine->writer);
+	test_box_advance(box, INT64_C(3000000));
+	assert_int_equal(stepbus_heartbeat(engine, mine.step_id, mine.token, &box->err),
+			 STEPBUS_EBUSY);
+	assert_int_equal(stepbus_step_is_cancelled(engine, mine.step_id, mine.token), 0);
+	sb_writer_yield(&engine->writer);
+	test_box_await(box, is_sure_of_it, &mine);
+	box_ok(box, test_pull_succeed(box, engine, &mine, "in spite of it"));
+	box_ok(box, stepbus_worker_stop(worker, SHORT_MS, NULL, &box->err));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOX_TEST_ON_DISK(what_a_lost_lease_has_given_to_others_is_theirs),
 		BOX_TEST_ON_DISK(a_failure_told_to_another_engine_follows_the_handler),
 		BOX_TEST_ON_DISK(what_was_accepted_elsewhere_is_so_behind_the_attempts_time_too),
+		BOX_TEST(a_lease_that_is_over_is_in_doubt_until_it_is_renewed),
 		BOX_TEST(a_stop_does_not_wait_for_steps_that_come_back_behind_it),
 		BOX_TEST(a_step_may_be_answered_before_its_poll_returns),
 	};

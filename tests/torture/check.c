@@ -25,7 +25,7 @@ static int judge_run(const char *log_path, const char *database_path)
 
 	if (history_read(&h, log_path, database_path)) {
 		rules_judge(&h, &v);
-		rules_print(&v, &passed, &failed);
+		rules_print(&v, 0, &passed, &failed);
 	} else {
 		failed = 1;
 	}

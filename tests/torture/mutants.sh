@@ -6,9 +6,9 @@
 #
 # tests/torture/mutants.list has, for each mutant, the file, a line as it is there ("- ", exactly once,
 # without its indentation), what it is replaced by ("+ "), and the runs ("run PROGRAM ARGUMENTS") of
-# which one has to report a violated rule. All is done in a copy of the tree below OUT/mutants, in
-# which only what changed is built; the sources are not touched. The same runs must first pass without
-# a fault: else that one reports something says nothing.
+# which one has to report a violated rule; they go on until the checker itself has. All is done in a
+# copy of the tree below OUT/mutants, in which only what changed is built; the sources are not touched.
+# The same runs must first pass without a fault: else that one reports something says nothing.
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -19,6 +19,10 @@ log=$tree/run.log
 kept=$tree/kept
 patience=${MUTANT_TIMEOUT_S:-150}
 found=0
+by_checker=0
+wanted_of_checker=20
+by_simulator=0
+by_power=0
 missed=0
 passed=0
 failed=0
@@ -51,16 +55,18 @@ run() {
 	[ "$status" -eq 0 ] && grep -q '^[1-9][0-9]* passed, 0 failed$' "$log"
 }
 
-# The first rule that the run says is violated, in the words of its program. That a process ended by
-# itself is seen without a checker, and does not count.
+# The first rule that the run says is violated, behind the judge who says so: the checker, the
+# simulator's model of the protocol, or the verdict of power cuts. The checker's is taken where there is
+# one. That a process ended by itself is seen without a checker, and does not count.
 violations() {
 	ignored='no rule'
 	grep '^process [0-9]*: ' "$log" | grep -qv ': a process ended by itself' || ignored='no call fails'
 	sed -n \
-		-e 's/^\(.*[^ ]\)  *VIOLATED, .*$/\1/p' \
-		-e 's/^seed [0-9]* violates \([^ ]*\) in action [^:]*: \(.*\)$/\1 \2/p' \
-		-e 's/^proof: power: [0-9]* disk states at level disk.*: \([1-9][0-9]* acknowledgements at level disk lost\).*/Q5 \1/p' \
-		"$log" | grep -v "^$ignored" | head -1 | cut -c 1-100
+		-e 's/^\(.*[^ ]\)  *VIOLATED, .*$/checker \1/p' \
+		-e 's/^seed [0-9]* violates the checker in action [^:]*: \(.*\)$/checker \1/p' \
+		-e 's/^seed [0-9]* violates \([^ ]*\) in action [^:]*: \(.*\)$/simulator \1 \2/p' \
+		-e 's/^proof: power: [0-9]* disk states at level disk.*: \([1-9][0-9]* acknowledgements at level disk lost\).*/power Q5 \1/p' \
+		"$log" | grep -v "^checker $ignored" | LC_ALL=C sort -s -k 1,1 | head -1 | cut -c 1-110
 }
 
 # Replaces the line in the copy; what is replaced must be there, once.
@@ -96,17 +102,24 @@ try_mutant() {
 		return 1
 	fi
 	printf '%s\n' "$runs" >"$tree/runs"
-	said=
-	while [ -z "$said" ] && IFS= read -r command; do
+	said='' by=''
+	# On to the next run until the checker says so, too.
+	while [ "${said%% *}" != checker ] && IFS= read -r command; do
 		if ! build "${command%% *}"; then
 			tail -5 "$log"
 			break
 		fi
-		run "$command" || said=$(violations)
+		! run "$command" || continue
+		finding=$(violations)
+		case $finding in
+		'') ;;
+		checker\ *) said=$finding by=$command ;;
+		*) [ -n "$said" ] || said=$finding by=$command ;;
+		esac
 	done <"$tree/runs"
 	restore
 	[ -n "$said" ] || return 1
-	echo "$name: found by $said ($command)"
+	echo "$name: found by the ${said%% *}: ${said#* } ($by)"
 }
 
 is_wanted() {
@@ -129,6 +142,11 @@ conclude() {
 	mutants)
 		if try_mutant; then
 			found=$((found + 1))
+			case $said in
+			checker\ *) by_checker=$((by_checker + 1)) ;;
+			simulator\ *) by_simulator=$((by_simulator + 1)) ;;
+			power\ *) by_power=$((by_power + 1)) ;;
+			esac
 		else
 			echo "$name: MISSED"
 			missed=$((missed + 1))
@@ -171,7 +189,11 @@ while IFS= read -r command; do
 	fi
 done <"$tree/all"
 each mutants
-echo "proof: mutants: $((found + missed)) faults put into the library: $found found by the checker"
+echo "proof: mutants: $((found + missed)) faults put into the library: $found found, $by_checker of them by the checker, $by_simulator by the simulator's model alone, $by_power by what is read after power cuts alone"
+if [ -z "$wanted" ] && [ "$by_checker" -lt "$wanted_of_checker" ]; then
+	echo "the checker must find $wanted_of_checker of them itself"
+	failed=$((failed + 1))
+fi
 echo "$found/$((found + missed))"
 echo "$((passed + found)) passed, $((failed + missed)) failed"
 [ $((failed + missed)) -eq 0 ] && [ "$found" -gt 0 ] && rm -rf "$tree"

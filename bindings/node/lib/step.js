@@ -19,6 +19,7 @@ const ANSWERED = 1
 const LOST = 2
 const OK = 0
 const EINVAL = 1
+const BUSY = 14
 const ALREADY = 15
 const NONE = Symbol('none')
 
@@ -159,6 +160,8 @@ class Step {
     if (this.#state === OPEN) {
       const status = native.heartbeat(this.#worker.engine, this.#attemptWords())
       if (status === OK || status === 12) return
+      // Its lease is over, and may be renewed: whoever goes on may not be alone, whoever answers may be taken.
+      if (status === BUSY) throw new StepbusError(nameOf(status), `step ${this.id}: its lease is over, and it is not known whether it was lost`)
       this.#worker.lose(this, status)
     }
     throw this.#refusal()

@@ -316,6 +316,60 @@ void story_give_back_noted_late(maker *m)
 	EMIT(m, LOG_BEAT, before.worker, t.row.id, before.token, BEAT_RELEASE, called_us);
 }
 
+/* Too much waited to be written; called again in time, and noted after the next one had begun. */
+void story_answer_noted_late(maker *m)
+{
+	tale t = tale_enqueue(m), before;
+	int64_t called_us;
+
+	tale_start(&t);
+	before = t;
+	tale_end(&t, STEPBUS_OUTCOME_FAILURE);
+	EMIT(m, LOG_ANSWERED, t.worker, t.row.id, t.token, STEPBUS_EBUSY, m->time_us);
+	called_us = m->time_us;
+	tale_put_attempt(&t, t.token, "failure", 1);
+	t.worker = tale_another_worker(m, t.worker);
+	tale_succeed(&t);
+	EMIT(m, LOG_ANSWERED, before.worker, t.row.id, before.token, STEPBUS_OK, called_us);
+}
+
+/* Asked at the end of the lease, and noted when another one had begun. */
+void story_beat_noted_late(maker *m)
+{
+	tale t = tale_enqueue(m), stale;
+	int64_t called_us;
+
+	tale_start(&t);
+	stale = t;
+	called_us = m->time_us;
+	tale_lose(&t);
+	t.row.crash_count++;
+	t.worker = tale_another_worker(m, stale.worker);
+	tale_succeed(&t);
+	EMIT(m, LOG_BEAT, stale.worker, t.row.id, stale.token, BEAT_HEARTBEAT, called_us);
+	EMIT(m, LOG_LOST, stale.worker, 0);
+	tale_end(&stale, STEPBUS_OUTCOME_SUCCESS);
+}
+
+/* A cancel and a redrive by another process: this one hears of them when it looks. */
+void story_beat_behind_a_cancel(maker *m)
+{
+	tale t = tale_enqueue(m), before;
+
+	tale_start(&t);
+	before = t;
+	cancel(&t, 1);
+	tale_put_attempt(&t, t.token, "cancelled", 0);
+	redrive(&t);
+	redriven(&t);
+	t.worker = tale_another_worker(m, before.worker);
+	tale_start(&t);
+	EMIT(m, LOG_BEAT, before.worker, t.row.id, before.token, BEAT_HEARTBEAT, m->time_us);
+	tale_end(&t, STEPBUS_OUTCOME_SUCCESS);
+	tale_keep_success(&t);
+	tale_sent(&t, STEPBUS_OUTCOME_SUCCESS);
+}
+
 /* A time limit ended it; the handler returns when the next attempt has begun. */
 void story_time_out(maker *m)
 {

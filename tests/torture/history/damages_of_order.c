@@ -95,6 +95,28 @@ static bool renew_a_stale_lease(history *h)
 	return append_of_lost(h, LOG_BEAT, BEAT_RENEWAL, INT64_MAX);
 }
 
+static bool confirm_a_stale_lease(history *h)
+{
+	return append_of_lost(h, LOG_BEAT, BEAT_HEARTBEAT, INT64_MAX);
+}
+
+/* It had been refused before: another attempt began, and then it was called again. */
+static bool answer_again_too_late(history *h)
+{
+	for (event *e = h->events; e < h->events + h->event_count; e++) {
+		trace t;
+
+		if (e->kind != LOG_ANSWERED || e->c != STEPBUS_OK || e->d == 0)
+			continue;
+		t = search_trace(h, e->a, e->b);
+		if (t.end == NULL || t.end->c != STEPBUS_OUTCOME_FAILURE || t.next_start == NULL)
+			continue;
+		e->d = INT64_MAX;
+		return true;
+	}
+	return false;
+}
+
 /* The victim goes on as if nothing were. */
 static bool take_from_the_living(history *h)
 {
@@ -272,7 +294,10 @@ const damage damages_of_order[] = {
 	{ "a stale completion is answered with OK", RULE_Q7_STALE_IS_REFUSED, answer_a_stale_one },
 	{ "a stale release is accepted", RULE_Q7_STALE_IS_REFUSED, release_a_stale_one },
 	{ "a stale checkpoint is accepted", RULE_Q7_STALE_IS_REFUSED, keep_a_stale_checkpoint },
+	{ "an attempt is answered again too late", RULE_Q7_STALE_IS_REFUSED,
+	  answer_again_too_late },
 	{ "a stale lease is renewed", RULE_Q7_STALE_IS_REFUSED, renew_a_stale_lease },
+	{ "a stale heartbeat is accepted", RULE_Q7_STALE_IS_REFUSED, confirm_a_stale_lease },
 	{ "a step is taken from a live worker", RULE_Q9_NO_THEFT, take_from_the_living },
 	{ "a step is claimed before its lease is over", RULE_Q9_NO_THEFT, claim_before_the_end },
 	{ "a step runs before its time", RULE_Q11_NOT_BEFORE_ITS_TIME, run_before_its_time },

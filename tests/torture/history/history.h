@@ -38,7 +38,8 @@ enum {
 	LOG_ENDED =
 		'E', /* the handler returned, or complete was called [step, token, outcome, items
 			    processed where that is a checkpoint] */
-	LOG_ANSWERED = 'A',  /* complete returned [step, token, status] */
+	LOG_ANSWERED = 'A',  /* complete returned [step, token, status, the time of the log when the
+			    first call was made that it may answer for; 0: unknown] */
 	LOG_COMPLETED = 'D', /* step.completion.sent [step, token, outcome, digest of the result] */
 	LOG_LOST = 'L',      /* worker.lost: the process knows that its lease was over */
 
@@ -77,10 +78,10 @@ enum {
 };
 
 enum {
-	BEAT_HEARTBEAT = 0,
-	BEAT_CHECKPOINT = 1, /* d: the time of the log when it was called; 0: that of the line */
-	BEAT_RELEASE = 2,
-	BEAT_RENEWAL = 3, /* d: until when the lease is, from now on */
+	BEAT_HEARTBEAT = 0,  /* d: the time of the log when it was called; 0: that of the line */
+	BEAT_CHECKPOINT = 1, /* d: the same */
+	BEAT_RELEASE = 2,    /* d: the same */
+	BEAT_RENEWAL = 3,    /* d: until when the lease is, from now on */
 };
 
 /* Of step_row and of LOG_COUNTED. */

@@ -63,22 +63,44 @@ void violate(verdict *v, rule r, const char *format, ...)
 		(void)fprintf(stderr, "%s: %s\n", rules[r].name, text);
 }
 
-void rules_print(const verdict *v, int *passed, int *failed)
+void rules_print(const verdict *v, rule_set wanted, int *passed, int *failed)
 {
 	for (int i = 0; i < RULE_COUNT; i++) {
 		size_t violations = v->violations[i], looked = v->looked[i];
 
+		bool is_missed = looked == 0 && (wanted & RULE_BIT(i)) != 0;
+
 		*passed += violations == 0 && looked > 0;
-		*failed += violations > 0;
+		*failed += violations > 0 || is_missed;
 		if (violations > 0)
 			(void)printf("%-*s VIOLATED, %zu times in %zu %s\n", NAME_LEN,
 				     rules[i].name, violations, looked, rules[i].what);
 		else if (looked == 0)
-			(void)printf("%-*s not seen\n", NAME_LEN, rules[i].name);
+			(void)printf("%-*s %s\n", NAME_LEN, rules[i].name,
+				     is_missed ? "NOT SEEN, and it must be" : "not seen");
 		else
 			(void)printf("%-*s holds, %zu %s\n", NAME_LEN, rules[i].name, looked,
 				     rules[i].what);
 	}
+}
+
+int rules_seen(const verdict *v)
+{
+	int seen = 0;
+
+	for (int i = 0; i < RULE_COUNT; i++)
+		seen += v->looked[i] > 0;
+	return seen;
+}
+
+void rules_tell(const verdict *v, char *text, size_t len)
+{
+	int violated = 0;
+
+	for (int i = 0; i < RULE_COUNT; i++)
+		violated += v->violations[i] > 0;
+	(void)snprintf(text, len, "%d of %d rules seen, %d violated", rules_seen(v), RULE_COUNT,
+		       violated);
 }
 
 size_t rules_violations(const verdict *v)

@@ -12,6 +12,8 @@
 #ifndef TESTS_TORTURE_RULES_H
 #define TESTS_TORTURE_RULES_H
 
+#include <stdint.h>
+
 #include "torture/history/history.h"
 
 /* In brackets what is counted as looked at. */
@@ -44,7 +46,13 @@ typedef enum rule {
 	RULE_COUNT
 } rule;
 
-enum { FIRST_LEN = 200 };
+enum { FIRST_LEN = 200, RULES_TEXT_LEN = 64 };
+
+/* One bit for each rule. */
+typedef uint32_t rule_set;
+
+#define RULE_BIT(r) ((rule_set)1 << (r))
+#define RULES_ALL (RULE_BIT(RULE_COUNT) - 1)
 
 /* Zeroed by who begins; what is judged in several calls adds up. */
 typedef struct verdict {
@@ -56,9 +64,16 @@ typedef struct verdict {
 } verdict;
 
 const char *rule_name(rule r);
-/* "Q12 after a cancel nothing runs   holds, 812 cancels": a line for each rule; adds up. */
-void rules_print(const verdict *v, int *passed, int *failed);
+/*
+ * "Q12 after a cancel nothing runs   holds, 812 cancels": a line for each rule; adds up. One of those
+ * that the run must have something to say about (wanted) has failed where it was not seen.
+ */
+void rules_print(const verdict *v, rule_set wanted, int *passed, int *failed);
 size_t rules_violations(const verdict *v);
+/* How many rules a history said something about. */
+int rules_seen(const verdict *v);
+/* "20 of 25 rules seen, 0 violated": of a run, or, added up, of many. */
+void rules_tell(const verdict *v, char *text, size_t len);
 
 /* All rules, over all of a run that is over. */
 void rules_judge(const history *h, verdict *v);

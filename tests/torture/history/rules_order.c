@@ -73,7 +73,13 @@ static bool is_ended_for_it(const turn *t)
 	       (t->sent != NULL && t->end != NULL && t->sent < t->end);
 }
 
-/* What was handed in when a later attempt had begun. */
+/* Handed in when a later attempt had begun: what was refused before may be called in time, and again. */
+static bool is_late(const turn *t)
+{
+	return (t->end != NULL && t->end > t->later) ||
+	       (t->answer != NULL && t->answer->d > t->later->time_us);
+}
+
 static void judge_fencing(const life *l, const turn *t)
 {
 	verdict *v = l->verdict;
@@ -82,7 +88,7 @@ static void judge_fencing(const life *l, const turn *t)
 	if (t->later == NULL)
 		return;
 	v->looked[RULE_Q7_STALE_IS_REFUSED]++;
-	if (t->end != NULL && t->end > t->later && is_done_by(l, t) && !is_ended_for_it(t))
+	if (is_late(t) && is_done_by(l, t) && !is_ended_for_it(t))
 		violate(v, RULE_Q7_STALE_IS_REFUSED,
 			"attempt %ld of step %ld ended after %ld began, and was accepted", t->token,
 			l->id, t->later->b);
@@ -95,19 +101,30 @@ static void judge_fencing(const life *l, const turn *t)
 			l->id, t->later->b);
 }
 
+/*
+ * A lease that is lost is one that others may have seen end: nothing renews it, and who asks whether
+ * to go on is not told so. Of a cancel, or of an answer that another process gave, a process hears
+ * later: a heartbeat may not know of them.
+ */
 static void judge_renewals(const life *l)
 {
 	for (size_t i = 0; i < l->event_count; i++) {
 		const event *e = l->events[i];
+		bool is_stale;
 		const turn *t;
 
-		if (e->kind != LOG_BEAT || e->c != BEAT_RENEWAL)
+		if (e->kind != LOG_BEAT || (e->c != BEAT_RENEWAL && e->c != BEAT_HEARTBEAT))
 			continue;
 		t = life_turn(l, e->b);
 		l->verdict->looked[RULE_Q7_STALE_IS_REFUSED]++;
-		if (t->later != NULL && t->later < e)
+		if (t->later == NULL || (e->c == BEAT_HEARTBEAT && t->outcome != ROW_LOST))
+			continue;
+		is_stale = e->c == BEAT_HEARTBEAT && e->d > 0 ? e->d > t->later->time_us :
+								t->later < e;
+		if (is_stale)
 			violate(l->verdict, RULE_Q7_STALE_IS_REFUSED,
-				"the lease of attempt %ld of step %ld was renewed after %ld began",
+				"the lease of attempt %ld of step %ld was confirmed after %ld "
+				"began",
 				e->b, l->id, t->later->b);
 	}
 }

@@ -243,13 +243,13 @@ void guests_report(const nemesis *n, const history *h, int violated, int *passed
 	print_language(python, "Python", passed, failed);
 	print_language(node, "Node", passed, failed);
 	(void)printf(
-		"proof: kill guests: %ld kills of 9 processes on one file (%zu of Python, %zu of "
+		"proof: kill guests: %ld kills of %d processes on one file (%zu of Python, %zu of "
 		"Node; %zu and %zu inside of a handler), %zu and %zu more ended by a handler "
 		"of their own, %zu steps acknowledged, %zu completed by Python, %zu by Node: "
 		"%d rules violated\n",
-		n->kills + n->point_kills, python->kills, node->kills, python->inside, node->inside,
-		python->crashes, node->crashes, count_acknowledged(h), python->completed,
-		node->completed, violated);
+		n->kills + n->point_kills, n->player_count, python->kills, node->kills,
+		python->inside, node->inside, python->crashes, node->crashes, count_acknowledged(h),
+		python->completed, node->completed, violated);
 	free(r.languages);
 	free(r.open);
 	free(r.acts);

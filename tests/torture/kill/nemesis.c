@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "torture/kill/nemesis.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/flat_directory.h"
 #include "torture/history/observer.h"
 #include "torture/kill/guest.h"
 #include "torture/kill/roles.h"
@@ -21,7 +21,8 @@ enum {
 	GUEST_WAIT_US = 400000,
 	GUEST_POINTS = 6,
 	END_WAIT_US = 60000,
-	OPENING_MAX = 400, /* about as many calls as opening makes */
+	END_MAX_US = 120000000, /* four times busy_timeout_ms */
+	OPENING_MAX = 400,      /* about as many calls as opening makes */
 	ENDING_MAX = 64,
 	LEASE_US = 1000000,
 	TICK_US = 2000,
@@ -65,22 +66,16 @@ bool nemesis_open(nemesis *n, const char *program, uint32_t seed)
 
 void nemesis_add(nemesis *n, const char *role, int count)
 {
-	while (count-- > 0 && n->child_count < NEMESIS_CHILD_MAX)
+	for (; count > 0 && n->child_count < NEMESIS_CHILD_MAX; count--) {
 		n->children[n->child_count++].role = role;
-	n->guest_count += guest_language_of(role) != GUEST_NONE;
+		n->guest_count += guest_language_of(role) != GUEST_NONE;
+		n->player_count++;
+	}
 }
 
 void nemesis_clear(const nemesis *n)
 {
-	DIR *directory = opendir(n->directory);
-	const struct dirent *entry;
-
-	while (directory != NULL && (entry = readdir(directory)) != NULL)
-		if (entry->d_name[0] != '.')
-			(void)unlinkat(dirfd(directory), entry->d_name, 0);
-	if (directory != NULL)
-		(void)closedir(directory);
-	if (rmdir(n->directory) != 0)
+	if (!test_directory_clear(n->directory))
 		(void)printf("left over: %s: %s\n", n->directory, strerror(errno));
 }
 
@@ -215,6 +210,20 @@ static bool wait_for(nemesis *n, const child *c, long time_us)
 	return c->pid == 0 || c->process != process;
 }
 
+/* One that neither ends nor dies is given up: true where it ended by itself. */
+static bool await_end(nemesis *n, child *c)
+{
+	if (wait_for(n, c, END_MAX_US))
+		return true;
+	(void)fprintf(stderr, "a %s, process %d, did not end for %d s\n", c->role, c->process,
+		      END_MAX_US / 1000000);
+	n->is_stuck = true;
+	(void)kill(c->pid, SIGKILL);
+	if (!wait_for(n, c, END_MAX_US))
+		c->pid = 0;
+	return false;
+}
+
 static void end_child(nemesis *n, child *c, int number)
 {
 	if (c->pid == 0)
@@ -222,8 +231,7 @@ static void end_child(nemesis *n, child *c, int number)
 	(void)kill(c->pid, number);
 	if (number != SIGKILL)
 		(void)kill(c->pid, SIGCONT);
-	while (!wait_for(n, c, 1000000))
-		continue;
+	await_end(n, c);
 }
 
 void nemesis_keep_alive(nemesis *n)
@@ -386,11 +394,11 @@ bool nemesis_run(nemesis *n, const char *role)
 {
 	child *c = &n->children[n->child_count++];
 	long ends = n->ends;
+	bool is_ended;
 
 	*c = (child){ .role = role };
 	start(n, c);
-	while (!wait_for(n, c, 1000000))
-		continue;
+	is_ended = await_end(n, c);
 	c->role = NULL;
-	return n->ends == ends + 1;
+	return is_ended && n->ends == ends + 1;
 }

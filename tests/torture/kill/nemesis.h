@@ -38,6 +38,8 @@ typedef struct nemesis {
 	int child_count;
 	int guest_count; /* roles that are guests */
 	child children[NEMESIS_CHILD_MAX];
+	int player_count; /* that are kept alive while it rages */
+	bool is_stuck;    /* it gave up waiting for something, and has said so */
 
 	long kills;         /* at any moment */
 	long point_kills;   /* at a named point */
@@ -62,9 +64,9 @@ void nemesis_strike(nemesis *n);
 void nemesis_stall(nemesis *n, int stalled_max);
 /* Nobody is stopped or armed any more. */
 void nemesis_rest(nemesis *n);
-/* Tells all of a role to end, or all, for NULL; they are not started again. */
+/* Tells all of a role to end, or all, for NULL; they are not started again. One that does not is killed. */
 void nemesis_dismiss(nemesis *n, const char *role);
-/* Starts one more, and waits for it; true where it ended well. */
+/* Starts one more, and waits for it; true where it ended well, and in time. */
 bool nemesis_run(nemesis *n, const char *role);
 
 uint32_t nemesis_draw(nemesis *n, uint32_t count);

@@ -2,7 +2,6 @@
 /* The supervisor of all rows of a round, and their judge. Opens no engine. */
 #include "torture/kill/poison.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/utf8.h"
+#include "support/flat_directory.h"
 #include "torture/history/observer.h"
 #include "torture/kill/roles.h"
 
@@ -287,19 +287,6 @@ static void judge(game *g)
 		blame(g, "so many processes have ended", g->deaths);
 }
 
-static void clear(const game *g)
-{
-	DIR *directory = opendir(g->directory);
-	const struct dirent *entry;
-
-	while (directory != NULL && (entry = readdir(directory)) != NULL)
-		if (entry->d_name[0] != '.')
-			(void)unlinkat(dirfd(directory), entry->d_name, 0);
-	if (directory != NULL)
-		(void)closedir(directory);
-	(void)rmdir(g->directory);
-}
-
 static void begin(const char *program, game *g, const poison *row)
 {
 	const char *parent = getenv("TMPDIR");
@@ -332,7 +319,7 @@ static int play_round(const char *program, int *failed_of, int *else_of, int *pa
 		else_of[k] += g->is_else && !g->has_failed;
 		*passed += !g->has_failed;
 		if (!g->has_failed)
-			clear(g);
+			(void)test_directory_clear(g->directory);
 		else
 			(void)printf("kept: %s\n", g->directory);
 	}

@@ -65,37 +65,71 @@ void poison_answer_twice(poison_host *host, const stepbus_step_event *step)
 typedef struct errand {
 	poison_host *host;
 	stepbus_completion completion;
+	pthread_barrier_t *start; /* NULL: at once */
+	stepbus_status status;
 } errand;
 
 static void *run_errand(void *argument)
 {
-	const errand *e = argument;
+	errand *e = argument;
 
-	complete(e->host, "first", &e->completion);
+	if (e->start != NULL)
+		(void)pthread_barrier_wait(e->start);
+	e->status = stepbus_complete(e->host->engine, &e->completion, 1, NULL, NULL);
 	return NULL;
 }
 
 void poison_answer_elsewhere(poison_host *host, const stepbus_step_event *step)
 {
-	errand e = { host, success_of(step, "first") };
+	errand e = { .host = host, .completion = success_of(step, "first") };
 	pthread_t thread;
 
-	if (pthread_create(&thread, NULL, run_errand, &e) == 0)
-		(void)pthread_join(thread, NULL);
+	if (pthread_create(&thread, NULL, run_errand, &e) != 0)
+		abort();
+	(void)pthread_join(thread, NULL);
+	poison_tell(host, "first", e.status);
 }
 
-/* Two threads with two results: one is taken. */
-void poison_answer_at_once(poison_host *host, const stepbus_step_event *step)
+static void race(errand e[2])
 {
-	stepbus_completion c[2] = { success_of(step, "first"), success_of(step, "first") };
-	errand e[2] = { { host, c[0] }, { host, c[1] } };
+	pthread_barrier_t start;
 	pthread_t threads[2];
 
-	for (int i = 0; i < 2; i++)
+	(void)pthread_barrier_init(&start, NULL, 2);
+	for (int i = 0; i < 2; i++) {
+		e[i].start = &start;
 		if (pthread_create(&threads[i], NULL, run_errand, &e[i]) != 0)
 			abort();
+	}
 	for (int i = 0; i < 2; i++)
 		(void)pthread_join(threads[i], NULL);
+	(void)pthread_barrier_destroy(&start);
+}
+
+/* Two threads with one result: both are told that it is taken. */
+void poison_answer_at_once(poison_host *host, const stepbus_step_event *step)
+{
+	errand e[2] = { { .host = host, .completion = success_of(step, "first") },
+			{ .host = host, .completion = success_of(step, "first") } };
+
+	race(e);
+	for (int i = 0; i < 2; i++)
+		poison_tell(host, "first", e[i].status);
+}
+
+/* Two threads with two results: one is taken, and it is that one which is kept. */
+void poison_answer_differently(poison_host *host, const stepbus_step_event *step)
+{
+	errand e[2] = { { .host = host, .completion = success_of(step, "first") },
+			{ .host = host, .completion = success_of(step, "second") } };
+	int winner;
+
+	race(e);
+	winner = e[0].status == STEPBUS_OK ? 0 : 1;
+	poison_tell(host, "taken", e[winner].status);
+	poison_tell(host, "other", e[1 - winner].status);
+	complete(host, "again", &e[winner].completion);
+	complete(host, "late", &e[1 - winner].completion);
 }
 
 void poison_answer_late(poison_host *host, const stepbus_step_event *step)

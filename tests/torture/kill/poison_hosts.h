@@ -16,6 +16,7 @@ void poison_never_answer(poison_host *host, const stepbus_step_event *step);
 void poison_answer_twice(poison_host *host, const stepbus_step_event *step);
 void poison_answer_elsewhere(poison_host *host, const stepbus_step_event *step);
 void poison_answer_at_once(poison_host *host, const stepbus_step_event *step);
+void poison_answer_differently(poison_host *host, const stepbus_step_event *step);
 void poison_answer_late(poison_host *host, const stepbus_step_event *step);
 void poison_answer_with_garbage(poison_host *host, const stepbus_step_event *step);
 void poison_answer_too_much(poison_host *host, const stepbus_step_event *step);

@@ -18,7 +18,7 @@ typedef struct batch {
 	stepbus_status each[BATCH_MAX];
 	int64_t ids[BATCH_MAX]; /* an event's memory is gone when it is answered */
 	int64_t tokens[BATCH_MAX];
-	int64_t called_us; /* when it was answered */
+	int64_t called_us[BATCH_MAX]; /* when the first call was made that may have answered it */
 } batch;
 
 static void write_answer(const stepbus_step_event *step, const deed *d, stepbus_completion *answer)
@@ -95,11 +95,11 @@ static void note_answer(const batch *b, size_t i, stepbus_status status)
 {
 	int outcome = b->deeds[i].outcome;
 
-	observer_note(LOG_ANSWERED, b->ids[i], b->tokens[i], status, 0);
+	observer_note(LOG_ANSWERED, b->ids[i], b->tokens[i], status, b->called_us[i]);
 	if (status == STEPBUS_OK && outcome == STEPBUS_OUTCOME_RELEASE)
-		observer_note(LOG_BEAT, b->ids[i], b->tokens[i], BEAT_RELEASE, b->called_us);
+		observer_note(LOG_BEAT, b->ids[i], b->tokens[i], BEAT_RELEASE, b->called_us[i]);
 	if (status == STEPBUS_OK && outcome == STEPBUS_OUTCOME_CHECKPOINT)
-		observer_note(LOG_BEAT, b->ids[i], b->tokens[i], BEAT_CHECKPOINT, b->called_us);
+		observer_note(LOG_BEAT, b->ids[i], b->tokens[i], BEAT_CHECKPOINT, b->called_us[i]);
 	if (!is_allowed(status))
 		observer_fail("answer a step", status, "");
 }
@@ -123,25 +123,41 @@ static stepbus_status answer_alone(stepbus *engine, const batch *b, size_t i)
 	return stepbus_complete(engine, c, 1, NULL, NULL);
 }
 
+/* Of a store that failed nobody knows what it kept: the call before may be the one that counts. */
+static void answer_again(stepbus *engine, batch *b, size_t i)
+{
+	bool is_unsure = false;
+
+	while (!is_settled(b->each[i])) {
+		role_pause_us(10000);
+		is_unsure = is_unsure || b->each[i] == STEPBUS_ESTORE;
+		if (!is_unsure)
+			b->called_us[i] = observer_now_us();
+		b->each[i] = answer_alone(engine, b, i);
+		note_answer(b, i, b->each[i]);
+	}
+}
+
 static void answer(stepbus *engine, batch *b, bool is_alone)
 {
+	int64_t called_us = observer_now_us();
 	size_t left = b->count;
 
-	b->called_us = observer_now_us();
+	for (size_t i = 0; i < b->count; i++)
+		b->called_us[i] = called_us;
 	if (!is_alone)
 		(void)stepbus_complete(engine, b->answers, b->count, b->each, NULL);
 	for (size_t i = 0; i < b->count; i++) {
-		if (is_alone)
+		if (is_alone) {
+			b->called_us[i] = observer_now_us();
 			b->each[i] = answer_alone(engine, b, i);
+		}
 		note_answer(b, i, b->each[i]);
 		left -= is_settled(b->each[i]);
 	}
 	for (size_t i = 0; left > 0 && i < b->count; i++)
-		while (!is_settled(b->each[i])) {
-			role_pause_us(10000);
-			b->each[i] = answer_alone(engine, b, i);
-			note_answer(b, i, b->each[i]);
-		}
+		if (!is_settled(b->each[i]))
+			answer_again(engine, b, i);
 }
 
 static void serve(stepbus *engine, stepbus_worker *worker, uint32_t *random)

@@ -201,11 +201,23 @@ static size_t count_answers(const history *h, int64_t status)
 	return found;
 }
 
-void report_run(const nemesis *n, const history *h, const char *what, int failed)
+/* Other acknowledgements say that the step of the key is there already. */
+static size_t count_new_steps(const history *h)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < h->event_count; i++)
+		found += h->events[i].kind == LOG_ENQUEUED && h->events[i].d == 0;
+	return found;
+}
+
+void report_run(const nemesis *n, const history *h, const char *what, const verdict *v)
 {
 	bool is_stall = strcmp(what, "stall") == 0;
 	size_t points, point_count;
+	char rules[RULES_TEXT_LEN];
 
+	rules_tell(v, rules, sizeof rules);
 	(void)printf("%zu events; %zu steps, %zu acknowledgements, %zu starts, %zu completions; "
 		     "%zu leases lost\n",
 		     h->event_count, h->step_count, count(h, LOG_ENQUEUED, -1),
@@ -223,14 +235,13 @@ void report_run(const nemesis *n, const history *h, const char *what, int failed
 	points = report_points(n->records, is_stall ? SIGSTOP : SIGKILL, &point_count);
 	if (is_stall)
 		(void)printf("proof: stall: %ld stalls of 1.2 to 5 leases (%zu at %zu distinct "
-			     "points), %zu leases lost, %zu late answers refused: %d rules "
-			     "violated\n",
+			     "points), %zu leases lost, %zu late answers refused: %s\n",
 			     n->stalls, point_count, points, count(h, LOG_LOST, -1),
-			     count_answers(h, STEPBUS_ESTALE), failed);
+			     count_answers(h, STEPBUS_ESTALE), rules);
 	else if (strcmp(what, "kill") == 0)
 		(void)printf(
-			"proof: kill: %ld kills (%zu at %zu distinct points) of 9 processes on "
-			"one file, %zu steps acknowledged: %d rules violated\n",
-			n->kills + n->point_kills, point_count, points, count(h, LOG_ENQUEUED, -1),
-			failed);
+			"proof: kill: %ld kills (%zu at %zu distinct points) of %d processes on "
+			"one file, %zu steps acknowledged: %s\n",
+			n->kills + n->point_kills, point_count, points, n->player_count,
+			count_new_steps(h), rules);
 }

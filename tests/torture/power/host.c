@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "store/sqlite_store.h"
+#include "support/old_format.h"
 #include "torture/power/image.h"
 #include "torture/power/network.h"
 #include "torture/power/recorder.h"
@@ -181,11 +182,9 @@ bool host_reopen(host *h)
 	return open_all(h);
 }
 
-/* What version 1 left: the tables of this one, without what the second migration brings. */
 static bool make_old(host *h)
 {
 	bool is_made = open_one(h, 0, STEPBUS_DURABILITY_PROCESS);
-	sqlite3 *db = NULL;
 
 	for (int i = 0; is_made && i < 5; i++) {
 		const stepbus_step_spec spec = { .size = sizeof spec,
@@ -197,15 +196,7 @@ static bool make_old(host *h)
 			stepbus_step_enqueue(h->engines[0].engine, &spec, 1, NULL, &h->err));
 	}
 	close_all(h);
-	if (!is_made)
-		return false;
-	is_made = sqlite3_open(h->options->path, &db) == SQLITE_OK &&
-		  sqlite3_exec(db,
-			       "DROP TABLE checkpoint; ALTER TABLE state DROP COLUMN "
-			       "checkpoint_count; PRAGMA user_version = 1",
-			       NULL, NULL, NULL) == SQLITE_OK;
-	(void)sqlite3_close(db);
-	return is_made;
+	return is_made && test_old_format_make(h->options->path);
 }
 
 bool host_begin(host *h)

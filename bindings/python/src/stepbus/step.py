@@ -180,7 +180,8 @@ class Step:
     def heartbeat(self) -> bool:
         """Shows that the step is still being worked on. False: the worker is being stopped, finish soon.
 
-        Raises Cancelled, TimedOut or Stale where the result would be refused: let it pass.
+        Raises Cancelled, TimedOut or Stale where the result would be refused: let it pass. Raises Busy
+        where the lease is over and may be lost: another worker may have the step.
         """
         return self._batch.worker.heartbeat(self)
 
