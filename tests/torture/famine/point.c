@@ -19,6 +19,11 @@ const famine_mode famine_modes[FAMINE_MODE_COUNT] = {
 	{ "once-end", false, false, true },  { "sticky-end", true, false, true },
 };
 
+bool famine_is_whole(const famine_mode *mode)
+{
+	return !mode->is_sticky && !mode->is_own && !mode->is_end_hungry;
+}
+
 __attribute__((format(printf, 3, 4))) static void
 find(famine_report *report, famine_finding finding, const char *format, ...)
 {
@@ -159,6 +164,7 @@ void famine_point_run(const famine_point *point, famine_report *report)
 	famine_disarm();
 	report->asked_count = famine_asked_count();
 	report->failed_count = famine_failed_count();
+	famine_calls_end(report->asked_count, report->failed_count);
 	famine_world_check_remains(&w);
 	if (w.breach[0] != '\0')
 		find(report, FAMINE_PROMISE, "%s", w.breach);
