@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/slowness.h"
 #include "torture/famine/allocator.h"
 #include "torture/famine/calls.h"
 
@@ -60,7 +61,7 @@ static size_t count_threads(void)
 /* A thread that was joined is listed for a moment more. */
 static bool has_threads(size_t count)
 {
-	const time_t until = time(NULL) + 2;
+	const time_t until = time(NULL) + 2 * test_slowness();
 
 	while (count_threads() != count)
 		if (time(NULL) > until)
@@ -155,7 +156,7 @@ void famine_point_run(const famine_point *point, famine_report *report)
 	size_t threads = count_threads();
 
 	memset(report, 0, sizeof *report);
-	(void)alarm(FAMINE_POINT_LIMIT_S);
+	(void)alarm((unsigned)(FAMINE_POINT_LIMIT_S * test_slowness()));
 	famine_track();
 	if (famine_world_begin(&w, point->scenario, point->is_on_disk, point->directory))
 		starve(point, &w, report);

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/slowness.h"
 #include "torture/famine/allocator.h"
 #include "torture/famine/handlers.h"
 #include "torture/famine/template.h"
@@ -355,7 +356,7 @@ void famine_world_end(famine_world *w)
 
 void famine_await_answers(famine_world *w)
 {
-	const time_t until = seconds() + SETTLE_MAX_S;
+	const time_t until = seconds() + (time_t)SETTLE_MAX_S * test_slowness();
 
 	while (atomic_load(&w->answered) < atomic_load(&w->accepted) && seconds() < until)
 		(void)sched_yield();
@@ -363,7 +364,7 @@ void famine_await_answers(famine_world *w)
 
 static void settle(famine_world *w, const uint8_t step_id[16])
 {
-	const time_t until = seconds() + SETTLE_MAX_S;
+	const time_t until = seconds() + (time_t)SETTLE_MAX_S * test_slowness();
 	stepbus_outcome *outcome = NULL;
 	stepbus_status status;
 
