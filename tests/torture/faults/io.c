@@ -284,7 +284,7 @@ static void tell(const sums *s)
 		    "(lost, invented or doubled steps, attempts that ran twice, damaged files, statements or files left open, slow ends)",
 		    atomic_load(&s->hit_count), atomic_load(&s->life_count),
 		    atomic_load(&s->failure_count), atomic_load(&s->acknowledged_count),
-		    atomic_load(&s->violation_count));
+		    atomic_load(&s->run_count), atomic_load(&s->violation_count));
 	score_proof("%u times a sync failed: of %u calls behind it, until the file was opened anew, "
 		    "%u told a success",
 		    atomic_load(&s->sync_count), atomic_load(&s->behind_count),
@@ -346,7 +346,8 @@ void io_torture(uint32_t count, uint64_t seed)
 		(void)score(atomic_load(&s->sync_count) > 0 && atomic_load(&s->behind_count) > 0 &&
 				    atomic_load(&s->recovered_count) > 0 &&
 				    atomic_load(&s->dead_count) > 0 &&
-				    atomic_load(&s->watch_count) > 0,
+				    atomic_load(&s->watch_count) > 0 &&
+				    atomic_load(&s->run_count) > 0,
 			    "no sync failed, or nothing was called behind one, or nobody watched");
 	(void)munmap(s, sizeof *s);
 }
