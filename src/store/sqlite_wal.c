@@ -184,8 +184,8 @@ stepbus_status sb_sqlite_wal_write_again(sb_sqlite_store *store, stepbus_error *
 	sqlite3_file *log = NULL;
 	sqlite3_int64 len = 0;
 	void *piece;
-	int code = sqlite3_file_control(store->writer.db, "main", SQLITE_FCNTL_JOURNAL_POINTER,
-					&log);
+	int code =
+		sqlite3_file_control(store->writer.db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
 
 	if (code == SQLITE_OK && log != NULL && log->pMethods != NULL)
 		code = log->pMethods->xFileSize(log, &len);

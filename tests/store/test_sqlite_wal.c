@@ -203,8 +203,8 @@ static void what_the_log_has_is_written_again_at_opening(void **state)
 	assert_int_equal(before.st_size, after.st_size);
 	second->type->close(second);
 	assert_int_equal(test_world_ask(w, "SELECT count(*) FROM step"), BATCH);
-	assert_int_equal(test_world_ask(w, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"),
-			 1);
+	assert_int_equal(
+		test_world_ask(w, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
 }
 
 static void a_log_that_cannot_be_written_again_is_not_opened(void **state)

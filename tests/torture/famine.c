@@ -124,10 +124,10 @@ static sum add_up(void)
 		for (size_t j = 0; j < FAMINE_MODE_COUNT; j++) {
 			s.there += job->there_counts[j];
 			s.taken += job->taken_counts[j];
-			s.whole_there += famine_is_whole(&famine_modes[j]) ? job->there_counts[j] :
-									     0;
-			s.whole_taken += famine_is_whole(&famine_modes[j]) ? job->taken_counts[j] :
-									     0;
+			s.whole_there +=
+				famine_is_whole(&famine_modes[j]) ? job->there_counts[j] : 0;
+			s.whole_taken +=
+				famine_is_whole(&famine_modes[j]) ? job->taken_counts[j] : 0;
 		}
 		for (size_t j = 0; j <= FAMINE_PROMISE; j++)
 			s.findings[j] += job->findings[j];
@@ -151,7 +151,8 @@ static void print_points(const sum *s)
 		"proof: famine: %llu scenarios, each on its store, with %llu allocations, of the "
 		"library and of all below it: %llu of them failed by themselves, each in a run of "
 		"its own; in six ways %llu of %llu points were taken, and %llu more that come only "
-		"behind a failure: %llu crashes, %llu hangs, %llu leaks, %llu wrong answers, %llu broken "
+		"behind a failure: %llu crashes, %llu hangs, %llu leaks, %llu wrong answers, %llu "
+		"broken "
 		"promises (a step lost or run twice, a damaged store, a call that memory does not "
 		"mend)\n",
 		(unsigned long long)s->scenarios, (unsigned long long)s->whole_there,

@@ -382,8 +382,8 @@ static const famine_scenario pull[] = {
 	{ "ask for a descriptor", PULLS, 0, ask_for_descriptor, NULL, NULL },
 	{ "let an attempt end", PULLS | FAMINE_SETTLES, 0, let_attempt_end, have_polled_shortly,
 	  nothing_is_polled },
-	{ "take over from another engine", FAMINE_ENGINE | FAMINE_ON_DISK | FAMINE_SETTLES,
-	  0, let_lease_end, have_taken, step_is_taken_over },
+	{ "take over from another engine", FAMINE_ENGINE | FAMINE_ON_DISK | FAMINE_SETTLES, 0,
+	  let_lease_end, have_taken, step_is_taken_over },
 	{ "stop with polled steps", PULLS, 0, stop_with_polled, have_polled, answer_all },
 };
 FAMINE_SCENARIOS(famine_pull, pull);

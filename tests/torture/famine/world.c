@@ -218,8 +218,7 @@ stepbus_status famine_open_other(famine_world *w)
 	FAMINE_TRY(open_with(w, &w->other_host, NULL, &w->other));
 	FAMINE_TRY(famine_register(w, stepbus_engine_registry(w->other), "pulled",
 				   STEPBUS_HANDLER_PULLED));
-	return stepbus_worker_start(w->other, config, sizeof config - 1, &w->other_worker,
-				    &w->err);
+	return stepbus_worker_start(w->other, config, sizeof config - 1, &w->other_worker, &w->err);
 }
 
 void famine_let_work(void)

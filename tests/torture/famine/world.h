@@ -68,7 +68,7 @@ struct famine_world {
 	stepbus_step_event events[4]; /* polled and not answered */
 	size_t event_count;
 	stepbus_step_event taken; /* by the other engine */
-	uint8_t step_id[16]; /* of the step that prepare enqueued */
+	uint8_t step_id[16];      /* of the step that prepare enqueued */
 	uint64_t subscription;
 	int turn; /* how often act has begun */
 

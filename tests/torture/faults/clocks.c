@@ -29,9 +29,9 @@ enum {
 	POLL_MAX = 8,
 	UNWOKEN_EVERY = 64,  /* seeds that do not wake the engine at their end */
 	COME_MAX_MS = 10000, /* far more than it takes, on a machine with other things to do */
-	LATE_MS = 3000,      /* an engine looks at the clock once a second; the rest is the machine's */
+	LATE_MS = 3000, /* an engine looks at the clock once a second; the rest is the machine's */
 	LEASE_MS = 30000,
-	ON_DISK_EVERY = 16,  /* seeds on SQLite, with a second engine */
+	ON_DISK_EVERY = 16, /* seeds on SQLite, with a second engine */
 	PATH_LEN = 256,
 	VIOLATION_MAX = 20,
 };
@@ -40,9 +40,9 @@ typedef struct sums {
 	_Atomic(uint32_t) seed_count, violation_count;
 	_Atomic(uint64_t) jump_count, step_count, run_count, stale_count, double_count, lost_count;
 	_Atomic(uint32_t) unwoken_count, late_count, on_disk_count, loss_seed_count;
-	_Atomic(uint32_t) latest_ms;          /* the longest time until a jump was noticed */
-	_Atomic(uint64_t) other_taken_count;  /* second completions with other content, accepted */
-	_Atomic(uint64_t) calm_lost_count;    /* leases lost though elapsed time had not gone on */
+	_Atomic(uint32_t) latest_ms;         /* the longest time until a jump was noticed */
+	_Atomic(uint64_t) other_taken_count; /* second completions with other content, accepted */
+	_Atomic(uint64_t) calm_lost_count;   /* leases lost though elapsed time had not gone on */
 	uint32_t wanted_count;
 } sums;
 
@@ -64,7 +64,8 @@ typedef struct trial {
 	bool is_on_disk;
 	char path[PATH_LEN];
 	stepbus *engine;
-	stepbus *other; /* on the same file, without a worker: it takes over what a leap makes an end of */
+	stepbus *
+		other; /* on the same file, without a worker: it takes over what a leap makes an end of */
 	stepbus_worker *worker;
 	_Atomic(uint32_t) lost_count;
 	clock_step steps[STEP_MAX];
@@ -339,8 +340,7 @@ static void see_to_the_end(trial *t)
 	took_ms = (uint32_t)((life_elapsed_us() - begun_us) / 1000);
 	atomic_fetch_add(&t->sums->late_count, took_ms > (uint32_t)(LATE_MS * test_slowness()));
 	for (uint32_t most = atomic_load(&t->sums->latest_ms);
-	     took_ms > most &&
-	     !atomic_compare_exchange_weak(&t->sums->latest_ms, &most, took_ms);)
+	     took_ms > most && !atomic_compare_exchange_weak(&t->sums->latest_ms, &most, took_ms);)
 		;
 }
 
@@ -481,16 +481,16 @@ static void start(sums *s, uint32_t part, uint64_t seed)
 
 static void tell(const sums *s)
 {
-	score_proof("%u seeds of clocks that jump, %u of them on SQLite with two engines, the others "
-		    "in memory with one (%" PRIu64 " jumps by up to ten years and to the ends of "
-		    "int64), %" PRIu64 " steps, %" PRIu64 " completed: %u violations (early, lost, "
-		    "double, stale accepted)",
-		    atomic_load(&s->seed_count), atomic_load(&s->on_disk_count),
-		    atomic_load(&s->jump_count), atomic_load(&s->step_count),
-		    atomic_load(&s->run_count), atomic_load(&s->violation_count));
+	score_proof(
+		"%u seeds of clocks that jump, %u of them on SQLite with two engines, the others "
+		"in memory with one (%" PRIu64 " jumps by up to ten years and to the ends of "
+		"int64), %" PRIu64 " steps, %" PRIu64 " completed: %u violations (early, lost, "
+		"double, stale accepted)",
+		atomic_load(&s->seed_count), atomic_load(&s->on_disk_count),
+		atomic_load(&s->jump_count), atomic_load(&s->step_count),
+		atomic_load(&s->run_count), atomic_load(&s->violation_count));
 	score_proof("%" PRIu64 " second completions: %" PRIu64
-		    " accepted with other content; %" PRIu64
-		    " leases lost, in %u seeds: %" PRIu64
+		    " accepted with other content; %" PRIu64 " leases lost, in %u seeds: %" PRIu64
 		    " of them without so much elapsed time, or with nobody to lose them to",
 		    atomic_load(&s->double_count), atomic_load(&s->other_taken_count),
 		    atomic_load(&s->lost_count), atomic_load(&s->loss_seed_count),

@@ -67,7 +67,8 @@ static int32_t serve(void *instance, const stepbus_context *context, stepbus_res
 	int place = record_place_of(l->record, step->input, step->input_len);
 	int len = snprintf(text, sizeof text, "t%" PRIu64, step->token);
 
-	if (place >= 0 && atomic_exchange(&l->record->steps[place].run_token, step->token) >= step->token)
+	if (place >= 0 &&
+	    atomic_exchange(&l->record->steps[place].run_token, step->token) >= step->token)
 		record_complain(l->record, "an attempt of step n%d ran twice", place);
 	if (place >= 0)
 		atomic_fetch_add(&l->record->run_count, 1);

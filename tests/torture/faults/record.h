@@ -28,7 +28,8 @@ typedef struct record_step {
 	_Atomic(uint32_t) ok_count;    /* successes that complete took, each by another token */
 	_Atomic(uint64_t) ok_token;    /* the last of them */
 	_Atomic(uint32_t) event_count; /* successes that step.completion.sent told */
-	_Atomic(uint64_t) run_token;   /* of the last run of its handler; each is of a later attempt */
+	_Atomic(uint64_t)
+		run_token; /* of the last run of its handler; each is of a later attempt */
 } record_step;
 
 typedef struct record {
