@@ -13,7 +13,7 @@
 #include "torture/power/network.h"
 #include "torture/power/recorder.h"
 
-enum { LEASE_OVER_MS = 60000 };
+enum { LEASE_OVER_MS = 60000, ANEW_ACTIONS = 8 };
 
 static const int64_t began_us = INT64_C(1700000000) * 1000000;
 
@@ -182,6 +182,19 @@ bool host_reopen(host *h)
 	return open_all(h);
 }
 
+bool host_open_anew(host *h)
+{
+	/* Results that cannot be written are waited for until the lease is over. */
+	(void)stepbus_clock_advance(h->clock, LEASE_OVER_MS, NULL);
+	close_all(h);
+	recorder_fail_sync(0);
+	h->result->has_failed = true;
+	h->result->is_anew = true;
+	h->was_failed = false;
+	h->acks_before = h->record->ack_count;
+	return open_all(h);
+}
+
 static bool make_old(host *h)
 {
 	bool is_made = open_one(h, 0, STEPBUS_DURABILITY_PROCESS);
@@ -254,13 +267,18 @@ void workload_run(record *r, const workload_options *o, workload_result *out)
 	*out = (workload_result){ 0 };
 	if (host_begin(&h)) {
 		recorder_fail_sync(o->fail_sync);
-		for (int i = 0; i < o->action_count && out->message[0] == '\0'; i++) {
+		for (int i = 0; i < o->action_count && out->message[0] == '\0' &&
+				h.anew_actions < ANEW_ACTIONS;
+		     i++) {
 			host_act(&h);
 			out->actions++;
+			h.anew_actions += out->is_anew;
 		}
 	}
-	out->has_failed = recorder_has_failed();
+	out->has_failed = out->has_failed || recorder_has_failed();
 	host_end(&h);
+	if (out->is_anew)
+		out->anew_acks = r->ack_count - h.acks_before;
 	workload_clear(o->path);
 	out->is_done = out->message[0] == '\0';
 }
