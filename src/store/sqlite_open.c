@@ -193,7 +193,10 @@ static stepbus_status prepare_file(sb_sqlite_store *store, stepbus_error *err)
 
 	if (status != STEPBUS_OK)
 		return status;
-	status = adopt(store, &has_written, err);
+	if (store->is_logged)
+		status = sb_sqlite_wal_write_again(store, err);
+	if (status == STEPBUS_OK)
+		status = adopt(store, &has_written, err);
 	if (status == STEPBUS_OK && has_written)
 		return sb_sqlite_transaction_commit(&store->base, err);
 	sb_sqlite_transaction_rollback(&store->base);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* How long the log grows, and who waits for whom when it goes into the file. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "store/sqlite_store.h"
 #include "support/cmocka.h"
+#include "support/faulty_vfs.h"
 #include "support/sqlite_world.h"
 
 enum { BIG_LEN = 3000, BATCH = 200 };
@@ -180,6 +182,49 @@ static void a_clean_end_leaves_everything_in_the_file(void **state)
 	assert_true(about.st_size > 4096);
 }
 
+/* A process that ended, or a store that is dead, leaves a log that may be in the system's memory only. */
+static void what_the_log_has_is_written_again_at_opening(void **state)
+{
+	static const struct timespec long_ago[2] = { { 1, 0 }, { 1, 0 } };
+	test_world *w = *state;
+	sb_store *second = NULL;
+	char path[TEST_PATH_LEN];
+	struct stat before, after;
+
+	test_world_open(w);
+	fill_pages(w, BATCH);
+	test_tempdir_path(&w->dir, "store.db-wal", path);
+	assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
+	assert_int_equal(stat(path, &before), 0);
+	test_ok(w, sb_sqlite_store_open(&w->options, &second, &w->err));
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(before.st_mtim.tv_sec, 1);
+	assert_true(after.st_mtim.tv_sec > 1);
+	assert_int_equal(before.st_size, after.st_size);
+	second->type->close(second);
+	assert_int_equal(test_world_ask(w, "SELECT count(*) FROM step"), BATCH);
+	assert_int_equal(test_world_ask(w, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"),
+			 1);
+}
+
+static void a_log_that_cannot_be_written_again_is_not_opened(void **state)
+{
+	test_world *w = *state;
+	sb_store *second = NULL;
+
+	test_faults_install();
+	test_world_open(w);
+	fill_pages(w, BATCH);
+	test_faults_plan(TEST_FAULT_WRITE, 2, SQLITE_IOERR_WRITE, false);
+	assert_int_equal(sb_sqlite_store_open(&w->options, &second, &w->err), STEPBUS_ESTORE);
+	assert_non_null(strstr(w->err.message, "its log cannot be written"));
+	test_faults_clear();
+	test_ok(w, sb_sqlite_store_open(&w->options, &second, &w->err));
+	second->type->close(second);
+	test_world_close(w);
+	test_faults_uninstall();
+}
+
 #define ON_DISK(test) cmocka_unit_test_setup_teardown(test, test_world_setup, test_world_teardown)
 
 int main(void)
@@ -189,6 +234,8 @@ int main(void)
 		ON_DISK(a_reader_that_stays_makes_the_log_grow_but_nobody_wait),
 		ON_DISK(a_checkpoint_that_cannot_write_does_nothing),
 		ON_DISK(a_checkpoint_waits_for_the_right_to_write),
+		ON_DISK(what_the_log_has_is_written_again_at_opening),
+		ON_DISK(a_log_that_cannot_be_written_again_is_not_opened),
 		ON_DISK(a_clean_end_leaves_everything_in_the_file),
 	};
 

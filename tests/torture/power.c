@@ -7,7 +7,8 @@
  *
  *   power STATES [SEED [PROCESSES [PART]]]
  *       so many states at level disk, and a fifth of that at level process; with the controls, which
- *       must find what is put in. PART: only "disk", "process", "syncs" or "control".
+ *       must find what is put in. PART: only "disk", "process", "syncs", "anew" or
+ *       "control".
  *
  * Workloads are drawn from the seed; threads and ids make no two runs the same, so the files of
  * what is wrong are kept, in a directory that is named.
@@ -31,6 +32,7 @@ enum {
 	ACTIONS_MIN = 20,
 	ACTIONS_MAX = 60,
 	DRAWN = 12,
+	FEW_DRAWN = 3,
 	CONTROL_STATES = 20000,
 	CONTROL_WORKLOADS = 12,
 	SYNC_WORKLOADS = 40,
@@ -81,11 +83,12 @@ typedef struct series {
 	int level;
 	uint64_t states;
 	int workloads; /* 0: as many as it takes */
+	size_t drawn;  /* cuts at random at each moment; 0: as ever */
 	unsigned flags;
 	bool is_mixed; /* with all kinds of workloads */
 	bool is_control;
 	bool is_flipped;
-	bool is_sync_failing; /* each workload at another sync */
+	bool is_sync_failing; /* the first sync of the first workload, the second of the second, … */
 } series;
 
 static void try_one(const run *r, const series *s, int number)
@@ -98,14 +101,15 @@ static void try_one(const run *r, const series *s, int number)
 		.workload = { .path = path,
 			      .seed = seed,
 			      .level = s->level,
-			      .flags = s->is_sync_failing && number % 4 == 0 ? WORKLOAD_NETWORK :
-									       flags,
-			      .fail_sync = s->is_sync_failing ? 1 + number / 2 % 60 : 0,
+			      .flags = flags | (s->is_sync_failing && number % 4 == 0 ?
+							WORKLOAD_NETWORK :
+							0),
+			      .fail_sync = s->is_sync_failing ? 1 + number : 0,
 			      .action_count =
 				      ACTIONS_MIN + (int)(seed % (ACTIONS_MAX - ACTIONS_MIN)) },
 		.directory = r->directory,
 		.number = s->tally * 1000000 + number,
-		.drawn = DRAWN,
+		.drawn = s->drawn > 0 ? s->drawn : DRAWN,
 		.states_max = s->states > t->states ? s->states - t->states : 0,
 		.reread_each = 32,
 		.revive_each = s->is_control ? 0 : 2000,
@@ -257,27 +261,56 @@ static void run_controls(run *r)
 		    FAULT_TORN, "one bit of the database changed");
 }
 
-static void run_failing_syncs(run *r)
+static const tally *run_syncs(run *r, const char *name, int tally_number, unsigned flags)
 {
-	const series s = { .name = "failing syncs",
-			   .tally = 6,
+	const series s = { .name = name,
+			   .tally = tally_number,
 			   .level = DURABILITY_DISK,
 			   .states = UINT64_MAX,
 			   .workloads = SYNC_WORKLOADS,
+			   .flags = flags,
+			   /* Behind the opening many moments follow. */
+			   .drawn = (flags & WORKLOAD_ANEW) != 0 ? FEW_DRAWN : DRAWN,
 			   .is_sync_failing = true };
-	const tally *t = &r->shared->tallies[s.tally];
+	const tally *t = &r->shared->tallies[tally_number];
 	double began = now_s();
 
 	work_together(r, &s);
 	tell_tally(&s, t, now_s() - began);
+	return t;
+}
+
+static void run_failing_syncs(run *r)
+{
+	const tally *t = run_syncs(r, "failing syncs", 6, 0);
+
 	(void)printf(
-		"proof: power: %llu workloads in which a sync failed, at another place in "
-		"each: %llu calls refused behind it, %llu that said something is durable; %llu "
-		"disk states: %llu violations\n",
-		(unsigned long long)t->struck, (unsigned long long)t->refused,
+		"proof: power: %llu workloads in which a sync failed, one of the first %d, in "
+		"each another: %llu calls refused behind it, %llu that said something is durable; "
+		"%llu disk states: %llu violations\n",
+		(unsigned long long)t->struck, SYNC_WORKLOADS, (unsigned long long)t->refused,
 		(unsigned long long)t->untrue, (unsigned long long)t->states,
 		(unsigned long long)tally_faults(t));
 	count(r, tally_faults(t) == 0 && t->struck > 0 && t->refused > 0);
+}
+
+/* What the disk lacks behind a failed sync the system still shows to whoever opens the file next. */
+static void run_openings_anew(run *r)
+{
+	const tally *t = run_syncs(r, "opened anew", 7, WORKLOAD_ANEW);
+
+	(void)printf("proof: power: %llu workloads in which the file was opened anew behind a "
+		     "failed sync, in the same boot, while the disk lacks what that sync lost: "
+		     "%llu acknowledgements from there on; %llu disk states: %llu "
+		     "acknowledgements at level disk lost, %llu states corrupt, %llu as no commit "
+		     "left them, %llu other violations\n",
+		     (unsigned long long)t->anew, (unsigned long long)t->anew_acks,
+		     (unsigned long long)t->states, (unsigned long long)t->lost,
+		     (unsigned long long)t->faults[FAULT_UNREADABLE],
+		     (unsigned long long)t->faults[FAULT_TORN],
+		     (unsigned long long)(tally_faults(t) - t->faults[FAULT_LOST] -
+					  t->faults[FAULT_UNREADABLE] - t->faults[FAULT_TORN]));
+	count(r, tally_faults(t) == 0 && t->anew > 0 && t->anew_acks > 0);
 }
 
 static bool is_wanted(const char *part, const char *name)
@@ -291,6 +324,8 @@ static void torture(run *r, uint64_t states, const char *part)
 		run_controls(r);
 	if (is_wanted(part, "syncs"))
 		run_failing_syncs(r);
+	if (is_wanted(part, "anew"))
+		run_openings_anew(r);
 	if (is_wanted(part, "disk"))
 		run_series(r, &(series){ .name = "level disk",
 					 .tally = 0,

@@ -9,7 +9,7 @@
 #include "torture/power/image.h"
 #include "torture/power/recorder.h"
 
-enum { BATCH_MAX = 6, TEXT_LEN = 32, SHORT_MAX = 200 };
+enum { BATCH_MAX = 6, TEXT_LEN = 32, SHORT_MAX = 200, FAILED_ACTIONS = 3 };
 
 static host_engine *any_engine(host *h)
 {
@@ -408,6 +408,9 @@ void host_act(host *h)
 	unsigned at = (unsigned)host_draw(h, 100);
 
 	h->was_failed = recorder_has_failed();
+	if (h->was_failed && (h->options->flags & WORKLOAD_ANEW) != 0 &&
+	    ++h->failed_actions > FAILED_ACTIONS)
+		(void)host_open_anew(h);
 	/*
 	 * Where a sync is to fail the old handle stays, to see what it still says; and it must be
 	 * the engine's own, not the host's.

@@ -181,6 +181,19 @@ bool host_reopen(host *h)
 	return open_all(h);
 }
 
+bool host_open_anew(host *h)
+{
+	/* Results that cannot be written are waited for until the lease is over. */
+	(void)stepbus_clock_advance(h->clock, LEASE_OVER_MS, NULL);
+	close_all(h);
+	recorder_fail_sync(0);
+	h->result->has_failed = true;
+	h->result->is_anew = true;
+	h->was_failed = false;
+	h->acks_before = h->record->ack_count;
+	return open_all(h);
+}
+
 /* What version 1 left: the tables of this one, without what the second migration brings. */
 static bool make_old(host *h)
 {
@@ -268,8 +281,10 @@ void workload_run(record *r, const workload_options *o, workload_result *out)
 			out->actions++;
 		}
 	}
-	out->has_failed = recorder_has_failed();
+	out->has_failed = out->has_failed || recorder_has_failed();
 	host_end(&h);
+	if (out->is_anew)
+		out->anew_acks = r->ack_count - h.acks_before;
 	workload_clear(o->path);
 	out->is_done = out->message[0] == '\0';
 }

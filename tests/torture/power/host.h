@@ -44,12 +44,16 @@ struct host {
 	size_t held_count;
 	uint8_t bytes[BYTES_MAX]; /* random, to take inputs and results from */
 	bool was_failed;          /* a sync had failed before this action began */
+	int failed_actions;       /* begun since then */
+	size_t acks_before;       /* heard when the file was opened anew */
 };
 
 bool host_begin(host *h);
 void host_end(host *h);
 /* Closes the engines and opens them again. */
 bool host_reopen(host *h);
+/* The same behind a failed sync; from then on nothing fails any more. */
+bool host_open_anew(host *h);
 uint64_t host_draw(host *h, uint64_t count);
 int64_t host_number(const uint8_t id[16]);
 /* What a call answered; false where it is no success. Errors that must not be end the workload. */

@@ -239,6 +239,8 @@ void trial_run(const trial_options *o, tally *t)
 	t->struck += result.has_failed;
 	t->refused += result.refused;
 	t->untrue += result.succeeded;
+	t->anew += result.is_anew;
+	t->anew_acks += result.anew_acks;
 	/* What programs see is sound too. */
 	if (result.has_failed && now.judge.version_count > 0)
 		try_revival(&now, &now.disk.live, (int)now.judge.version_count - 1);

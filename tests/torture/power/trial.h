@@ -30,6 +30,9 @@ typedef struct tally {
 	_Atomic(uint64_t) struck;
 	_Atomic(uint64_t) refused;
 	_Atomic(uint64_t) untrue; /* that said that something is durable */
+	/* Workloads that opened the file anew behind it, and what they then were told. */
+	_Atomic(uint64_t) anew;
+	_Atomic(uint64_t) anew_acks;
 } tally;
 
 typedef struct trial_options {

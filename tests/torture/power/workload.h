@@ -25,6 +25,8 @@ enum {
 	WORKLOAD_LYING = 16,
 	/* syncs never reach the disk. */
 	WORKLOAD_DEAF = 32,
+	/* Some actions after a sync failed, the file is opened anew in the same boot, and used on. */
+	WORKLOAD_ANEW = 64,
 };
 
 typedef struct workload_options {
@@ -44,6 +46,9 @@ typedef struct workload_result {
 	bool has_failed;
 	size_t refused;   /* calls that answered with an error, */
 	size_t succeeded; /* and that said that something is durable */
+	/* After the file was opened anew behind it: */
+	bool is_anew;
+	size_t anew_acks; /* acknowledgements of the engine that did */
 } workload_result;
 
 void workload_run(record *r, const workload_options *o, workload_result *out);
