@@ -36,6 +36,7 @@ enum {
 	CONTROL_STATES = 20000,
 	CONTROL_WORKLOADS = 12,
 	SYNC_WORKLOADS = 40,
+	SYNC_ACTIONS = 150, /* most of them behind the failure, where little is done */
 };
 
 /* What the processes share. */
@@ -105,8 +106,10 @@ static void try_one(const run *r, const series *s, int number)
 							WORKLOAD_NETWORK :
 							0),
 			      .fail_sync = s->is_sync_failing ? 1 + number : 0,
-			      .action_count =
-				      ACTIONS_MIN + (int)(seed % (ACTIONS_MAX - ACTIONS_MIN)) },
+			      .action_count = s->is_sync_failing ?
+						      SYNC_ACTIONS :
+						      ACTIONS_MIN + (int)(seed % (ACTIONS_MAX -
+										  ACTIONS_MIN)) },
 		.directory = r->directory,
 		.number = s->tally * 1000000 + number,
 		.drawn = s->drawn > 0 ? s->drawn : DRAWN,

@@ -54,11 +54,25 @@ static void forget_detached(disk *d, int file, int64_t number, size_t before)
 					d->sectors[d->units[n].sector_first + s].len = 0;
 }
 
+/*
+ * A length is not a page: the system keeps those of a file in their order. What made the file longer behind a
+ * truncation whose sync failed is on the disk only together with it.
+ */
+static void forget_truncations(disk *d, const disk_unit *u, size_t before)
+{
+	for (size_t n = 0; n < before; n++)
+		if (d->units[n].is_detached && d->units[n].file == u->file &&
+		    d->units[n].kind == OP_TRUNCATE && u->len_after > d->units[n].len_after)
+			d->units[n].is_forgotten = true;
+}
+
 static void make_certain(disk *d, size_t n)
 {
 	const disk_unit *u = &d->units[n];
 
 	apply(&d->base, d, u);
+	if (d->has_detached)
+		forget_truncations(d, u, n);
 	if (d->has_detached)
 		for (size_t s = 0; s < u->sector_count; s++)
 			forget_detached(d, u->file, d->sectors[u->sector_first + s].number, n);
@@ -215,7 +229,7 @@ static void lay_units(disk *d, const cut *c, const bool *is_current, uint64_t ga
 
 		if (!is_current[u->file])
 			continue;
-		if (u->kind == OP_TRUNCATE && c->units[n])
+		if (u->kind == OP_TRUNCATE && c->units[n] && !u->is_forgotten)
 			image_set_len(&d->base, u->file, u->len_after);
 		for (size_t m = u->sector_first; m < u->sector_first + u->sector_count; m++) {
 			const disk_sector *s = &d->sectors[m];

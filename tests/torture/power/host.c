@@ -12,7 +12,7 @@
 #include "torture/power/network.h"
 #include "torture/power/recorder.h"
 
-enum { LEASE_OVER_MS = 60000 };
+enum { LEASE_OVER_MS = 60000, ANEW_ACTIONS = 8 };
 
 static const int64_t began_us = INT64_C(1700000000) * 1000000;
 
@@ -276,9 +276,12 @@ void workload_run(record *r, const workload_options *o, workload_result *out)
 	*out = (workload_result){ 0 };
 	if (host_begin(&h)) {
 		recorder_fail_sync(o->fail_sync);
-		for (int i = 0; i < o->action_count && out->message[0] == '\0'; i++) {
+		for (int i = 0; i < o->action_count && out->message[0] == '\0' &&
+				h.anew_actions < ANEW_ACTIONS;
+		     i++) {
 			host_act(&h);
 			out->actions++;
+			h.anew_actions += out->is_anew;
 		}
 	}
 	out->has_failed = out->has_failed || recorder_has_failed();

@@ -45,6 +45,7 @@ struct host {
 	uint8_t bytes[BYTES_MAX]; /* random, to take inputs and results from */
 	bool was_failed;          /* a sync had failed before this action began */
 	int failed_actions;       /* begun since then */
+	int anew_actions;         /* since the file was opened anew */
 	size_t acks_before;       /* heard when the file was opened anew */
 };
 
