@@ -82,8 +82,9 @@ static stepbus_status start(sb_sqlite_store *store, stepbus_error *err)
 	stepbus_status status = sb_query_open(
 		writer, store->is_borrowed ? SB_SQL_ROLLBACK_TO : SB_SQL_ROLLBACK, &ready, err);
 
-	if (status == STEPBUS_OK && store->is_borrowed)
-		status = sb_query_open(writer, SB_SQL_RELEASE, &ready, err);
+	if (status == STEPBUS_OK)
+		status = sb_query_open(
+			writer, store->is_borrowed ? SB_SQL_RELEASE : SB_SQL_COMMIT, &ready, err);
 	if (status != STEPBUS_OK)
 		return status;
 	/* What could not be rolled back for want of memory is there still. */
@@ -142,10 +143,17 @@ static bool is_doubtful(stepbus_status status)
 	       status != STEPBUS_EREADONLY;
 }
 
-/* The log has the transaction, its index has not: it is not there, but is after a crash. */
+/*
+ * The log may have the transaction while its index has not: it is not there, but is after a crash. The
+ * index grows last, so no memory for it is found out behind the frames; where a COMMIT found none before
+ * them, it says the same. As an ENOMEM it would be told to change nothing, and be done again.
+ */
 static bool is_index_torn(const sb_sqlite_store *store)
 {
-	return sqlite3_extended_errcode(store->writer.db) == SQLITE_IOERR_SHMSIZE;
+	int code = sqlite3_extended_errcode(store->writer.db);
+
+	return code == SQLITE_IOERR_SHMSIZE ||
+	       (store->is_logged && (code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM));
 }
 
 stepbus_status sb_sqlite_transaction_commit(sb_store *base, stepbus_error *err)
