@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "store/sqlite_file.h"
+
 static stepbus_status status_of_primary(int code)
 {
 	switch (code) {
@@ -52,6 +54,18 @@ static int reason_of(sqlite3 *db, int code)
 	return reason;
 }
 
+/* Where SQLite cannot make a file, it tries to open it for reading, and the reason is lost. */
+static bool is_without_inodes(const sb_connection *connection, int code)
+{
+	const char *path;
+
+	if ((code & 0xFF) != SQLITE_CANTOPEN)
+		return false;
+	path = sqlite3_db_filename(connection->db,
+				   connection->schema != NULL ? connection->schema : "main");
+	return path != NULL && path[0] != '\0' && sb_sqlite_file_lacks_inodes(path);
+}
+
 stepbus_status sb_sqlite_status_on(const sb_connection *connection, int code)
 {
 	stepbus_status status = sb_sqlite_status(code);
@@ -65,7 +79,9 @@ stepbus_status sb_sqlite_status_on(const sb_connection *connection, int code)
 	reason = reason_of(connection->db, code);
 	if (reason == EDQUOT || reason == EFBIG || reason == ENOSPC)
 		return STEPBUS_ENOSPACE;
-	return reason == EACCES || reason == EROFS || reason == EPERM ? STEPBUS_EREADONLY : status;
+	if (reason == EACCES || reason == EROFS || reason == EPERM)
+		return STEPBUS_EREADONLY;
+	return is_without_inodes(connection, code) ? STEPBUS_ENOSPACE : status;
 }
 
 static const char *advice_of(stepbus_status status)

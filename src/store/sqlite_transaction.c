@@ -83,8 +83,8 @@ static stepbus_status start(sb_sqlite_store *store, stepbus_error *err)
 		writer, store->is_borrowed ? SB_SQL_ROLLBACK_TO : SB_SQL_ROLLBACK, &ready, err);
 
 	if (status == STEPBUS_OK)
-		status = sb_query_open(
-			writer, store->is_borrowed ? SB_SQL_RELEASE : SB_SQL_COMMIT, &ready, err);
+		status = sb_query_open(writer, store->is_borrowed ? SB_SQL_RELEASE : SB_SQL_COMMIT,
+				       &ready, err);
 	if (status != STEPBUS_OK)
 		return status;
 	/* What could not be rolled back for want of memory is there still. */
