@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "store/sqlite_file.h"
 #include "store/sqlite_fork.h"
+#include "store/sqlite_frames.h"
 #include "store/sqlite_schema.h"
 #include "store/sqlite_statement.h"
 #include "store/sqlite_transaction.h"
@@ -185,7 +186,7 @@ static stepbus_status prepare_file(sb_sqlite_store *store, stepbus_error *err)
 	if (status != STEPBUS_OK)
 		return status;
 	if (store->is_logged)
-		status = sb_sqlite_wal_write_again(store, err);
+		status = sb_sqlite_frames_renew(store, err);
 	if (status == STEPBUS_OK)
 		status = adopt(store, &has_written, err);
 	if (status == STEPBUS_OK && has_written)
