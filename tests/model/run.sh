@@ -9,7 +9,11 @@ form=${1:-full}
 passed=0
 failed=0
 states=0
+runs=0
+most=0 # workers of a configuration
 found=0
+missed=0
+violated=0
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
@@ -42,9 +46,14 @@ holds() {
 	if check "$@"; then
 		passed=$((passed + 1))
 		states=$((states + $(printf '%.0f' "$count")))
+		runs=$((runs + 1))
+		workers=$(printf '%s\n' "$@" | sed -n 's/^-DWORKERS=//p')
+		[ "$workers" -le "$most" ] || most=$workers
 		echo "holds in $count states: $*"
 	else
 		failed=$((failed + 1))
+		runs=$((runs + 1))
+		violated=$((violated + 1))
 		echo "VIOLATED: $*: $(grep '^pan:1' pan.txt)"
 	fi
 }
@@ -58,6 +67,7 @@ finds() {
 		echo "found: $*: $(sed -n 's/^pan:1: \(.*\) (at.*/\1/p' pan.txt)"
 	else
 		failed=$((failed + 1))
+		missed=$((missed + 1))
 		echo "MISSED: $*"
 	fi
 }
@@ -105,7 +115,7 @@ brief="-DDEATHS=1 -DFREE=0 -DOPERATIONS=0"
 		holds liveness $two -DDEATHS=1 -DLIVE
 	fi
 }
-echo "proof: model: $states states of one step, up to 3 workers, their leases and an operator: $failed violations"
-echo "proof: model: 10 faults put into the model: $found found"
+echo "proof: model: one step, its leases and an operator in $runs configurations of up to $most workers, $states states in the sum of all: $violated violated"
+echo "proof: model: $((found + missed)) faults put into the model: $found found"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

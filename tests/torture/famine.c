@@ -16,8 +16,9 @@
  *
  *   famine quick               some 40 points of each scenario, and the negative controls
  *   famine all [NAME]          all points, of the scenarios whose name has this in it, as
- *                              "enqueue" or "(sqlite)"; but on disk only
- *                              each 7th where a mode mostly repeats another one (see famine/runner.c)
+ *                              "enqueue" or "(sqlite)": in the way once-any each of them; in the other
+ *                              ways on disk only each 7th where a way mostly repeats another one
+ *                              (see famine/runner.c)
  *   famine every K [NAME]      each Kth of these
  *   famine control             only the controls: planted faults, each of which must be found
  *   famine point NAME memory|sqlite MODE N
@@ -98,6 +99,8 @@ static bool prepare(void)
 
 typedef struct sum {
 	uint64_t points, scenarios, passed, failed;
+	uint64_t there, taken; /* in the ways that there are: allocations, and those that failed */
+	uint64_t whole_there, whole_taken; /* in the one way that is to take each */
 	uint64_t findings[FAMINE_PROMISE + 1];
 	uint64_t answers[FAMINE_STATUS_MAX];
 	uint64_t controls, controls_found;
@@ -118,6 +121,14 @@ static sum add_up(void)
 		s.scenarios++;
 		s.points += job->point_count;
 		s.passed += job->finding_count == 0;
+		for (size_t j = 0; j < FAMINE_MODE_COUNT; j++) {
+			s.there += job->there_counts[j];
+			s.taken += job->taken_counts[j];
+			s.whole_there +=
+				famine_is_whole(&famine_modes[j]) ? job->there_counts[j] : 0;
+			s.whole_taken +=
+				famine_is_whole(&famine_modes[j]) ? job->taken_counts[j] : 0;
+		}
 		for (size_t j = 0; j <= FAMINE_PROMISE; j++)
 			s.findings[j] += job->findings[j];
 		for (size_t j = 0; j < FAMINE_STATUS_MAX; j++)
@@ -137,12 +148,16 @@ static void print_points(const sum *s)
 		    i != STEPBUS_ESTORE)
 			other += s->answers[i];
 	(void)printf(
-		"proof: famine: %llu allocation points in %llu scenarios, of the library and of "
-		"all "
-		"below it: %llu crashes, %llu hangs, %llu leaks, %llu wrong answers, %llu broken "
+		"proof: famine: %llu scenarios, each on its store, with %llu allocations, of the "
+		"library and of all below it: %llu of them failed by themselves, each in a run of "
+		"its own; in six ways %llu of %llu points were taken, and %llu more that come only "
+		"behind a failure: %llu crashes, %llu hangs, %llu leaks, %llu wrong answers, %llu "
+		"broken "
 		"promises (a step lost or run twice, a damaged store, a call that memory does not "
 		"mend)\n",
-		(unsigned long long)s->points, (unsigned long long)s->scenarios,
+		(unsigned long long)s->scenarios, (unsigned long long)s->whole_there,
+		(unsigned long long)s->whole_taken, (unsigned long long)s->taken,
+		(unsigned long long)s->there, (unsigned long long)(s->points - s->taken),
 		(unsigned long long)s->findings[FAMINE_CRASH],
 		(unsigned long long)s->findings[FAMINE_HANG],
 		(unsigned long long)s->findings[FAMINE_LEAK],
@@ -164,11 +179,13 @@ static int report(bool is_whole)
 	if (s.scenarios > 0)
 		print_points(&s);
 	if (is_whole) {
-		size_t missing = famine_calls_print_missing(&run->calls);
+		size_t frugal;
+		size_t missing = famine_calls_print_missing(&run->calls, &frugal);
 
-		(void)printf("proof: famine: %zu functions of the header: %zu never called without "
-			     "memory\n",
-			     run->calls.count, missing);
+		(void)printf("proof: famine: %zu functions of the header: %zu called while memory "
+			     "runs out, %zu that ask for none, %zu missing\n",
+			     run->calls.count, run->calls.count - missing - frugal, frugal,
+			     missing);
 		s.passed += missing == 0;
 		s.failed += missing != 0;
 	}

@@ -9,6 +9,13 @@
  *   faults files                       file systems and files (T12)
  *   faults limits                      descriptors, threads, memory (T17)
  *   faults control                     what must be found out
+ *   faults io-chain 0 SEED             one chain of lives of "io" again, as it was told
+ *   faults clocks-seed 0 SEED          one seed of "clocks" again
+ *
+ * What cannot be tried here is a failure: strace must be there and be allowed to trace, and some scenes
+ * need root, mounts and a loop device. Where that cannot be had, STEPBUS_PROOF_SKIPS=1 in the environment
+ * makes skipping no failure; what was skipped is printed. STEPBUS_TEST_SLOWNESS=N multiplies the limits
+ * behind which something counts as hanging, for machines with much else to do.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,7 +124,8 @@ int main(int argc, char **argv)
 	if (argc < 2 || argc > 4) {
 		(void)fprintf(stderr, "usage: faults quick|torture|long [SEED]\n"
 				      "       faults io|calls|clocks COUNT [SEED]\n"
-				      "       faults files|limits|control\n");
+				      "       faults files|limits|control\n"
+				      "       faults io-chain|clocks-seed 0 SEED\n");
 		return 2;
 	}
 	score_say("faults %s, seed %llu, in %s", argv[1], (unsigned long long)seed,

@@ -102,9 +102,9 @@ static void try_one(const run *r, const series *s, int number)
 		.workload = { .path = path,
 			      .seed = seed,
 			      .level = s->level,
-			      .flags = flags | (s->is_sync_failing && number % 4 == 0 ?
-							WORKLOAD_NETWORK :
-							0),
+			      .flags = flags |
+				       (s->is_sync_failing && number % 4 == 0 ? WORKLOAD_NETWORK :
+										0),
 			      .fail_sync = s->is_sync_failing ? 1 + number : 0,
 			      .action_count = s->is_sync_failing ?
 						      SYNC_ACTIONS :

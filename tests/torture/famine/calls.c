@@ -11,6 +11,8 @@ enum { HEADER_LEN_MAX = 256 * 1024, COMMENT_LEN_MAX = 4096, STATUS_MAX = 64, ROU
 static famine_calls *table;
 static char header[HEADER_LEN_MAX];
 static _Thread_local const char *last = "";
+/* Of this point: what was called while memory could run out. */
+static _Atomic(bool) is_called[FAMINE_CALL_MAX];
 
 static const char store_words[] =
 	"STEPBUS_ESTORE STEPBUS_ENOSPACE STEPBUS_EREADONLY STEPBUS_ECORRUPT STEPBUS_EBUSY";
@@ -143,7 +145,19 @@ void famine_call(const char *name)
 	if (table->functions[i].documented != 0)
 		last = table->functions[i].name;
 	if (famine_is_armed())
-		atomic_fetch_add(&table->functions[i].called_count, 1);
+		atomic_store(&is_called[i], true);
+}
+
+void famine_calls_end(uint64_t asked_count, uint64_t failed_count)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		if (!atomic_exchange(&is_called[i], false))
+			continue;
+		if (failed_count > 0)
+			atomic_fetch_add(&table->functions[i].called_count, 1);
+		else if (asked_count == 0)
+			atomic_fetch_add(&table->functions[i].frugal_count, 1);
+	}
 }
 
 const char *famine_calls_last(void)
@@ -159,14 +173,21 @@ bool famine_calls_may_answer(const char *name, stepbus_status status)
 	       (table->functions[i].documented >> status & 1) != 0;
 }
 
-size_t famine_calls_print_missing(const famine_calls *calls)
+size_t famine_calls_print_missing(const famine_calls *calls, size_t *frugal_count)
 {
 	size_t count = 0;
 
+	*frugal_count = 0;
 	for (size_t i = 0; i < calls->count; i++) {
 		if (atomic_load(&calls->functions[i].called_count) > 0)
 			continue;
-		(void)printf("%s is called in no scenario\n", calls->functions[i].name);
+		if (atomic_load(&calls->functions[i].frugal_count) > 0) {
+			(void)printf("%s asks for no memory\n", calls->functions[i].name);
+			++*frugal_count;
+			continue;
+		}
+		(void)printf("%s is called in no run in which memory runs out\n",
+			     calls->functions[i].name);
 		count++;
 	}
 	return count;

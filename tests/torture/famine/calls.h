@@ -17,25 +17,29 @@
 
 enum { FAMINE_CALL_MAX = 256, FAMINE_NAME_LEN = 64 };
 
-/* Shared by all processes of a run: how often each function was called while memory ran out. */
+/* Shared by all processes of a run: in how many points in which memory ran out each
+ * function was called. */
 typedef struct famine_calls {
 	size_t count;
 	struct {
 		char name[FAMINE_NAME_LEN];
 		uint64_t documented; /* bits 1 << status */
 		_Atomic(uint64_t) called_count;
+		_Atomic(uint64_t) frugal_count; /* points that never asked for any */
 	} functions[FAMINE_CALL_MAX];
 } famine_calls;
 
 /* Reads the header, below the working directory; false where that cannot be. Call it before any other. */
 bool famine_calls_read(famine_calls *calls);
-/* Counts it where memory is armed to run out. */
+/* Notes it where memory is armed to run out. */
 void famine_call(const char *name);
+/* The end of a point: what was noted is counted if an allocation did fail in it, or none was asked for. */
+void famine_calls_end(uint64_t asked_count, uint64_t failed_count);
 /* The one that was called last by this thread of those that answer a status, and whether its comment speaks of a status. */
 const char *famine_calls_last(void);
 bool famine_calls_may_answer(const char *name, stepbus_status status);
-/* Prints those that were never called; returns how many. */
-size_t famine_calls_print_missing(const famine_calls *calls);
+/* Prints those that were never called; returns how many. frugal_count: those that nothing can fail in. */
+size_t famine_calls_print_missing(const famine_calls *calls, size_t *frugal_count);
 
 #ifdef FAMINE_NOTES_CALLS
 /* clang-format off */

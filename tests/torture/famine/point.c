@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/slowness.h"
 #include "torture/famine/allocator.h"
 #include "torture/famine/calls.h"
 
@@ -18,6 +19,11 @@ const famine_mode famine_modes[FAMINE_MODE_COUNT] = {
 	{ "sticky-own", true, true, false }, { "sticky-any", true, false, false },
 	{ "once-end", false, false, true },  { "sticky-end", true, false, true },
 };
+
+bool famine_is_whole(const famine_mode *mode)
+{
+	return !mode->is_sticky && !mode->is_own && !mode->is_end_hungry;
+}
 
 __attribute__((format(printf, 3, 4))) static void
 find(famine_report *report, famine_finding finding, const char *format, ...)
@@ -55,7 +61,7 @@ static size_t count_threads(void)
 /* A thread that was joined is listed for a moment more. */
 static bool has_threads(size_t count)
 {
-	const time_t until = time(NULL) + 2;
+	const time_t until = time(NULL) + 2 * test_slowness();
 
 	while (count_threads() != count)
 		if (time(NULL) > until)
@@ -150,7 +156,7 @@ void famine_point_run(const famine_point *point, famine_report *report)
 	size_t threads = count_threads();
 
 	memset(report, 0, sizeof *report);
-	(void)alarm(FAMINE_POINT_LIMIT_S);
+	(void)alarm((unsigned)(FAMINE_POINT_LIMIT_S * test_slowness()));
 	famine_track();
 	if (famine_world_begin(&w, point->scenario, point->is_on_disk, point->directory))
 		starve(point, &w, report);
@@ -159,6 +165,7 @@ void famine_point_run(const famine_point *point, famine_report *report)
 	famine_disarm();
 	report->asked_count = famine_asked_count();
 	report->failed_count = famine_failed_count();
+	famine_calls_end(report->asked_count, report->failed_count);
 	famine_world_check_remains(&w);
 	if (w.breach[0] != '\0')
 		find(report, FAMINE_PROMISE, "%s", w.breach);

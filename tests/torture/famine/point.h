@@ -18,6 +18,8 @@ typedef struct famine_mode {
 } famine_mode;
 
 extern const famine_mode famine_modes[FAMINE_MODE_COUNT];
+/* The mode in which each point is to be taken: one allocation fails, whoever asks. */
+bool famine_is_whole(const famine_mode *mode);
 
 typedef enum famine_finding {
 	FAMINE_NOTHING,

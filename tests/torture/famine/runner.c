@@ -11,7 +11,14 @@
 #include "torture/famine/allocator.h"
 
 /* So many runs in which nothing failed end a mode: threads may ask for a little more or less. */
-enum { QUIET_MAX = 3, PROCESS_MAX = 16, N_MAX = 100000, RARE = 7, LONG_COUNT = 12000 };
+enum {
+	QUIET_MAX = 3,
+	PROCESS_MAX = 16,
+	N_MAX = 100000,
+	RARE = 7,
+	LONG_COUNT = 12000,
+	TRY_MAX = 3, /* threads do not ask in the same order, or for as much, each time */
+};
 
 static const char *const finding_names[] = { "nothing", "crash",        "hang",
 					     "leak",    "wrong answer", "broken promise" };
@@ -131,8 +138,9 @@ static void warm_up(const famine_run *run, famine_job *job)
 }
 
 /*
- * How far the next point is. On disk, where a point takes long, the modes that mostly do the same as others
- * get a part of them, and so does the making of a file, which asks for nearly 20,000 blocks.
+ * How far the next point is. In one mode, once-any, each allocation fails. On disk, where a point takes long,
+ * modes that mostly do the same as others get a part of them, and so do those of the making of a file, which
+ * asks for nearly 20,000 blocks.
  */
 static uint64_t find_stride(const famine_run *run, const famine_job *job, uint64_t asked)
 {
@@ -141,11 +149,22 @@ static uint64_t find_stride(const famine_run *run, const famine_job *job, uint64
 
 	if (run->points_wanted > 0)
 		return asked / (run->points_wanted / FAMINE_MODE_COUNT + 1) + 1;
+	if (famine_is_whole(mode))
+		return stride;
 	if (job->is_on_disk && (mode->is_own || (mode->is_end_hungry && !mode->is_sticky)))
 		stride *= RARE;
 	if (asked > LONG_COUNT)
 		stride *= RARE;
 	return stride;
+}
+
+/* Whether something failed at that point, in one of so many runs of it. */
+static bool take_point(const famine_run *run, famine_job *job, uint64_t n, int try_max)
+{
+	for (int i = 0; i < try_max; i++)
+		if (run_point(run, job, n).failed_count > 0)
+			return true;
+	return false;
 }
 
 static void run_mode(const famine_run *run, famine_job *job, uint64_t from)
@@ -154,14 +173,18 @@ static void run_mode(const famine_run *run, famine_job *job, uint64_t from)
 	uint64_t stride = find_stride(run, job, asked);
 	uint64_t quiet = 0;
 
+	if (asked > job->there_counts[job->mode])
+		job->there_counts[job->mode] = asked;
 	/* Not the same points for each scenario and mode. */
 	if (from == 1)
 		from += (asked + job->mode) % stride;
-	for (uint64_t n = from; quiet < QUIET_MAX && n < N_MAX; n += stride) {
-		quiet = run_point(run, job, n).failed_count > 0 ? 0 : quiet + 1;
-		if (stride > 1 && quiet > 0)
-			break;
-		if (job->finding_count >= FAMINE_FINDING_MAX)
+	for (uint64_t n = from; (quiet < QUIET_MAX || n <= asked) && n < N_MAX; n += stride) {
+		bool is_taken = take_point(run, job, n, stride == 1 && n <= asked ? TRY_MAX : 1);
+
+		quiet = is_taken ? 0 : quiet + 1;
+		job->taken_counts[job->mode] += is_taken && n <= job->there_counts[job->mode];
+		if ((stride > 1 && n > asked && quiet > 0) ||
+		    job->finding_count >= FAMINE_FINDING_MAX)
 			break;
 	}
 }
@@ -203,6 +226,7 @@ static bool is_to_go_on(famine_job *job, int status)
 		return false;
 	describe_end(status, &report);
 	job->point_count++;
+	job->taken_counts[job->mode] += job->n > 0;
 	tell(job, report.finding, report.words);
 	if (job->is_control && report.finding == FAMINE_HANG)
 		return false;

@@ -19,7 +19,10 @@ typedef struct famine_job {
 	size_t mode;     /* where it is: the mode, and the point that runs */
 	uint64_t n;
 	uint64_t point_count; /* where something failed */
-	uint64_t run_count;   /* all runs, and how long they took */
+	/* Of each mode: the allocations that there are without a failure, and how many of them failed. */
+	uint64_t there_counts[FAMINE_MODE_COUNT];
+	uint64_t taken_counts[FAMINE_MODE_COUNT];
+	uint64_t run_count; /* all runs, and how long they took */
 	uint64_t time_us;
 	uint64_t longest;                    /* the most allocations of one run */
 	uint64_t answers[FAMINE_STATUS_MAX]; /* of act, by status */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Enqueueing steps in all ways, and what is done to steps and asked of them. */
+#include <poll.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 #define FAMINE_NOTES_CALLS
 #include "torture/famine/calls.h"
 
-enum { BATCH = 50, FEW = 6 };
+enum { BATCH = 50, FEW = 6, HOUR_MS = 3600000, RETENTION_MS = 8 * 24 * HOUR_MS, ROUND_MAX = 2000 };
 
 static stepbus_status enqueue_one(famine_world *w)
 {
@@ -186,6 +187,42 @@ static void none_is_cancelled(famine_world *w)
 	count_state(w, "{\"state\":\"cancelled\"}", 0);
 }
 
+/* All but one of the steps are final; from here on they may be there or not. */
+static void have_old(famine_world *w)
+{
+	have_steps(w);
+	for (size_t i = 1; i < FEW && w->breach[0] == '\0'; i++)
+		if (stepbus_step_cancel(w->engine, w->steps[i], &w->err) != STEPBUS_OK)
+			famine_breach(w, "nothing is cancelled: %s", w->err.message);
+	w->step_count = 1;
+	w->extra_max = FEW - 1;
+}
+
+static stepbus_status let_retention_end(famine_world *w)
+{
+	if (w->turn > 1)
+		return stepbus_engine_wake(w->engine, &w->err);
+	FAMINE_TRY(famine_pass(w, RETENTION_MS));
+	famine_let_work();
+	return STEPBUS_OK;
+}
+
+/* The next sweep removes what the one without memory left, and nothing else. */
+static void old_are_removed(famine_world *w)
+{
+	uint64_t count = FEW;
+
+	for (int round = 0; round < ROUND_MAX && count > 1 && w->breach[0] == '\0'; round++) {
+		(void)famine_pass(w, HOUR_MS);
+		(void)poll(NULL, 0, 1);
+		if (stepbus_step_count(w->engine, NULL, 0, &count, &w->err) != STEPBUS_OK)
+			famine_breach(w, "steps cannot be counted: %s", w->err.message);
+	}
+	if (count != 1)
+		famine_breach(w, "%llu steps are left of those that are over",
+			      (unsigned long long)count - 1);
+}
+
 static stepbus_status await_final(famine_world *w)
 {
 	stepbus_outcome *outcome = NULL;
@@ -211,6 +248,7 @@ static const famine_scenario steps[] = {
 	{ "cancel", FAMINE_ENGINE, 0, cancel, have_steps, one_is_cancelled },
 	{ "redrive", FAMINE_ENGINE, 0, redrive, have_cancelled, none_is_cancelled },
 	{ "redrive all", FAMINE_ENGINE, 0, redrive_all, have_cancelled, none_is_cancelled },
+	{ "let retention end", FAMINE_ENGINE, 0, let_retention_end, have_old, old_are_removed },
 	{ "await", FAMINE_ENGINE, 0, await_final, have_cancelled, NULL },
 };
 FAMINE_SCENARIOS(famine_steps, steps);

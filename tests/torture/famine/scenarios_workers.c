@@ -8,7 +8,7 @@
 #define FAMINE_NOTES_CALLS
 #include "torture/famine/calls.h"
 
-enum { FEW = 3, AWAIT_MS = 10, POLL_MS = 2, ROUND_MAX = 2000, DAY_MS = 86400000 };
+enum { FEW = 3, AWAIT_MS = 10, POLL_MS = 2, ROUND_MAX = 2000, DAY_MS = 86400000, LEASE_MS = 5000 };
 
 static stepbus_status start_worker(famine_world *w, const char *config)
 {
@@ -301,6 +301,62 @@ static stepbus_status ask_for_descriptor(famine_world *w)
 			       &w->err);
 }
 
+/* The other engine has polled a step, and then its clock stood still. */
+static void have_taken(famine_world *w)
+{
+	stepbus_step_spec spec = famine_spec("pulled", "input");
+	size_t count = 0;
+
+	spec.queue = "left";
+	spec.queue_len = 4;
+	if (famine_open_other(w) != STEPBUS_OK || famine_put(w, &spec) != STEPBUS_OK) {
+		famine_breach(w, "no other engine with a step: %s", w->err.message);
+		return;
+	}
+	w->taken.size = sizeof w->taken;
+	/* Its clock stands still, so a wait of its would not end. */
+	for (int round = 0; round < ROUND_MAX && count == 0; round++) {
+		(void)stepbus_engine_wake(w->other, &w->err);
+		(void)stepbus_poll(w->other_worker, &w->taken, 1, 0, &count, &w->err);
+		if (count == 0)
+			(void)poll(NULL, 0, POLL_MS);
+	}
+	if (count == 0)
+		famine_breach(w, "the other engine gets no step: %s", w->err.message);
+	/* Not before, or it would have been faster. */
+	else if (famine_start_worker(w, "{\"pull\":true,\"queues\":[\"left\"]}", &w->worker) !=
+		 STEPBUS_OK)
+		famine_breach(w, "no worker: %s", w->err.message);
+}
+
+static stepbus_status let_lease_end(famine_world *w)
+{
+	if (w->turn > 1)
+		return stepbus_engine_wake(w->engine, &w->err);
+	FAMINE_TRY(famine_pass(w, 2 * LEASE_MS));
+	famine_let_work();
+	return STEPBUS_OK;
+}
+
+/* This engine has it now, whatever failed; the answer of the other is too late. */
+static void step_is_taken_over(famine_world *w)
+{
+	stepbus_completion late = famine_answer(&w->taken, STEPBUS_OUTCOME_SUCCESS);
+	stepbus_status status;
+
+	for (int round = 0; round < ROUND_MAX && w->event_count == 0; round++)
+		if (famine_poll(w, POLL_MS) != STEPBUS_OK)
+			(void)famine_pass(w, 100);
+	if (w->event_count == 0)
+		famine_breach(w, "a step is not taken over: %s", w->err.message);
+	else if (w->events[0].token <= w->taken.token)
+		famine_breach(w, "a step is taken over under an old token");
+	status = stepbus_complete(w->other, &late, 1, NULL, &w->err);
+	if (status != STEPBUS_ESTALE)
+		famine_breach(w, "a late answer is not stale, but %d: %s", status, w->err.message);
+	answer_all(w);
+}
+
 static stepbus_status stop_with_polled(famine_world *w)
 {
 	stepbus_text *unfinished = NULL;
@@ -326,6 +382,8 @@ static const famine_scenario pull[] = {
 	{ "ask for a descriptor", PULLS, 0, ask_for_descriptor, NULL, NULL },
 	{ "let an attempt end", PULLS | FAMINE_SETTLES, 0, let_attempt_end, have_polled_shortly,
 	  nothing_is_polled },
+	{ "take over from another engine", FAMINE_ENGINE | FAMINE_ON_DISK | FAMINE_SETTLES, 0,
+	  let_lease_end, have_taken, step_is_taken_over },
 	{ "stop with polled steps", PULLS, 0, stop_with_polled, have_polled, answer_all },
 };
 FAMINE_SCENARIOS(famine_pull, pull);

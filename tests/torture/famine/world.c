@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "torture/famine/world.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -10,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/slowness.h"
+#include "torture/famine/allocator.h"
 #include "torture/famine/handlers.h"
 #include "torture/famine/template.h"
 
@@ -19,6 +22,8 @@
 enum { SETTLE_MS = 1000, SETTLE_WAIT_MS = 2, SETTLE_MAX_S = 5, STOP_MS = 5000 };
 /* What waits for a lease to end without memory need not wait for long: 5 s pass in 25 ms. */
 enum { RUSH = 200 };
+/* What an act sets off has so many milliseconds, and is over when it asks for nothing in so many. */
+enum { WORK_MAX = 20, WORK_STILL = 3 };
 
 static const int64_t noon_us = INT64_C(1795257045123456);
 
@@ -164,12 +169,13 @@ int32_t famine_deliver(void *world, uint32_t event_id, const void *payload, size
 	return STEPBUS_OK;
 }
 
-stepbus_status famine_open(famine_world *w, const char *keys, stepbus **out)
+static stepbus_status open_with(famine_world *w, const stepbus_host *host, const char *keys,
+				stepbus **out)
 {
 	/* A worker that cannot give back its steps waits for its lease to end. */
 	static const char common[] = "\"lease_ms\":5000,\"poll_ms\":10";
 	char config[2 * FAMINE_TEXT_LEN];
-	stepbus_options options = { .size = sizeof options, .config = config, .host = &w->host };
+	stepbus_options options = { .size = sizeof options, .config = config, .host = host };
 
 	if (w->is_on_disk)
 		(void)snprintf(config, sizeof config,
@@ -181,6 +187,49 @@ stepbus_status famine_open(famine_world *w, const char *keys, stepbus **out)
 			       keys != NULL ? "," : "", keys != NULL ? keys : "");
 	options.config_len = strlen(config);
 	return stepbus_open(&options, out, &w->err);
+}
+
+stepbus_status famine_open(famine_world *w, const char *keys, stepbus **out)
+{
+	return open_with(w, &w->host, keys, out);
+}
+
+/* Its end goes by a clock that runs, or it would never be over. */
+static int64_t other_now_us(void *world)
+{
+	famine_world *w = world;
+
+	return atomic_load(&w->rushing_us) != 0 ? now_us(w) : noon_us;
+}
+
+static int64_t other_elapsed_ns(void *world)
+{
+	return other_now_us(world) * 1000;
+}
+
+stepbus_status famine_open_other(famine_world *w)
+{
+	static const char config[] =
+		"{\"id\":\"other\",\"pull\":true,\"queues\":[\"left\"],\"block_size\":1}";
+
+	w->other_host = w->host;
+	w->other_host.now_us = other_now_us;
+	w->other_host.elapsed_ns = other_elapsed_ns;
+	FAMINE_TRY(open_with(w, &w->other_host, NULL, &w->other));
+	FAMINE_TRY(famine_register(w, stepbus_engine_registry(w->other), "pulled",
+				   STEPBUS_HANDLER_PULLED));
+	return stepbus_worker_start(w->other, config, sizeof config - 1, &w->other_worker, &w->err);
+}
+
+void famine_let_work(void)
+{
+	uint64_t asked = famine_asked_count();
+
+	for (int round = 0, still = 0; round < WORK_MAX && still < WORK_STILL; round++) {
+		(void)poll(NULL, 0, 1);
+		still = famine_asked_count() == asked ? still + 1 : 0;
+		asked = famine_asked_count();
+	}
 }
 
 stepbus_status famine_start_worker(famine_world *w, const char *config, stepbus_worker **out)
@@ -258,6 +307,16 @@ bool famine_world_begin(famine_world *w, const famine_scenario *scenario, bool i
 	return w->breach[0] == '\0';
 }
 
+static void end_other(famine_world *w)
+{
+	if (w->other_worker != NULL) {
+		/* What was polled is never answered. */
+		(void)stepbus_worker_stop(w->other_worker, 0, NULL, &w->err);
+		stepbus_worker_free(w->other_worker);
+	}
+	stepbus_close(w->other);
+}
+
 static void end_engine(famine_world *w)
 {
 	const bool is_puller = (w->scenario->needs & FAMINE_PULLER) != 0;
@@ -288,6 +347,7 @@ void famine_world_end(famine_world *w)
 		famine_breach(w, "the host's connection cannot be closed");
 	stepbus_execution_subscriber_free(w->executor);
 	stepbus_subscriber_free(w->subscriber);
+	end_other(w);
 	end_engine(w);
 	stepbus_registry_free(w->registry);
 	stepbus_bridge_free(w->bridge);
@@ -295,7 +355,7 @@ void famine_world_end(famine_world *w)
 
 void famine_await_answers(famine_world *w)
 {
-	const time_t until = seconds() + SETTLE_MAX_S;
+	const time_t until = seconds() + (time_t)SETTLE_MAX_S * test_slowness();
 
 	while (atomic_load(&w->answered) < atomic_load(&w->accepted) && seconds() < until)
 		(void)sched_yield();
@@ -303,7 +363,7 @@ void famine_await_answers(famine_world *w)
 
 static void settle(famine_world *w, const uint8_t step_id[16])
 {
-	const time_t until = seconds() + SETTLE_MAX_S;
+	const time_t until = seconds() + (time_t)SETTLE_MAX_S * test_slowness();
 	stepbus_outcome *outcome = NULL;
 	stepbus_status status;
 

@@ -58,12 +58,17 @@ struct famine_world {
 	stepbus_registry *registry;
 	stepbus *engine;
 	stepbus_worker *worker;
+	/* A second engine on the same file, whose clock stands still: it lets its leases run out. */
+	stepbus *other;
+	stepbus_worker *other_worker;
+	stepbus_host other_host;
 	stepbus_subscriber *subscriber;
 	stepbus_execution_subscriber *executor;
 	struct sqlite3 *connection;
 	stepbus_step_event events[4]; /* polled and not answered */
 	size_t event_count;
-	uint8_t step_id[16]; /* of the step that prepare enqueued */
+	stepbus_step_event taken; /* by the other engine */
+	uint8_t step_id[16];      /* of the step that prepare enqueued */
 	uint64_t subscription;
 	int turn; /* how often act has begun */
 
@@ -99,6 +104,10 @@ void famine_await_answers(famine_world *w);
 stepbus_status famine_pass(famine_world *w, int64_t ms);
 /* Opens the engine of a world with these keys beside its store, or NULL. */
 stepbus_status famine_open(famine_world *w, const char *keys, stepbus **out);
+/* The second engine, with a pull worker for queue "left". */
+stepbus_status famine_open_other(famine_world *w);
+/* Until what works behind an act comes to rest, as far as it asks for memory; not for long. */
+void famine_let_work(void);
 stepbus_status famine_start_worker(famine_world *w, const char *config, stepbus_worker **out);
 /* Notes what was acknowledged. */
 void famine_acknowledge(famine_world *w, const uint8_t step_id[16]);

@@ -28,7 +28,8 @@ typedef struct record_step {
 	_Atomic(uint32_t) ok_count;    /* successes that complete took, each by another token */
 	_Atomic(uint64_t) ok_token;    /* the last of them */
 	_Atomic(uint32_t) event_count; /* successes that step.completion.sent told */
-	_Atomic(uint32_t) start_count;
+	_Atomic(uint64_t)
+		run_token; /* of the last run of its handler; each is of a later attempt */
 } record_step;
 
 typedef struct record {
@@ -37,6 +38,7 @@ typedef struct record {
 		acknowledged_count;     /* calls that answered STEPBUS_OK and changed something */
 	_Atomic(uint32_t) failed_count; /* calls that answered with an error of the world */
 	_Atomic(uint32_t) log_count;    /* records that the engine logged */
+	_Atomic(uint32_t) run_count;    /* runs of a handler, each of an attempt of its own */
 	_Atomic(int64_t) ok_begun_us;   /* when the last of those that were OK was called */
 	_Atomic(uint32_t) stage;        /* how far the life came, for who looks at a dead one */
 	_Atomic(uint32_t) is_released;

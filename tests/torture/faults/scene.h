@@ -30,7 +30,7 @@ typedef struct scene_entry {
 	int first, last; /* the numbers that it is played with */
 } scene_entry;
 
-/* How many were played and skipped; the wrong ones are scored as failures. */
+/* How many were played and skipped; the wrong ones are scored as failures, as are skips that are not allowed. */
 typedef struct scene_sums {
 	uint32_t played_count, skipped_count, wrong_count;
 } scene_sums;

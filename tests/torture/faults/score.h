@@ -8,6 +8,8 @@
 
 /* A check of its own: says what failed at once. Gives is_right. */
 bool score(bool is_right, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A class that cannot be tried here: a failure, unless STEPBUS_PROOF_SKIPS is 1. Says so in any case. */
+void score_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "proof: faults: …", for the reader of the report. */
 void score_proof(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void score_say(const char *format, ...) __attribute__((format(printf, 1, 2)));

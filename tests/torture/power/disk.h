@@ -34,7 +34,7 @@ typedef struct disk_unit {
 	int file;
 	size_t op;
 	int64_t len_after;
-	bool is_detached; /* its sync failed: no later one will make it certain */
+	bool is_detached;  /* its sync failed: no later one will make it certain */
 	bool is_forgotten; /* a truncation of these that can be seen no more */
 	size_t sector_first, sector_count;
 } disk_unit;
