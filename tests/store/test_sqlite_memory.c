@@ -223,6 +223,47 @@ static void a_commit_without_memory_for_the_index_of_the_log_ends_the_store(void
 	assert_int_equal(test_world_ask(w, "SELECT count(*) FROM step"), count + 1);
 }
 
+/* What the leader asks between the operations of a group. */
+static stepbus_status ask_some(test_world *w)
+{
+	const sb_store_type *type = w->store->type;
+	stepbus_status status = type->begin(w->store, &w->err);
+	int64_t due_at_us;
+
+	if (status != STEPBUS_OK)
+		return status;
+	(void)type->has_changed(w->store);
+	status = type->confirm(w->store, &w->err);
+	if (status == STEPBUS_OK)
+		status = type->due_next(w->store, &due_at_us, &w->err);
+	if (status == STEPBUS_OK)
+		return type->commit(w->store, &w->err);
+	type->rollback(w->store);
+	return status;
+}
+
+/* As STEPBUS_ESTORE it would have hosts open a healthy store anew. */
+static void a_transaction_that_memory_failed_says_so_to_the_end(void **state)
+{
+	test_world *w = *state;
+	stepbus_status status;
+	int nth = 0;
+
+	w->options.durability = SB_DURABILITY_DISK;
+	do {
+		test_world_open(w);
+		failed_count = 0;
+		left = ++nth;
+		status = ask_some(w);
+		left = 0;
+		if (status != STEPBUS_OK && status != STEPBUS_ENOMEM)
+			fail_msg("allocation %d: %d, %s", nth, status, w->err.message);
+		test_ok(w, ask_some(w));
+		test_world_close(w);
+	} while (failed_count > 0);
+	assert_true(nth > 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +272,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_commit_without_memory_for_the_index_of_the_log_ends_the_store,
 			test_world_setup, test_world_teardown),
+		cmocka_unit_test_setup_teardown(a_transaction_that_memory_failed_says_so_to_the_end,
+						test_world_setup, test_world_teardown),
 	};
 
 	memset(big, 'b', sizeof big);
