@@ -20,7 +20,7 @@ static stepbus_status lock_first(sb_sqlite_store *store, stepbus_error *err)
 
 	if (!sqlite3_get_autocommit(store->writer.db))
 		status = sb_sqlite_transaction_lock(store, err);
-	store->writer.is_failed = false;
+	store->writer.failure = STEPBUS_OK;
 	return status == STEPBUS_ESTORE ? STEPBUS_OK : status;
 }
 

@@ -126,6 +126,16 @@ stepbus_status sb_sqlite_file_check_place(sb_sqlite_store *store, stepbus_error 
 		       store->path);
 }
 
+bool sb_sqlite_file_lacks_inodes(const char *path)
+{
+	char directory[PATH_MAX];
+	struct statfs about;
+
+	/* Without any are file systems that make them as they need them. */
+	return directory_of(path, directory) && statfs(directory, &about) == 0 &&
+	       about.f_files > 0 && about.f_ffree == 0;
+}
+
 int64_t sb_sqlite_file_size(const char *path)
 {
 	struct stat about;

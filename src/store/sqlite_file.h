@@ -23,6 +23,8 @@ stepbus_status sb_sqlite_file_create(const char *path, stepbus_error *err);
 stepbus_status sb_sqlite_file_identify(sb_sqlite_store *store, stepbus_error *err);
 /* STEPBUS_ESTORE where the file that was opened is no longer at its path. */
 stepbus_status sb_sqlite_file_check_place(sb_sqlite_store *store, stepbus_error *err);
+/* True where no file can be made beside it any more, however much room there is. */
+bool sb_sqlite_file_lacks_inodes(const char *path);
 /* 0 where there is none. */
 int64_t sb_sqlite_file_size(const char *path);
 

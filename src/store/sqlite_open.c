@@ -8,12 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "store/sqlite_file.h"
 #include "store/sqlite_fork.h"
+#include "store/sqlite_frames.h"
 #include "store/sqlite_schema.h"
 #include "store/sqlite_statement.h"
 #include "store/sqlite_transaction.h"
@@ -156,14 +158,6 @@ stepbus_status sb_sqlite_open_tag_read(sb_sqlite_store *store, stepbus_error *er
 	return STEPBUS_OK;
 }
 
-static stepbus_status run(sb_sqlite_store *store, sb_sql sql, stepbus_error *err)
-{
-	sb_query query;
-	stepbus_status status = sb_query_open(&store->writer, sql, &query, err);
-
-	return status == STEPBUS_OK ? sb_query_run(&query, err) : status;
-}
-
 /* Inside a transaction, since another process may be doing the same right now. */
 static stepbus_status adopt(sb_sqlite_store *store, bool *has_written, stepbus_error *err)
 {
@@ -181,8 +175,6 @@ static stepbus_status adopt(sb_sqlite_store *store, bool *has_written, stepbus_e
 		status = write_tag(store, err);
 	else if (status == STEPBUS_OK)
 		status = sb_sqlite_open_tag_read(store, err);
-	if (status == STEPBUS_OK && !*has_written)
-		status = run(store, SB_SQL_META_PROBE, err);
 	return status;
 }
 
@@ -194,7 +186,7 @@ static stepbus_status prepare_file(sb_sqlite_store *store, stepbus_error *err)
 	if (status != STEPBUS_OK)
 		return status;
 	if (store->is_logged)
-		status = sb_sqlite_wal_write_again(store, err);
+		status = sb_sqlite_frames_renew(store, err);
 	if (status == STEPBUS_OK)
 		status = adopt(store, &has_written, err);
 	if (status == STEPBUS_OK && has_written)
@@ -281,7 +273,10 @@ static stepbus_status open_reader(sb_sqlite_store *store, stepbus_error *err)
 /* The end of each great table, so that a file that was cut off or written over is found out. */
 static stepbus_status check_pages(sb_sqlite_store *store, stepbus_error *err)
 {
-	return run(store, SB_SQL_PAGES_READ, err);
+	sb_query query;
+	stepbus_status status = sb_query_open(&store->writer, SB_SQL_PAGES_READ, &query, err);
+
+	return status == STEPBUS_OK ? sb_query_run(&query, err) : status;
 }
 
 static bool has_race(int version)
@@ -431,10 +426,11 @@ stepbus_status sb_sqlite_store_open(const sb_store_options *options, sb_store **
 	if (status != STEPBUS_OK)
 		return status;
 	status = open_new(options, &store, err);
-	if (status != STEPBUS_OK || store == NULL) {
+	if (status != STEPBUS_OK) {
 		sb_sqlite_fork_leave();
 		return status;
 	}
+	sb_assert(store != NULL);
 	log_version(store);
 	*out = &store->base;
 	return STEPBUS_OK;

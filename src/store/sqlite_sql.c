@@ -94,7 +94,6 @@ const sb_sql_entry sb_sql_table[SB_SQL_COUNT] = {
 			       "read what the store is" },
 	[SB_SQL_META_WRITE] = { "INSERT INTO main.meta (key, value) VALUES (?1, ?2)",
 				"write what the store is" },
-	[SB_SQL_META_PROBE] = { "UPDATE main.meta SET value = value", "write" },
 	/* What it is already (SB_SCHEMA_APPLICATION_ID); yet unlike a row, it is written again. */
 	[SB_SQL_TOUCH] = { "PRAGMA main.application_id = 1935832435", "write" },
 	[SB_SQL_PAGES_READ] = { "SELECT (SELECT max(id) FROM main.step),"

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "store/sqlite_file.h"
+
 static stepbus_status status_of_primary(int code)
 {
 	switch (code) {
@@ -52,6 +54,18 @@ static int reason_of(sqlite3 *db, int code)
 	return reason;
 }
 
+/* Where SQLite cannot make a file, it tries to open it for reading, and the reason is lost. */
+static bool is_without_inodes(const sb_connection *connection, int code)
+{
+	const char *path;
+
+	if ((code & 0xFF) != SQLITE_CANTOPEN)
+		return false;
+	path = sqlite3_db_filename(connection->db,
+				   connection->schema != NULL ? connection->schema : "main");
+	return path != NULL && path[0] != '\0' && sb_sqlite_file_lacks_inodes(path);
+}
+
 stepbus_status sb_sqlite_status_on(const sb_connection *connection, int code)
 {
 	stepbus_status status = sb_sqlite_status(code);
@@ -65,7 +79,9 @@ stepbus_status sb_sqlite_status_on(const sb_connection *connection, int code)
 	reason = reason_of(connection->db, code);
 	if (reason == EDQUOT || reason == EFBIG || reason == ENOSPC)
 		return STEPBUS_ENOSPACE;
-	return reason == EACCES || reason == EROFS || reason == EPERM ? STEPBUS_EREADONLY : status;
+	if (reason == EACCES || reason == EROFS || reason == EPERM)
+		return STEPBUS_EREADONLY;
+	return is_without_inodes(connection, code) ? STEPBUS_ENOSPACE : status;
 }
 
 static const char *advice_of(stepbus_status status)
@@ -84,12 +100,19 @@ static const char *advice_of(stepbus_status status)
 	}
 }
 
+/* What failed first is why all that follows fails. */
+static void note_failure(sb_connection *connection, stepbus_status status)
+{
+	if (connection->failure == STEPBUS_OK)
+		connection->failure = status;
+}
+
 stepbus_status sb_sqlite_fail(sb_connection *connection, int code, const char *purpose,
 			      stepbus_error *err)
 {
 	stepbus_status status = sb_sqlite_status_on(connection, code);
 
-	connection->is_failed = true;
+	note_failure(connection, status);
 	if (status == STEPBUS_ENOMEM)
 		return sb_fail_memory(err, purpose);
 	return sb_fail(err, status, "cannot %s in '%s': %s (SQLite's code %d)%s", purpose,
@@ -136,8 +159,8 @@ stepbus_status sb_query_open(sb_connection *connection, sb_sql sql, sb_query *qu
 
 	*query = (sb_query){ connection, statement, purpose, SQLITE_OK };
 	sb_connection_settle(connection);
-	if (sb_unlikely(connection->is_failed))
-		return sb_fail(err, STEPBUS_ESTORE,
+	if (sb_unlikely(connection->failure != STEPBUS_OK))
+		return sb_fail(err, connection->failure,
 			       "cannot %s in '%s': the transaction has failed before; roll it back",
 			       purpose, connection->path);
 	if (sb_unlikely(statement == NULL)) {
@@ -261,7 +284,7 @@ stepbus_status sb_query_walk(sb_query *query, sb_query_visit visit, void *contex
 			return status;
 	} while (visit(context, query));
 	sb_query_close(query);
-	return query->connection->is_failed ? sb_fail_memory(err, query->purpose) : STEPBUS_OK;
+	return sb_query_is_whole(query) ? STEPBUS_OK : sb_fail_memory(err, query->purpose);
 }
 
 stepbus_status sb_query_list(sb_sqlite_store *store, sb_sql sql, sb_query_visit visit,
@@ -279,7 +302,7 @@ stepbus_status sb_query_list(sb_sqlite_store *store, sb_sql sql, sb_query_visit 
 
 bool sb_query_is_whole(const sb_query *query)
 {
-	return !query->connection->is_failed;
+	return query->connection->failure == STEPBUS_OK;
 }
 
 stepbus_status sb_query_keep(sb_query *query, stepbus_error *err)
@@ -316,7 +339,7 @@ sb_slice sb_query_slice(const sb_query *query, int column)
 		return sb_slice_of(data, len > 0 ? (size_t)len : 0);
 	/* Nothing was there, or no memory to give it. */
 	if (sqlite3_errcode(query->connection->db) == SQLITE_NOMEM)
-		query->connection->is_failed = true;
+		note_failure(query->connection, STEPBUS_ENOMEM);
 	return sb_slice_of(NULL, 0);
 }
 

@@ -23,10 +23,10 @@
 typedef struct sb_connection {
 	sqlite3 *db;
 	const stepbus_host *host;
-	const char *path;   /* for messages */
-	const char *schema; /* NULL: "main", which is how the statements are written */
-	sqlite3_stmt *kept; /* whose slices the caller still reads */
-	bool is_failed;     /* the transaction can only be rolled back */
+	const char *path;       /* for messages */
+	const char *schema;     /* NULL: "main", which is how the statements are written */
+	sqlite3_stmt *kept;     /* whose slices the caller still reads */
+	stepbus_status failure; /* the first one: the transaction can only be rolled back */
 	sqlite3_stmt *statements[SB_SQL_COUNT];
 } sb_connection;
 

@@ -19,11 +19,11 @@ sb_connection *sb_sqlite_enter_reader(sb_sqlite_store *store)
 {
 	if (store->is_borrowed) {
 		if (!is_inside(store))
-			store->writer.is_failed = false;
+			store->writer.failure = STEPBUS_OK;
 		return &store->writer;
 	}
 	(void)pthread_mutex_lock(&store->reader_lock);
-	store->reader.is_failed = false;
+	store->reader.failure = STEPBUS_OK;
 	return &store->reader;
 }
 
@@ -82,8 +82,9 @@ static stepbus_status start(sb_sqlite_store *store, stepbus_error *err)
 	stepbus_status status = sb_query_open(
 		writer, store->is_borrowed ? SB_SQL_ROLLBACK_TO : SB_SQL_ROLLBACK, &ready, err);
 
-	if (status == STEPBUS_OK && store->is_borrowed)
-		status = sb_query_open(writer, SB_SQL_RELEASE, &ready, err);
+	if (status == STEPBUS_OK)
+		status = sb_query_open(writer, store->is_borrowed ? SB_SQL_RELEASE : SB_SQL_COMMIT,
+				       &ready, err);
 	if (status != STEPBUS_OK)
 		return status;
 	/* What could not be rolled back for want of memory is there still. */
@@ -110,7 +111,7 @@ stepbus_status sb_sqlite_transaction_begin(sb_store *base, stepbus_error *err)
 
 	if (status != STEPBUS_OK)
 		return status;
-	store->writer.is_failed = false;
+	store->writer.failure = STEPBUS_OK;
 	store->confirming_version = -1;
 	status = start(store, err);
 	if (status == STEPBUS_OK)
@@ -123,11 +124,11 @@ void sb_sqlite_transaction_rollback(sb_store *base)
 	sb_sqlite_store *store = sb_sqlite_store_of(base);
 
 	sb_connection_settle(&store->writer);
-	store->writer.is_failed = false;
+	store->writer.failure = STEPBUS_OK;
 	/* Some failures have rolled it back already. */
 	if (store->is_borrowed) {
 		(void)execute(&store->writer, SB_SQL_ROLLBACK_TO, NULL);
-		store->writer.is_failed = false;
+		store->writer.failure = STEPBUS_OK;
 		(void)execute(&store->writer, SB_SQL_RELEASE, NULL);
 	} else if (!sqlite3_get_autocommit(store->writer.db)) {
 		(void)execute(&store->writer, SB_SQL_ROLLBACK, NULL);
@@ -142,16 +143,23 @@ static bool is_doubtful(stepbus_status status)
 	       status != STEPBUS_EREADONLY;
 }
 
-/* The log has the transaction, its index has not: it is not there, but is after a crash. */
+/*
+ * The log may have the transaction while its index has not: it is not there, but is after a crash. The
+ * index grows last, so no memory for it is found out behind the frames; where a COMMIT found none before
+ * them, it says the same. As an ENOMEM it would be told to change nothing, and be done again.
+ */
 static bool is_index_torn(const sb_sqlite_store *store)
 {
-	return sqlite3_extended_errcode(store->writer.db) == SQLITE_IOERR_SHMSIZE;
+	int code = sqlite3_extended_errcode(store->writer.db);
+
+	return code == SQLITE_IOERR_SHMSIZE ||
+	       (store->is_logged && (code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM));
 }
 
 stepbus_status sb_sqlite_transaction_commit(sb_store *base, stepbus_error *err)
 {
 	sb_sqlite_store *store = sb_sqlite_store_of(base);
-	bool is_failed = store->writer.is_failed;
+	bool is_failed = store->writer.failure != STEPBUS_OK;
 	stepbus_status status =
 		execute(&store->writer, store->is_borrowed ? SB_SQL_RELEASE : SB_SQL_COMMIT, err);
 
@@ -174,30 +182,22 @@ stepbus_status sb_sqlite_transaction_commit(sb_store *base, stepbus_error *err)
 	return STEPBUS_OK;
 }
 
-/* A number that the commits of others change; -1: it cannot be read. */
-static int64_t data_version(sb_sqlite_store *store)
+/* A number that the commits of others change. */
+static stepbus_status data_version(sb_sqlite_store *store, int64_t *version, stepbus_error *err)
 {
-	int64_t version = -1;
-	bool has_row = false;
-	sb_query query;
-
-	if (sb_query_open(&store->writer, SB_SQL_DATA_VERSION, &query, NULL) == STEPBUS_OK &&
-	    sb_query_step(&query, &has_row, NULL) == STEPBUS_OK && has_row) {
-		version = sb_query_int(&query, 0);
-		sb_query_close(&query);
-	}
-	return version;
+	return sb_query_number(&store->writer, SB_SQL_DATA_VERSION, version, err);
 }
 
 stepbus_status sb_sqlite_transaction_confirm(sb_store *base, stepbus_error *err)
 {
 	sb_sqlite_store *store = sb_sqlite_store_of(base);
+	stepbus_status status;
 
 	if (!store->is_on_disk || store->is_borrowed)
 		return STEPBUS_OK;
-	store->confirming_version = data_version(store);
-	if (store->confirming_version >= 0 && store->confirming_version == store->confirmed_version)
-		return STEPBUS_OK;
+	status = data_version(store, &store->confirming_version, err);
+	if (status != STEPBUS_OK || store->confirming_version == store->confirmed_version)
+		return status;
 	/* A transaction that writes something syncs all of the log that is before it. */
 	return execute(&store->writer, SB_SQL_TOUCH, err);
 }
@@ -216,8 +216,8 @@ bool sb_sqlite_transaction_has_changed(sb_store *base)
 	/* What the owner of a borrowed connection does on it no version tells. */
 	if (store->is_borrowed)
 		return true;
-	version = data_version(store);
-	if (version < 0)
+	/* As if others had; the transaction has failed, which its next call answers. */
+	if (data_version(store, &version, NULL) != STEPBUS_OK)
 		return true;
 	store->is_asked = true;
 	if (was_asked && version == store->data_version)

@@ -20,7 +20,6 @@ enum {
 	READER_WAIT_US = 2000,
 	PAUSE_MIN_US = 50,
 	PAUSE_MAX_US = 2000,
-	PIECE_LEN = 65536,
 	NS_PER_S = 1000000000,
 };
 
@@ -158,50 +157,16 @@ static bool checkpoint(sb_sqlite_store *store, int mode)
 	if (code == SQLITE_OK)
 		return true;
 	atomic_fetch_add_explicit(&store->checkpoint_short_count, 1, memory_order_relaxed);
-	/* What the disk has of the file now nobody can say; the commits themselves are in the log. */
+	/*
+	 * What the disk has of the file now nobody can say; the commits themselves are in the log, which
+	 * was synced before, and stays: only behind the sync of the file does SQLite count its pages
+	 * as copied. So whoever opens it next reads them from the log, and copies, and so writes, all
+	 * of them once more.
+	 */
 	if ((code & 0xFF) == SQLITE_IOERR &&
 	    sb_sqlite_status_on(&store->writer, code) == STEPBUS_ESTORE)
 		store->is_dead = true;
 	return false;
-}
-
-static int copy_onto_itself(sqlite3_file *log, sqlite3_int64 len, void *piece)
-{
-	int code = SQLITE_OK;
-
-	for (sqlite3_int64 at = 0; code == SQLITE_OK && at < len; at += PIECE_LEN) {
-		int part = len - at < PIECE_LEN ? (int)(len - at) : PIECE_LEN;
-
-		code = log->pMethods->xRead(log, piece, part, at);
-		if (code == SQLITE_OK)
-			code = log->pMethods->xWrite(log, piece, part, at);
-	}
-	return code;
-}
-
-stepbus_status sb_sqlite_wal_write_again(sb_sqlite_store *store, stepbus_error *err)
-{
-	sqlite3_file *log = NULL;
-	sqlite3_int64 len = 0;
-	void *piece;
-	int code =
-		sqlite3_file_control(store->writer.db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-
-	if (code == SQLITE_OK && log != NULL && log->pMethods != NULL)
-		code = log->pMethods->xFileSize(log, &len);
-	if (code == SQLITE_OK && len == 0)
-		return STEPBUS_OK;
-	piece = sb_alloc(store->base.host, PIECE_LEN);
-	if (piece == NULL)
-		return sb_fail_memory(err, "open a store");
-	if (code == SQLITE_OK)
-		code = copy_onto_itself(log, len, piece);
-	sb_release(store->base.host, piece);
-	if (code == SQLITE_OK)
-		return STEPBUS_OK;
-	return sb_fail(err, sb_sqlite_status_on(&store->writer, code),
-		       "cannot open '%s': its log cannot be written: %s (SQLite's code %d)",
-		       store->path, sqlite3_errstr(code), code);
 }
 
 void sb_sqlite_wal_watch(sb_sqlite_store *store)

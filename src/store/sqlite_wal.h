@@ -17,13 +17,6 @@
 
 /* Takes over the busy handler, the log's hook and the lock function of the writing connection. */
 stepbus_status sb_sqlite_wal_attach(sb_sqlite_store *store, stepbus_error *err);
-/*
- * Inside the transaction that opens the store: writes what the log has over itself. A sync that failed, of
- * whoever had the file open before, may have left the log as it should be in the system's memory and not
- * on the disk, with nothing left to write: then the next syncs would succeed, and behind a power cut the
- * log would end in front of all they had confirmed. What is written again, the next sync has to keep.
- */
-stepbus_status sb_sqlite_wal_write_again(sb_sqlite_store *store, stepbus_error *err);
 /* After a commit: an alarm where the log is too long. */
 void sb_sqlite_wal_watch(sb_sqlite_store *store);
 /* Between transactions: a checkpoint where the log has grown enough. */

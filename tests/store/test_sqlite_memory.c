@@ -3,12 +3,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/sqlite_store.h"
 #include "support/cmocka.h"
 #include "support/sqlite_world.h"
+
+/* The first page of the index of a log tells of so many frames; a step here takes fewer than so many. */
+enum { INDEX_FRAMES = 4062, STEP_FRAMES_MAX = 40 };
 
 static sqlite3_mem_methods system_memory;
 static int left;        /* until one fails; 0: none does */
 static bool is_lasting; /* and all after it */
+static int fail_len;    /* and each that makes something so long; 0: none does */
 static int failed_count;
 
 static bool is_to_fail(void)
@@ -32,6 +37,10 @@ static void *allocate(int len)
 
 static void *resize(void *block, int len)
 {
+	if (fail_len > 0 && block != NULL && len == fail_len) {
+		failed_count++;
+		return NULL;
+	}
 	return is_to_fail() ? NULL : system_memory.xRealloc(block, len);
 }
 
@@ -174,10 +183,96 @@ static void every_allocation_of_sqlite_may_fail(void **state)
 	is_lasting = false;
 }
 
+/* Until the log is one step short of a second page of its index, which a reader that stays makes it reach. */
+static void grow_log(test_world *w, const sqlite3 *reader)
+{
+	const sb_wal *wal = &sb_sqlite_store_of(w->store)->wal;
+
+	assert_non_null(reader);
+	while (wal->page_count < INDEX_FRAMES - STEP_FRAMES_MAX)
+		test_ok(w, write_some(w));
+}
+
+/* The frames are in the log by then, and the one that commits them: to say that nothing was changed would be wrong. */
+static void a_commit_without_memory_for_the_index_of_the_log_ends_the_store(void **state)
+{
+	test_world *w = *state;
+	stepbus_status status = STEPBUS_OK;
+	int64_t count;
+	sqlite3 *reader;
+
+	test_world_open(w);
+	test_ok(w, write_some(w));
+	reader = test_world_connect(w);
+	test_world_run(reader, "BEGIN; SELECT count(*) FROM step");
+	grow_log(w, reader);
+	count = test_world_ask(w, "SELECT count(*) FROM step");
+	failed_count = 0;
+	fail_len = (int)(2 * sizeof(void *));
+	while (failed_count == 0 && (status = write_some(w)) == STEPBUS_OK)
+		count++;
+	fail_len = 0;
+	assert_int_equal(failed_count, 1);
+	assert_int_equal(status, STEPBUS_ESTORE);
+	assert_non_null(strstr(w->err.message, "open it anew"));
+	assert_int_equal(write_some(w), STEPBUS_ESTORE);
+	assert_int_equal(test_world_ask(w, "SELECT count(*) FROM step"), count);
+	(void)sqlite3_close(reader);
+	test_world_close(w);
+	test_world_open(w);
+	assert_int_equal(test_world_ask(w, "SELECT count(*) FROM step"), count + 1);
+}
+
+/* What the leader asks between the operations of a group. */
+static stepbus_status ask_some(test_world *w)
+{
+	const sb_store_type *type = w->store->type;
+	stepbus_status status = type->begin(w->store, &w->err);
+	int64_t due_at_us;
+
+	if (status != STEPBUS_OK)
+		return status;
+	(void)type->has_changed(w->store);
+	status = type->confirm(w->store, &w->err);
+	if (status == STEPBUS_OK)
+		status = type->due_next(w->store, &due_at_us, &w->err);
+	if (status == STEPBUS_OK)
+		return type->commit(w->store, &w->err);
+	type->rollback(w->store);
+	return status;
+}
+
+/* As STEPBUS_ESTORE it would have hosts open a healthy store anew. */
+static void a_transaction_that_memory_failed_says_so_to_the_end(void **state)
+{
+	test_world *w = *state;
+	stepbus_status status;
+	int nth = 0;
+
+	w->options.durability = SB_DURABILITY_DISK;
+	do {
+		test_world_open(w);
+		failed_count = 0;
+		left = ++nth;
+		status = ask_some(w);
+		left = 0;
+		if (status != STEPBUS_OK && status != STEPBUS_ENOMEM)
+			fail_msg("allocation %d: %d, %s", nth, status, w->err.message);
+		test_ok(w, ask_some(w));
+		test_world_close(w);
+	} while (failed_count > 0);
+	assert_true(nth > 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(every_allocation_of_sqlite_may_fail,
+						test_world_setup, test_world_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_commit_without_memory_for_the_index_of_the_log_ends_the_store,
+			test_world_setup, test_world_teardown),
+		cmocka_unit_test_setup_teardown(a_transaction_that_memory_failed_says_so_to_the_end,
 						test_world_setup, test_world_teardown),
 	};
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What is found out when a file is opened: where it lies, whose it is, whether it can be used. */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -311,6 +313,45 @@ static void what_cannot_be_written_is_refused(void **state)
 	assert_int_equal(test_in_child(open_unprivileged, w), STEPBUS_EREADONLY);
 }
 
+enum { NO_MOUNTS = 98, INODES_TOO_FEW_MAX = 3 };
+
+/* In a file system of its own, whose inodes (one for the directory) do not do for the log and its index. */
+static int open_without_inodes(void *context)
+{
+	test_world *w = context;
+	char options[32];
+	int status = NO_MOUNTS;
+
+	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+		return status;
+	for (int count = 1; count <= INODES_TOO_FEW_MAX; count++) {
+		(void)snprintf(options, sizeof options, "nr_inodes=%d", count);
+		if (mount("none", w->dir.path, "tmpfs", 0, options) != 0)
+			return NO_MOUNTS;
+		status = sb_sqlite_store_open(&w->options, &w->store, &w->err);
+		if (status != STEPBUS_ENOSPACE || strstr(w->err.message, w->path) == NULL) {
+			(void)fprintf(stderr, "%d inodes: %d, %s\n", count, status, w->err.message);
+			return status;
+		}
+	}
+	if (mount("none", w->dir.path, "tmpfs", MS_REMOUNT, "nr_inodes=100") != 0)
+		return NO_MOUNTS;
+	if (sb_sqlite_store_open(&w->options, &w->store, &w->err) != STEPBUS_OK)
+		return NO_MOUNTS + 1;
+	test_world_close(w);
+	return status;
+}
+
+static void a_disk_without_inodes_is_full(void **state)
+{
+	test_world *w = *state;
+	int status = geteuid() == 0 ? test_in_child(open_without_inodes, w) : NO_MOUNTS;
+
+	if (status == NO_MOUNTS)
+		skip();
+	assert_int_equal(status, STEPBUS_ENOSPACE);
+}
+
 /* Opens, adds ten steps, and closes; the answer is for _exit. */
 static int open_and_fill(test_world *w)
 {
@@ -482,6 +523,7 @@ int main(void)
 		ON_DISK(a_file_that_lost_its_tag_or_a_table_is_refused),
 		ON_DISK(a_file_that_was_cut_off_is_refused),
 		ON_DISK(what_cannot_be_written_is_refused),
+		ON_DISK(a_disk_without_inodes_is_full),
 		ON_DISK(four_processes_open_a_new_file_at_once),
 		ON_DISK(the_version_of_sqlite_is_logged_once),
 		ON_DISK(connections_are_set_up_as_the_rules_say),

@@ -13,7 +13,6 @@ static const struct {
 	sb_sql sql;
 	const char *plan;
 } allowed[] = {
-	{ SB_SQL_META_PROBE, "SCAN main.meta" },
 	{ SB_SQL_QUEUE_LIST, "SCAN main.queue" },
 	{ SB_SQL_WORKER_LIST, "SCAN main.worker" },
 	{ SB_SQL_SERVED_LIST, "SCAN w" },

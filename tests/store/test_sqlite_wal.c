@@ -2,8 +2,10 @@
 /* How long the log grows, and who waits for whom when it goes into the file. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "store/sqlite_store.h"
 #include "support/cmocka.h"
@@ -217,9 +219,91 @@ static void a_log_that_cannot_be_written_again_is_not_opened(void **state)
 	fill_pages(w, BATCH);
 	test_faults_plan(TEST_FAULT_WRITE, 2, SQLITE_IOERR_WRITE, false);
 	assert_int_equal(sb_sqlite_store_open(&w->options, &second, &w->err), STEPBUS_ESTORE);
-	assert_non_null(strstr(w->err.message, "its log cannot be written"));
+	assert_non_null(strstr(w->err.message, "its log cannot be written again"));
 	test_faults_clear();
 	test_ok(w, sb_sqlite_store_open(&w->options, &second, &w->err));
+	second->type->close(second);
+	test_world_close(w);
+	test_faults_uninstall();
+}
+
+/* Where the system has thrown away what it showed: those who have the file open go by an index of what was. */
+static void a_log_that_is_not_what_its_index_says_is_not_opened(void **state)
+{
+	static const char other[4] = "lost";
+	test_world *w = *state;
+	sb_store *second = NULL;
+	sqlite3 *live;
+	char path[TEST_PATH_LEN];
+	int fd;
+
+	test_world_open(w);
+	fill_pages(w, BATCH);
+	live = test_world_connect(w);
+	test_world_run(live, "SELECT count(*) FROM step");
+	test_tempdir_path(&w->dir, "store.db-wal", path);
+	fd = open(path, O_WRONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, other, sizeof other, 32 + 90 * 4120 + 4000), sizeof other);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(sb_sqlite_store_open(&w->options, &second, &w->err), STEPBUS_ESTORE);
+	assert_non_null(strstr(w->err.message, "is not what was written"));
+	(void)sqlite3_close(live);
+	sb_sqlite_store_of(w->store)->is_dead = true;
+	test_world_close(w);
+	/* The index is made anew of what is there. */
+	test_world_open(w);
+	assert_int_equal(test_world_ask(w, "SELECT count(*) FROM step"), 0);
+}
+
+/* A file may have other pages than ours, when its owner has rebuilt it. */
+static void a_log_of_any_page_size_is_written_again(void **state)
+{
+	static const char *const lens[] = { "512", "1024", "32768", "65536" };
+	test_world *w = *state;
+
+	for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+		sb_store *second = NULL;
+		char sql[96];
+		sqlite3 *db;
+
+		test_world_open(w);
+		test_world_fill(w, 1);
+		test_world_close(w);
+		db = test_world_connect(w);
+		(void)snprintf(sql, sizeof sql,
+			       "PRAGMA journal_mode = DELETE; PRAGMA page_size = %s; VACUUM",
+			       lens[i]);
+		test_world_run(db, sql);
+		assert_int_equal(sqlite3_close(db), SQLITE_OK);
+		test_world_open(w);
+		fill_pages(w, BATCH);
+		(void)snprintf(sql, sizeof sql, "SELECT page_size = %s FROM pragma_page_size",
+			       lens[i]);
+		assert_int_equal(test_world_ask(w, sql), 1);
+		test_ok(w, sb_sqlite_store_open(&w->options, &second, &w->err));
+		second->type->close(second);
+		test_world_close(w);
+	}
+}
+
+/* What lies behind them is of an older log: a huge file costs an opening no more than what is in it. */
+static void only_the_frames_that_count_are_written_again(void **state)
+{
+	test_world *w = *state;
+	sb_store *second = NULL;
+
+	test_faults_install();
+	test_world_open(w);
+	fill_pages(w, BATCH);
+	wal_of(w)->page_count_next = 1;
+	test_world_fill(w, 1);
+	assert_true(stats_of(w).wal_bytes > (int64_t)BATCH * 4096);
+	/* The header, and all frames at once. */
+	test_faults_plan(TEST_FAULT_WRITE, 3, SQLITE_IOERR_WRITE, true);
+	test_ok(w, sb_sqlite_store_open(&w->options, &second, &w->err));
+	assert_int_equal(test_faults_count(), 0);
+	test_faults_clear();
 	second->type->close(second);
 	test_world_close(w);
 	test_faults_uninstall();
@@ -236,6 +320,9 @@ int main(void)
 		ON_DISK(a_checkpoint_waits_for_the_right_to_write),
 		ON_DISK(what_the_log_has_is_written_again_at_opening),
 		ON_DISK(a_log_that_cannot_be_written_again_is_not_opened),
+		ON_DISK(a_log_that_is_not_what_its_index_says_is_not_opened),
+		ON_DISK(only_the_frames_that_count_are_written_again),
+		ON_DISK(a_log_of_any_page_size_is_written_again),
 		ON_DISK(a_clean_end_leaves_everything_in_the_file),
 	};
 

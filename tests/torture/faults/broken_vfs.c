@@ -22,7 +22,8 @@ const broken_way broken_ways[] = {
 	{ BROKEN_LOCK, SQLITE_BUSY, false, true, "xLock: BUSY" },
 	{ BROKEN_LOCK, SQLITE_IOERR_LOCK, false, false, "xLock: IOERR_LOCK" },
 	{ BROKEN_SHM_MAP, SQLITE_IOERR_SHMMAP, false, false, "xShmMap: IOERR_SHMMAP" },
-	{ BROKEN_SHM_MAP, SQLITE_IOERR_NOMEM, false, true, "xShmMap: IOERR_NOMEM" },
+	/* Behind the frames of a commit it is too late to take them back. */
+	{ BROKEN_SHM_MAP, SQLITE_IOERR_NOMEM, false, false, "xShmMap: IOERR_NOMEM" },
 	{ BROKEN_SHM_LOCK, SQLITE_BUSY, false, true, "xShmLock: BUSY" },
 	{ BROKEN_SHM_LOCK, SQLITE_IOERR_SHMLOCK, false, false, "xShmLock: IOERR_SHMLOCK" },
 	{ BROKEN_DELETE, SQLITE_IOERR_DELETE, false, false, "xDelete: IOERR_DELETE" },

@@ -86,9 +86,8 @@ static bool play_no_inodes(scene *s, int number)
 		return false;
 	s->is_judged = true;
 	if (!life_open(&s->life)) {
-		/* SQLite forgets why it could not make a file. */
 		scene_expect(s, "opening without inodes", s->life.status, STEPBUS_ENOSPACE,
-			     STEPBUS_ESTORE);
+			     STEPBUS_ENOSPACE);
 		if (!scene_remount(s, "nr_inodes=1000"))
 			record_complain(s->record, "there cannot be more inodes");
 		open_or_complain(s);
