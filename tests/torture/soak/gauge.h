@@ -7,8 +7,10 @@
 #include <stdint.h>
 
 typedef struct gauge {
-	uint64_t step_count; /* until then; filled in by who knows */
-	size_t in_use_bytes; /* of blocks that are allocated, by anybody in the process */
+	uint64_t step_count;  /* until then; filled in by who knows */
+	int64_t engine_bytes; /* of blocks that are allocated */
+	int64_t sqlite_bytes;
+	int64_t other_bytes; /* of all else in the process */
 	size_t resident_bytes;
 	size_t descriptor_count;
 	size_t thread_count;

@@ -12,6 +12,7 @@
 
 #include "include/stepbus.h"
 #include "torture/soak/churn.h"
+#include "torture/soak/counted.h"
 
 enum { BATCH = 100, WAITING_MAX = 5000, POLL_MAX = 64, PATH_LEN = 256, REST_TRIES = 300 };
 
@@ -27,6 +28,7 @@ struct load {
 	_Atomic(bool) is_resting; /* nothing new begins */
 	_Atomic(uint64_t) enqueued_count;
 	_Atomic(uint64_t) final_count;
+	_Atomic(uint64_t) run_count;
 	_Atomic(uint64_t) failure_count;
 	churn churn;
 };
@@ -59,7 +61,7 @@ static const char behaviours[] = "ssssssssssssssssfgzcr";
 static int32_t serve(void *instance, const stepbus_context *context, stepbus_result *result)
 {
 	const stepbus_step_event *step = stepbus_context_step(context);
-	const load *l = instance;
+	load *l = instance;
 	const char *input = step->input;
 	const stepbus_failure failure = { .size = sizeof failure,
 					  .is_retryable = input[0] == 'f',
@@ -68,7 +70,8 @@ static int32_t serve(void *instance, const stepbus_context *context, stepbus_res
 					  .message_len = 17 };
 
 	/* Behind the library's back, so that only what counts bytes can see it. */
-	if (l->is_leaking && malloc(64) == NULL)
+	if (atomic_fetch_add(&l->run_count, 1) % LOAD_LEAK_EACH == 0 && l->is_leaking &&
+	    malloc(LOAD_LEAK_LEN) == NULL)
 		return 0;
 	if ((input[0] == 'f' && step->retry_count < 1) || input[0] == 'g')
 		(void)stepbus_result_failure(result, &failure, NULL);
@@ -249,9 +252,10 @@ static stepbus_status open_engine(load *l, stepbus_error *err)
 			   "\"retention\":{\"completed_ms\":500,\"failed_ms\":500,"
 			   "\"cancelled_ms\":500,\"sweep_count_max\":10000}}",
 			   l->database);
-	const stepbus_options options = { .size = sizeof options,
-					  .config = config,
-					  .config_len = (size_t)len };
+	const stepbus_host host = counted_host();
+	const stepbus_options options = {
+		.size = sizeof options, .config = config, .config_len = (size_t)len, .host = &host
+	};
 	const stepbus_handler_spec called = { .size = sizeof called,
 					      .name = "called",
 					      .name_len = 6,
@@ -300,6 +304,7 @@ load *load_begin(uint32_t seed, bool is_leaking)
 
 	if (l == NULL)
 		return NULL;
+	counted_begin();
 	l->random = seed | 1;
 	l->is_leaking = is_leaking;
 	(void)snprintf(l->directory, sizeof l->directory, "%s/stepbus-soak-XXXXXX",
@@ -373,6 +378,7 @@ uint64_t load_end(load *l)
 	stepbus_close(l->engine);
 	remove_files(l);
 	failures = atomic_load(&l->failure_count);
+	free(l);
 	return failures;
 }
 

@@ -11,6 +11,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum {
+	LOAD_LEAK_EACH = 1000,
+	LOAD_LEAK_LEN = 64
+}; /* of a load that is leaking: bytes each so many runs */
+
 typedef struct load load;
 
 /* NULL, with a message on stderr, where it cannot begin. */
