@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/claim_block.h"
+#include "handlers/damage.h"
 #include "handlers/serving.h"
 
 /* How many parked steps, and for how many handlers, one claim looks at at most. */
@@ -80,13 +81,18 @@ static stepbus_status admit_all_parked(sb_claim_block *b, sb_known_handler *hand
 
 	*is_over = !sb_serving_has_room(b->engine, handler);
 	while (status == STEPBUS_OK && !*is_over && may_look_on(b)) {
+		uint32_t fresh_count = b->worker->fresh_count;
 		size_t count = 0, i = 0;
 
 		scan.after_id = *after_id;
 		status = b->store->type->step_scan(b->store, &scan, rows, max, &count, b->err);
 		while (status == STEPBUS_OK && i < count && !*is_over && may_look_on(b)) {
 			*after_id = rows[i].id;
+			fresh_count = b->worker->fresh_count;
 			status = admit_parked(b, &rows[i++], handler);
+			if (sb_unlikely(status != STEPBUS_OK))
+				status =
+					sb_claim_block_pass_over(b, *after_id, fresh_count, status);
 			*is_over = !sb_serving_has_room(b->engine, handler);
 		}
 		*is_over = *is_over || (i == count && count < max);
@@ -104,6 +110,10 @@ static stepbus_status claim_parked_of(sb_claim_block *b, int64_t handler_id, int
 		sb_names_handler_of(&b->engine->names, b->store, handler_id, &handler, b->err);
 
 	*is_over = true;
+	if (sb_damage_is(status)) {
+		sb_damage_note(b->engine, SB_DAMAGE_HANDLER, handler_id, b->err->message);
+		return STEPBUS_OK;
+	}
 	if (status == STEPBUS_OK)
 		status = sb_serving_judge(b->engine, handler, b->err);
 	if (status != STEPBUS_OK || !sb_serving_is_for(handler, b->worker))
