@@ -65,6 +65,18 @@ static stepbus_status admit_parked(sb_claim_block *b, const sb_step_status *stat
 	return answer;
 }
 
+/* As admit_parked; a damaged one is passed over. */
+static stepbus_status admit_next(sb_claim_block *b, const sb_step_status *row,
+				 sb_known_handler *handler)
+{
+	uint32_t fresh_count = b->worker->fresh_count;
+	stepbus_status status = admit_parked(b, row, handler);
+
+	return sb_likely(status == STEPBUS_OK) ?
+		       STEPBUS_OK :
+		       sb_claim_block_pass_over(b, row->id, fresh_count, status);
+}
+
 static bool may_look_on(const sb_claim_block *b)
 {
 	return b->wanted > 0 && b->looked_at < LOOK_MAX && b->queue_count < SB_CLAIM_LANE_MAX;
@@ -81,18 +93,13 @@ static stepbus_status admit_all_parked(sb_claim_block *b, sb_known_handler *hand
 
 	*is_over = !sb_serving_has_room(b->engine, handler);
 	while (status == STEPBUS_OK && !*is_over && may_look_on(b)) {
-		uint32_t fresh_count = b->worker->fresh_count;
 		size_t count = 0, i = 0;
 
 		scan.after_id = *after_id;
 		status = b->store->type->step_scan(b->store, &scan, rows, max, &count, b->err);
 		while (status == STEPBUS_OK && i < count && !*is_over && may_look_on(b)) {
 			*after_id = rows[i].id;
-			fresh_count = b->worker->fresh_count;
-			status = admit_parked(b, &rows[i++], handler);
-			if (sb_unlikely(status != STEPBUS_OK))
-				status =
-					sb_claim_block_pass_over(b, *after_id, fresh_count, status);
+			status = admit_next(b, &rows[i++], handler);
 			*is_over = !sb_serving_has_room(b->engine, handler);
 		}
 		*is_over = *is_over || (i == count && count < max);
