@@ -2,6 +2,7 @@
 #include "handlers/claim.h"
 
 #include "handlers/claim_block.h"
+#include "handlers/damage.h"
 #include "handlers/serving.h"
 
 /* How many blocked steps one claim moves out of the way at most. */
@@ -245,6 +246,28 @@ static bool is_beyond(const sb_claim_take *take, int64_t id, bool is_descending)
 	return is_descending ? id <= take->bound_id : id >= take->bound_id;
 }
 
+/* As admit; a damaged row is passed over, and where there are too many the lane ends. */
+static stepbus_status admit_next(sb_claim_block *b, const sb_step_status *row,
+				 uint32_t *claimed_count, bool *is_over)
+{
+	uint32_t passed_over = b->passed_over, fresh_count = b->worker->fresh_count;
+	stepbus_status status = admit(b, row, claimed_count);
+
+	if (sb_likely(status == STEPBUS_OK))
+		return STEPBUS_OK;
+	status = sb_claim_block_pass_over(b, row->id, fresh_count, status);
+	*is_over = b->passed_over > passed_over && b->passed_over >= SB_CLAIM_PASS_MAX;
+	return status;
+}
+
+/* The line is kept by an index, and read by what the rows say: somebody else wrote one of the two. */
+static void check_head(sb_claim_block *b, const sb_claim_lane *lane, int64_t first_id)
+{
+	if (sb_unlikely(first_id != lane->head_id))
+		sb_damage_note(b->engine, SB_DAMAGE_STEP, lane->head_id,
+			       "it stands among the ready steps, but its state is another one");
+}
+
 /* Reads what a take says, one row more than it wants: that one is the lane's next head. */
 static stepbus_status take_rows(sb_claim_block *b, const sb_claim_take *take)
 {
@@ -259,14 +282,17 @@ static stepbus_status take_rows(sb_claim_block *b, const sb_claim_take *take)
 	sb_step_status rows[SB_CLAIM_CHUNK];
 	uint32_t claimed_count = 0;
 	size_t count = 0, i = 0;
+	bool is_over = false;
 	stepbus_status status =
 		b->store->type->step_scan(b->store, &scan, rows, max, &count, b->err);
 
-	while (status == STEPBUS_OK && i < count && i < max - 1 &&
+	if (status == STEPBUS_OK)
+		check_head(b, lane, count > 0 ? rows[0].id : 0);
+	while (status == STEPBUS_OK && i < count && i < max - 1 && !is_over &&
 	       !is_beyond(take, rows[i].id, is_descending))
-		status = admit(b, &rows[i++], &claimed_count);
+		status = admit_next(b, &rows[i++], &claimed_count, &is_over);
 	sb_claim_taken(&b->worker->order, b->lanes, b->lane_count, take, claimed_count,
-		       i < count ? rows[i].id : 0);
+		       i < count && !is_over ? rows[i].id : 0);
 	return status;
 }
 
@@ -302,6 +328,7 @@ static stepbus_status claim_for(stepbus_worker *worker, uint32_t wanted, bool *h
 	b.now_us = sb_engine_now_us(engine);
 	b.wanted = wanted;
 	b.parked = 0;
+	b.passed_over = 0;
 	b.looked_at = 0;
 	b.has_released = false;
 	b.has_more = false;

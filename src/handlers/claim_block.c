@@ -2,6 +2,7 @@
 #include "handlers/claim_block.h"
 
 #include "handlers/claim.h"
+#include "handlers/damage.h"
 #include "handlers/rate.h"
 
 static const sb_queue_row *queue_of(const sb_claim_block *b, int64_t id)
@@ -21,6 +22,12 @@ stepbus_status sb_claim_block_queue(sb_claim_block *b, int64_t id, const sb_queu
 	if (*out != NULL)
 		return STEPBUS_OK;
 	status = b->store->type->queue_read(b->store, id, row, b->err);
+	if (status == STEPBUS_ENOTFOUND) {
+		/* As if it were paused: what is in it waits until somebody puts it back. */
+		sb_damage_note(b->engine, SB_DAMAGE_QUEUE, id, b->err->message);
+		*row = (sb_queue_row){ .id = id, .paused_at_us = b->now_us };
+		status = STEPBUS_OK;
+	}
 	if (status != STEPBUS_OK)
 		return status;
 	row->name = sb_slice_of(NULL, 0);
@@ -96,6 +103,16 @@ void sb_claim_block_charge(sb_claim_block *b, int64_t queue_id, uint32_t count)
 			sb_rate_take(&b->queues[i], b->now_us, count);
 }
 
+stepbus_status sb_claim_block_pass_over(sb_claim_block *b, int64_t step_id, uint32_t fresh_count,
+					stepbus_status status)
+{
+	if (!sb_damage_is(status) || b->worker->fresh_count != fresh_count)
+		return status;
+	sb_damage_note(b->engine, SB_DAMAGE_STEP, step_id, b->err->message);
+	b->passed_over++;
+	return STEPBUS_OK;
+}
+
 stepbus_status sb_claim_block_take(sb_claim_block *b, const sb_step_status *status,
 				   sb_known_handler *handler)
 {
@@ -116,10 +133,12 @@ stepbus_status sb_claim_block_take(sb_claim_block *b, const sb_step_status *stat
 	answer = sb_claim_hand_over(b->worker, &row, &to, handler, b->err);
 	if (answer == STEPBUS_OK)
 		answer = sb_settle_move(b->store, SB_STEP_CLAIM, status, &to, &is_done, b->err);
-	if (answer == STEPBUS_OK && !is_done)
+	if (answer != STEPBUS_OK)
+		return answer;
+	if (!is_done)
 		return sb_fail(b->err, STEPBUS_ECORRUPT,
 			       "step %lld stands in an index with a state that it has not",
 			       (long long)status->id);
 	b->wanted--;
-	return answer;
+	return STEPBUS_OK;
 }

@@ -14,7 +14,8 @@
 enum {
 	SB_CLAIM_LANE_MAX = 128,
 	SB_CLAIM_QUEUE_MAX = 2 * SB_CLAIM_LANE_MAX,
-	SB_CLAIM_CHUNK = 128, /* rows that are looked at, at once */
+	SB_CLAIM_CHUNK = 128,     /* rows that are looked at, at once */
+	SB_CLAIM_PASS_MAX = 1024, /* damaged rows that a claim passes over, and goes on in a lane */
 };
 
 /* One worker's claim. */
@@ -26,6 +27,7 @@ typedef struct sb_claim_block {
 	int64_t now_us;
 	uint32_t wanted;
 	uint32_t parked;
+	uint32_t passed_over;
 	uint32_t looked_at; /* parked steps */
 	bool has_released;  /* parked steps became ready */
 	bool has_more;
@@ -50,6 +52,13 @@ stepbus_status sb_claim_block_is_key_full(sb_claim_block *b, const sb_step_statu
 /* Notes that count steps of a queue start; and writes that down, once for the whole claim. */
 void sb_claim_block_charge(sb_claim_block *b, int64_t queue_id, uint32_t count);
 stepbus_status sb_claim_block_note_rates(sb_claim_block *b);
+/*
+ * What to answer for a step that was answered for like that: STEPBUS_OK where only its own rows are
+ * to blame, so that the rest is claimed. fresh_count is the worker's of before: what was handed over
+ * since cannot be passed over.
+ */
+stepbus_status sb_claim_block_pass_over(sb_claim_block *b, int64_t step_id, uint32_t fresh_count,
+					stepbus_status status);
 /* Makes a step the worker's. */
 stepbus_status sb_claim_block_take(sb_claim_block *b, const sb_step_status *status,
 				   sb_known_handler *handler);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/claim_block.h"
+#include "handlers/damage.h"
 #include "handlers/serving.h"
 
 /* How many parked steps, and for how many handlers, one claim looks at at most. */
@@ -64,6 +65,18 @@ static stepbus_status admit_parked(sb_claim_block *b, const sb_step_status *stat
 	return answer;
 }
 
+/* As admit_parked; a damaged one is passed over. */
+static stepbus_status admit_next(sb_claim_block *b, const sb_step_status *row,
+				 sb_known_handler *handler)
+{
+	uint32_t fresh_count = b->worker->fresh_count;
+	stepbus_status status = admit_parked(b, row, handler);
+
+	return sb_likely(status == STEPBUS_OK) ?
+		       STEPBUS_OK :
+		       sb_claim_block_pass_over(b, row->id, fresh_count, status);
+}
+
 static bool may_look_on(const sb_claim_block *b)
 {
 	return b->wanted > 0 && b->looked_at < LOOK_MAX && b->queue_count < SB_CLAIM_LANE_MAX;
@@ -86,7 +99,7 @@ static stepbus_status admit_all_parked(sb_claim_block *b, sb_known_handler *hand
 		status = b->store->type->step_scan(b->store, &scan, rows, max, &count, b->err);
 		while (status == STEPBUS_OK && i < count && !*is_over && may_look_on(b)) {
 			*after_id = rows[i].id;
-			status = admit_parked(b, &rows[i++], handler);
+			status = admit_next(b, &rows[i++], handler);
 			*is_over = !sb_serving_has_room(b->engine, handler);
 		}
 		*is_over = *is_over || (i == count && count < max);
@@ -104,6 +117,10 @@ static stepbus_status claim_parked_of(sb_claim_block *b, int64_t handler_id, int
 		sb_names_handler_of(&b->engine->names, b->store, handler_id, &handler, b->err);
 
 	*is_over = true;
+	if (sb_damage_is(status)) {
+		sb_damage_note(b->engine, SB_DAMAGE_HANDLER, handler_id, b->err->message);
+		return STEPBUS_OK;
+	}
 	if (status == STEPBUS_OK)
 		status = sb_serving_judge(b->engine, handler, b->err);
 	if (status != STEPBUS_OK || !sb_serving_is_for(handler, b->worker))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/control.h"
 
+#include "handlers/damage.h"
 #include "handlers/enqueue.h"
 #include "handlers/news.h"
 
@@ -123,27 +124,23 @@ static stepbus_status run_cancel(sb_operation *operation, sb_store *store, stepb
  * are that one's, and both run; where not, they are still this one's.
  */
 static stepbus_status redrive(stepbus *engine, sb_store *store, const sb_step_status *before,
-			      stepbus_error *err)
+			      sb_step_row *row, stepbus_error *err)
 {
 	int64_t now_us = sb_engine_now_us(engine);
 	sb_step_status after = *before;
 	stepbus_status status;
-	sb_step_row row;
 
-	status = store->type->step_row_read(store, before->id, &row, err);
-	if (status != STEPBUS_OK)
-		return status;
 	/* One that has started once did not wait in vain: only its time for all attempts is left. */
 	if (before->token > 0)
-		row.wait_timeout_us = 0;
+		row->wait_timeout_us = 0;
 	after.state = SB_STEP_READY;
 	after.attempt_count = 0;
 	after.crash_count = 0;
 	after.changed_at_us = now_us;
-	after.deadline_at_us = sb_enqueue_deadline_us(&row, now_us);
+	after.deadline_at_us = sb_enqueue_deadline_us(row, now_us);
 	after.due_at_us = 0;
 	after.execution_us = 0;
-	tell(engine, SB_EVENT_REDRIVEN, before, &row, "redriven");
+	tell(engine, SB_EVENT_REDRIVEN, before, row, "redriven");
 	status = move(store, SB_STEP_REDRIVE, before, &after, err);
 	if (status == STEPBUS_OK)
 		sb_engine_note_state(engine, &after);
@@ -159,6 +156,7 @@ static stepbus_status run_redrive(sb_operation *operation, sb_store *store, step
 {
 	control *c = (control *)(void *)operation;
 	stepbus_status status = find(c, store, err);
+	sb_step_row row;
 
 	if (status != STEPBUS_OK)
 		return status;
@@ -167,7 +165,30 @@ static stepbus_status run_redrive(sb_operation *operation, sb_store *store, step
 			       "the step is %s: only one that failed, was cancelled or quarantined "
 			       "can be redriven",
 			       sb_step_state_name((int)c->before.state));
-	return redrive(c->engine, store, &c->before, err);
+	status = store->type->step_row_read(store, c->id, &row, err);
+	return status == STEPBUS_OK ? redrive(c->engine, store, &c->before, &row, err) : status;
+}
+
+/* One of many: what is gone meanwhile, or damaged, must not keep the others. */
+static stepbus_status redrive_one(redriving *r, sb_store *store, int64_t id, stepbus_error *err)
+{
+	sb_step_status before;
+	sb_step_row row;
+	stepbus_status status = store->type->step_status_read(store, id, &before, err);
+
+	if (status == STEPBUS_ENOTFOUND)
+		return STEPBUS_OK;
+	if (status != STEPBUS_OK || !is_redrivable(&before))
+		return status;
+	status = store->type->step_row_read(store, id, &row, err);
+	if (sb_damage_is(status)) {
+		sb_damage_note(r->engine, SB_DAMAGE_STEP, id, err->message);
+		return STEPBUS_OK;
+	}
+	if (status == STEPBUS_OK)
+		status = redrive(r->engine, store, &before, &row, err);
+	r->redriven_count += status == STEPBUS_OK;
+	return status;
 }
 
 static stepbus_status run_redrive_rows(sb_operation *operation, sb_store *store, stepbus_error *err)
@@ -176,17 +197,8 @@ static stepbus_status run_redrive_rows(sb_operation *operation, sb_store *store,
 	stepbus_status status = STEPBUS_OK;
 
 	r->redriven_count = 0;
-	for (size_t i = 0; status == STEPBUS_OK && i < r->count; i++) {
-		sb_step_status before;
-
-		status = store->type->step_status_read(store, r->ids[i], &before, err);
-		if (status == STEPBUS_OK && is_redrivable(&before)) {
-			status = redrive(r->engine, store, &before, err);
-			r->redriven_count++;
-		} else if (status == STEPBUS_ENOTFOUND) {
-			status = STEPBUS_OK;
-		}
-	}
+	for (size_t i = 0; status == STEPBUS_OK && i < r->count; i++)
+		status = redrive_one(r, store, r->ids[i], err);
 	return status;
 }
 

@@ -162,7 +162,10 @@ static bool has_claims(void *context)
 
 static stepbus_status claim(void *context, stepbus_error *err)
 {
-	return sb_claim_all(context, err);
+	stepbus_status status = sb_claim_all(context, err);
+
+	/* It would be taken for the answer to operations that have done nothing wrong. */
+	return sb_writer_is_refusal(status) ? STEPBUS_ECORRUPT : status;
 }
 
 static void keep_due(stepbus *engine)

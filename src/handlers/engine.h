@@ -98,6 +98,15 @@ typedef struct sb_engine_head {
 	_Atomic(uint32_t) mode;
 } sb_engine_head;
 
+/* Whose row another program has damaged. */
+typedef enum sb_damage_kind {
+	SB_DAMAGE_STEP,
+	SB_DAMAGE_QUEUE,
+	SB_DAMAGE_HANDLER,
+} sb_damage_kind;
+
+enum { SB_DAMAGE_TOLD_MAX = 32 };
+
 struct stepbus {
 	sb_engine_head *head;
 	stepbus_host host;
@@ -125,8 +134,15 @@ struct stepbus {
 	uint64_t settled_count;      /* groups */
 	sb_zone_shelf zones;
 	int64_t cron_complained_ns;
-	sb_operation *again;   /* completions that failed for reasons that pass */
-	int64_t again_wait_us; /* how long they wait; 0: the last one was kept */
+	sb_operation *again; /* completions that failed for reasons that pass */
+	/* Rows that are passed over, as far as they were told of: see damage.h. */
+	struct sb_damage {
+		size_t count;
+		struct {
+			sb_damage_kind kind;
+			int64_t id;
+		} told[SB_DAMAGE_TOLD_MAX];
+	} damage;
 	struct sb_group {
 		int64_t now_us;        /* of this transaction; 0: not asked for yet */
 		bool is_ready_made;    /* a step changed: it is worth a look what can be claimed */

@@ -14,9 +14,11 @@ static stepbus_status is_queue_open(stepbus *engine, int64_t queue_id, bool *is_
 
 	if (group->open_queue_id != queue_id && group->closed_queue_id != queue_id) {
 		status = engine->store->type->queue_read(engine->store, queue_id, &row, err);
-		if (status != STEPBUS_OK)
+		/* Steps that came before in the same call are written already: the claim sees to it. */
+		if (status != STEPBUS_OK && status != STEPBUS_ENOTFOUND)
 			return status;
-		if (row.paused_at_us == 0 && row.concurrency_max == 0 && row.rate_count == 0)
+		if (status == STEPBUS_OK && row.paused_at_us == 0 && row.concurrency_max == 0 &&
+		    row.rate_count == 0)
 			group->open_queue_id = queue_id;
 		else
 			group->closed_queue_id = queue_id;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/parked.h"
 
+#include "handlers/damage.h"
+
 enum { CHUNK = 128 };
 
 void sb_parked_walk_begin(sb_parked_walk *walk, int64_t count_max)
@@ -14,13 +16,19 @@ void sb_parked_walk_advance(sb_parked_walk *walk)
 }
 
 /* How many steps of a key may start; count_max at most, since no more are released at once. */
-static stepbus_status find_room(sb_store *store, const sb_step_status *parked, int64_t count_max,
+static stepbus_status find_room(stepbus *engine, const sb_step_status *parked, int64_t count_max,
 				int64_t *room, stepbus_error *err)
 {
+	sb_store *store = engine->store;
 	int64_t running = 0;
 	sb_queue_row queue;
 	stepbus_status status = store->type->queue_read(store, parked->queue_id, &queue, err);
 
+	*room = 0;
+	if (status == STEPBUS_ENOTFOUND) {
+		sb_damage_note(engine, SB_DAMAGE_QUEUE, parked->queue_id, err->message);
+		return STEPBUS_OK;
+	}
 	*room = count_max;
 	/* The end of a pause comes here again. */
 	if (status == STEPBUS_OK && queue.paused_at_us != 0)
@@ -63,7 +71,7 @@ static stepbus_status release_key(stepbus *engine, sb_store *store, int64_t park
 	stepbus_status status = store->type->step_scan(store, &scan, rows, 1, &count, err);
 
 	if (status == STEPBUS_OK && count > 0)
-		status = find_room(store, &rows[0], *left, &room, err);
+		status = find_room(engine, &rows[0], *left, &room, err);
 	while (status == STEPBUS_OK && room > 0 && count > 0) {
 		size_t max = room < CHUNK ? (size_t)room : CHUNK;
 

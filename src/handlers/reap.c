@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/reap.h"
 
+#include "handlers/damage.h"
 #include "handlers/news.h"
 
 enum { CHUNK = 128, LOST_MAX = 1024, STOPPED_KEPT = 256 };
@@ -96,6 +97,16 @@ static void tell_loss(stepbus *engine, const sb_step_status *after, sb_slice evi
 	sb_news_step(engine, &news);
 }
 
+/* Nothing was written for one whose own row is missing: the others are taken over all the same. */
+static stepbus_status pass_over(stepbus *engine, const sb_step_status *after, stepbus_status status,
+				const stepbus_error *err)
+{
+	if (!sb_damage_is(status) || after->state != SB_STEP_RUNNING)
+		return status;
+	sb_damage_note(engine, SB_DAMAGE_STEP, after->id, err->message);
+	return STEPBUS_OK;
+}
+
 /* The steps of one dead worker, each by what the worker noted of it. */
 static stepbus_status take_over(sb_reap *reap, sb_store *store, const sb_worker_row *worker,
 				const sb_start_record *record, size_t *count, stepbus_error *err)
@@ -120,9 +131,12 @@ static stepbus_status take_over(sb_reap *reap, sb_store *store, const sb_worker_
 					       .evidence = sb_slice_z(
 						       mark == SB_START_ENDED ? ended : died) };
 
+			scan.after_id = rows[i].id;
 			status = sb_settle_loss(reap->engine, store, &rows[i], &loss, &after, err);
 			if (status == STEPBUS_OK)
 				tell_loss(reap->engine, &after, loss.evidence);
+			else
+				status = pass_over(reap->engine, &after, status, err);
 		}
 	}
 	return status;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
+#include "handlers/complaint.h"
 #include "handlers/cron_schedule.h"
 #include "handlers/enqueue.h"
 #include "handlers/news.h"
@@ -167,53 +167,6 @@ static stepbus_status enqueue_all(firing *f, stepbus_error *err)
 	return status;
 }
 
-/* A complaint on its way to the host's log, which may call back and so is called without the lead. */
-typedef struct complaint {
-	sb_notice notice;
-	const stepbus_host *host;
-	sb_slice entry;
-	char *message; /* behind the entry's name; ends in NUL */
-	char texts[];
-} complaint;
-
-static void tell_complaint(sb_notice *notice, stepbus_bridge *bridge)
-{
-	const complaint *c = (const complaint *)(const void *)notice;
-
-	(void)bridge;
-	sb_log(c->host, &(sb_log_record){ .level = STEPBUS_LOG_ERROR,
-					  .component = "schedule",
-					  .message = c->message,
-					  .entity_type = "cron",
-					  .entity_id = c->entry });
-}
-
-static void dispose_complaint(sb_notice *notice)
-{
-	complaint *c = (complaint *)(void *)notice;
-
-	sb_release(c->host, c);
-}
-
-/* Left out where memory runs out. */
-static void log_later(stepbus *engine, sb_slice entry, const char *message)
-{
-	size_t len = strlen(message);
-	complaint *c = sb_alloc(&engine->host, sizeof *c + entry.len + len + 1);
-
-	if (c == NULL)
-		return;
-	c->notice.tell = tell_complaint;
-	c->notice.dispose = dispose_complaint;
-	c->host = &engine->host;
-	c->entry = sb_slice_of(c->texts, entry.len);
-	if (entry.len > 0)
-		memcpy(c->texts, entry.data, entry.len);
-	c->message = c->texts + entry.len;
-	memcpy(c->message, message, len + 1);
-	sb_notices_add(&engine->notices, &c->notice, &c->notice, 1);
-}
-
 /*
  * An entry that cannot fire must not keep the others from it, but somebody has to hear of it: once in
  * a while, since it may be looked at every second.
@@ -227,8 +180,8 @@ static void complain(stepbus *engine, const sb_cron_row *row, stepbus_error *err
 	engine->cron_complained_ns = now_ns;
 	sb_fail_where(err, "the cron entry '%.*s' did not fire: ", (int)row->name.len,
 		      row->name.data);
-	log_later(engine, row->name, err->message);
-	sb_news_store(engine, SB_EVENT_STORE_ERROR, err->message);
+	sb_complaint_tell(engine, &(sb_complaint_about){ "schedule", "cron", row->name },
+			  err->message);
 }
 
 /*

@@ -12,7 +12,7 @@
 #include "handlers/policy.h"
 #include "handlers/worker.h"
 
-enum { AGAIN_MIN_US = 5000 };
+enum { AGAIN_MIN_NS = 5000000 };
 
 static sb_settlement *settlement_of(sb_operation *operation)
 {
@@ -108,20 +108,24 @@ static bool is_worth_waiting(sb_settlement *s)
 	       now_ns - since_ns < engine->options.lease_ms * 1000000;
 }
 
-/* Soon at first, since most of what fails passes at once; then more and more rarely. */
-static void put_off(stepbus *engine, sb_operation *operation)
+/*
+ * Soon at first, since most of what fails passes at once; then more and more rarely, by how long it
+ * has been failing itself: that others are kept meanwhile says nothing about it.
+ */
+static void put_off(stepbus *engine, sb_settlement *s)
 {
-	int64_t wait_max_us = engine->options.poll_ms * 1000;
-	int64_t wait_us = engine->again_wait_us > 0 ? 2 * engine->again_wait_us : AGAIN_MIN_US;
+	int64_t now_ns = sb_clock_elapsed_ns(&engine->host);
+	int64_t wait_max_ns = engine->options.poll_ms * 1000000;
+	int64_t wait_ns = now_ns - s->failing_since_ns;
 
-	operation->next = engine->again;
-	/* All that failed together are tried again together. */
-	if (engine->again == NULL) {
-		engine->again_wait_us = wait_us < wait_max_us ? wait_us : wait_max_us;
-		sb_clockwork_try_again(engine->clockwork, sb_clock_elapsed_ns(&engine->host) +
-								  engine->again_wait_us * 1000);
-	}
-	engine->again = operation;
+	if (wait_ns < AGAIN_MIN_NS)
+		wait_ns = AGAIN_MIN_NS;
+	if (wait_ns > wait_max_ns)
+		wait_ns = wait_max_ns;
+	s->operation.next = engine->again;
+	engine->again = &s->operation;
+	/* All that wait then are tried again together. */
+	sb_clockwork_try_again(engine->clockwork, now_ns + wait_ns);
 }
 
 /* By the leader, behind the transaction. */
@@ -132,13 +136,11 @@ static void settled(sb_operation *operation)
 	bool is_kept = operation->status == STEPBUS_OK;
 
 	if (!is_kept && is_worth_waiting(s)) {
-		put_off(engine, operation);
+		put_off(engine, s);
 		return;
 	}
-	if (is_kept) {
-		engine->again_wait_us = 0;
+	if (is_kept)
 		sb_submit_count(s);
-	}
 	/* What was noted of its start stays: whoever takes the step over must not think it never ran. */
 	if (!is_kept && !sb_writer_is_refusal(operation->status))
 		s->claimed->start_slot = UINT32_MAX;

@@ -209,7 +209,8 @@ stepbus_status sb_memory_step_row_read(sb_store *base, int64_t id, sb_step_row *
 	const sb_memory_step *step = sb_memory_find(sb_memory_of(base), id);
 
 	if (step == NULL)
-		return fail_no_step(err, id);
+		return sb_fail(err, STEPBUS_ECORRUPT, "there is no step %lld, but a state of it",
+			       (long long)id);
 	sb_memory_step_row(step, out);
 	return STEPBUS_OK;
 }

@@ -137,31 +137,39 @@ const sb_sql_entry sb_sql_table[SB_SQL_COUNT] = {
 	 * Few steps have a concurrency key, and few moves change a deadline. Leaving those columns
 	 * out spares their indexes; the guard says whether that was right.
 	 */
-	[SB_SQL_STATE_MOVE] = { MOVE " WHERE id = ?10 AND state = ?11 AND token IS ?12"
+	[SB_SQL_STATE_MOVE] = { MOVE " WHERE id = ?10 AND state = ?11"
+				     " AND coalesce(token, 0) = ?12"
 				     " AND deadline_at IS ?13 AND concurrency_key IS NULL",
 				"move a step" },
 	[SB_SQL_STATE_MOVE_ALL] = { MOVE ", deadline_at = ?13, running_key ="
 					 " CASE ?1 WHEN 5 THEN concurrency_key END"
-					 " WHERE id = ?10 AND state = ?11 AND token IS ?12",
+					 " WHERE id = ?10 AND state = ?11"
+					 " AND coalesce(token, 0) = ?12",
 				    "move a step" },
 	[SB_SQL_STATE_DELETE] = { "DELETE FROM main.state WHERE id = ?1", "remove a step" },
 
+	/*
+	 * The state beside the place (step_state.h has the numbers): a row that another program has
+	 * changed may stand where its state does not belong, and must not keep the others there.
+	 */
 	[SB_SQL_SCAN_READY] = { SCAN "WHERE place = ?1 AND rank = ?2"
-				     " AND id > ?3 ORDER BY id LIMIT ?4",
+				     " AND id > ?3 AND state = 3 ORDER BY id LIMIT ?4",
 				"look for ready steps" },
 	[SB_SQL_SCAN_READY_LAST] = { SCAN "WHERE place = ?1 AND rank = ?2"
-					  " AND id < ?3 ORDER BY id DESC LIMIT ?4",
+					  " AND id < ?3 AND state = 3"
+					  " ORDER BY id DESC LIMIT ?4",
 				     "look for ready steps" },
 	[SB_SQL_SCAN_PARKED] = { SCAN "WHERE place = -2 AND rank = ?1 AND id > ?2"
-				      " ORDER BY id LIMIT ?3",
+				      " AND state = 4 ORDER BY id LIMIT ?3",
 				 "look for parked steps" },
-	[SB_SQL_SCAN_DUE] = { SCAN "WHERE place = -1 AND rank <= ?1 ORDER BY rank LIMIT ?2",
+	[SB_SQL_SCAN_DUE] = { SCAN "WHERE place = -1 AND rank <= ?1 AND state = 2"
+				   " ORDER BY rank LIMIT ?2",
 			      "look for steps that are due" },
-	[SB_SQL_SCAN_OVERDUE] = { SCAN "WHERE deadline_at <= ?1 AND state < 6"
+	[SB_SQL_SCAN_OVERDUE] = { SCAN "WHERE deadline_at <= ?1 AND state BETWEEN 1 AND 5"
 				       " ORDER BY deadline_at LIMIT ?2",
 				  "look for steps past their deadline" },
 	[SB_SQL_SCAN_RUNNING] = { SCAN "WHERE place = -3 AND rank = ?1 AND id > ?2"
-				       " ORDER BY id LIMIT ?3",
+				       " AND state = 5 ORDER BY id LIMIT ?3",
 				  "look for running steps" },
 	[SB_SQL_SCAN_ALL] = { SCAN "WHERE id > ?1 ORDER BY id LIMIT ?2", "look for steps" },
 	/*
@@ -179,7 +187,7 @@ const sb_sql_entry sb_sql_table[SB_SQL_COUNT] = {
 			       " ORDER BY rank LIMIT 1",
 			       "look for parked steps" },
 	[SB_SQL_DUE_NEXT] = { "SELECT max(rank, 1) FROM main.state WHERE place = -1"
-			      " ORDER BY rank LIMIT 1",
+			      " AND state = 2 ORDER BY rank LIMIT 1",
 			      "look for scheduled steps" },
 	[SB_SQL_RUNNING_OF_QUEUE] = { "SELECT count(*) FROM (SELECT 1 FROM main.state"
 				      " WHERE place = -3 AND queue_id = ?1 LIMIT ?2)",

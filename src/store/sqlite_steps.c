@@ -235,6 +235,12 @@ stepbus_status sb_sqlite_steps_row_read(sb_store *store, int64_t id, sb_step_row
 	sb_query query;
 	stepbus_status status = find(writer_of(store), SB_SQL_STEP_READ, id, &query, err);
 
+	/* A state without a step is nothing that a caller could have asked for. */
+	if (status == STEPBUS_ENOTFOUND)
+		return sb_fail(err, STEPBUS_ECORRUPT,
+			       "there is a state of step %lld in '%s', but not the step: another "
+			       "program has removed its row; restore it",
+			       (long long)id, query.connection->path);
 	if (status != STEPBUS_OK)
 		return status;
 	sb_sqlite_steps_row_get(&query, 0, out);
@@ -274,7 +280,7 @@ static stepbus_status move_with(sb_connection *writer, sb_sql sql, sb_step_move 
 	sb_query_bind_optional(&query, 9, to->crash_count);
 	sb_query_bind(&query, 10, to->id);
 	sb_query_bind(&query, 11, (int64_t)move->from);
-	sb_query_bind_optional(&query, 12, move->from_token);
+	sb_query_bind(&query, 12, move->from_token);
 	sb_query_bind_optional(&query, 13, deadline_of(to));
 	bind_place(&query, 14, to, NULL);
 	sb_query_bind_optional(&query, 16, to->checkpoint_count);

@@ -171,7 +171,10 @@ typedef struct sb_store_type {
 	 */
 	stepbus_status (*step_insert)(sb_store *store, sb_step_row *row,
 				      const sb_step_status *status, stepbus_error *err);
-	/* Inside. STEPBUS_ENOTFOUND where there is none. */
+	/*
+	 * Inside, of a step whose state was read: STEPBUS_ECORRUPT where there is none. As
+	 * STEPBUS_ENOTFOUND it would be taken for the host's mistake, and what was written kept.
+	 */
 	stepbus_status (*step_row_read)(sb_store *store, int64_t id, sb_step_row *out,
 					stepbus_error *err);
 	stepbus_status (*step_status_read)(sb_store *store, int64_t id, sb_step_status *out,

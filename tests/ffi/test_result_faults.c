@@ -17,12 +17,16 @@ static struct {
 	_Atomic(stepbus_status) answer;
 	_Atomic(int) left_count; /* so many more fail; -1: all */
 	_Atomic(int) asked_count;
+	_Atomic(int64_t) only_id; /* the only step whose results fail; 0: all do */
 } faulty;
 
 static stepbus_status put_result(sb_store *store, const sb_result_row *row, stepbus_error *err)
 {
 	int left = atomic_load(&faulty.left_count);
+	int64_t only_id = atomic_load(&faulty.only_id);
 
+	if (only_id != 0 && row->step_id != only_id)
+		return faulty.sound->result_put(store, row, err);
 	atomic_fetch_add(&faulty.asked_count, 1);
 	if (left == 0)
 		return faulty.sound->result_put(store, row, err);
@@ -43,15 +47,19 @@ static stepbus *begin(test_box *box, const char *keys, stepbus_status answer, in
 	atomic_store(&faulty.answer, answer);
 	atomic_store(&faulty.left_count, count);
 	atomic_store(&faulty.asked_count, 0);
+	atomic_store(&faulty.only_id, 0);
 	engine->store->type = &faulty.type;
 	sb_writer_yield(&engine->writer);
 	return engine;
 }
 
-static bool has_failed_often(test_box *box, void *context)
+/* Nothing is told of it, so nothing wakes who waits for it. */
+static void await_failure(void)
 {
-	(void)box;
-	return atomic_load(&faulty.asked_count) >= *(const int *)context;
+	int64_t until_us = test_elapsed_us() + INT64_C(30000000);
+
+	while (atomic_load(&faulty.asked_count) == 0 && test_elapsed_us() < until_us)
+		test_nap();
 }
 
 static bool is_sent(test_box *box, void *context)
@@ -86,10 +94,9 @@ static void a_result_that_is_never_taken_keeps_no_worker_from_ending(void **stat
 	stepbus_worker *worker = test_box_work(box, engine, NULL);
 	int64_t until_us = test_elapsed_us() + INT64_C(30000000);
 	stepbus_status status = STEPBUS_ETIMEDOUT;
-	int count = 1;
 
 	test_box_add(box, engine, "work", "x");
-	test_box_await(box, has_failed_often, &count);
+	await_failure();
 	while (status == STEPBUS_ETIMEDOUT && test_elapsed_us() < until_us) {
 		status = stepbus_worker_stop(worker, 5, NULL, &box->err);
 		test_box_advance(box, 50000);
@@ -98,10 +105,34 @@ static void a_result_that_is_never_taken_keeps_no_worker_from_ending(void **stat
 	assert_int_equal(test_box_count_state(box, engine, SB_STEP_RUNNING), 1);
 }
 
+/* Others' results are kept all the while, each between two tries of the one that is not. */
+static void what_fails_by_itself_is_tried_more_and_more_rarely(void **state)
+{
+	enum { TURN_COUNT = 200, TURN_US = 5000, TRY_MAX = 16 };
+	test_box *box = *state;
+	stepbus *engine = begin(box, "\"poll_ms\":60000", STEPBUS_ECORRUPT, -1);
+
+	atomic_store(&faulty.only_id, 1);
+	test_box_work(box, engine, NULL);
+	test_box_add(box, engine, "work", "x");
+	await_failure();
+	for (size_t i = 1; i <= TURN_COUNT; i++) {
+		test_box_add(box, engine, "work", "y");
+		test_box_await_notes(box, STEPBUS_EVENT_STEP_COMPLETION_SENT, i);
+		/* Nobody wakes the engine. */
+		atomic_fetch_add(&box->elapsed_ns, (int64_t)TURN_US * 1000);
+		test_nap();
+	}
+	/* The engine's end waits for it. */
+	atomic_store(&faulty.left_count, 0);
+	assert_in_range(atomic_load(&faulty.asked_count), 2, TRY_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOX_TEST_IN_MEMORY(a_result_is_tried_again_long_before_the_next_poll),
+		BOX_TEST_IN_MEMORY(what_fails_by_itself_is_tried_more_and_more_rarely),
 		BOX_TEST_IN_MEMORY(a_result_that_is_never_taken_keeps_no_worker_from_ending),
 	};
 

@@ -90,7 +90,7 @@ static void scans_go_by_the_index_of_their_own(void **state)
 		{ SB_SQL_LANE_NEXT, "COVERING INDEX state_place ((place,rank)>(?,?))" },
 		{ SB_SQL_LANE_LAST, "COVERING INDEX state_place (place=? AND rank=?)" },
 		{ SB_SQL_PARK_NEXT, "COVERING INDEX state_place (place=? AND rank>?)" },
-		{ SB_SQL_DUE_NEXT, "COVERING INDEX state_place (place=?)" },
+		{ SB_SQL_DUE_NEXT, "INDEX state_place (place=?)" },
 		{ SB_SQL_VIEW_NEWEST_OF_TAG, "PRIMARY KEY (tag=? AND step_id>? AND step_id<?)" },
 		{ SB_SQL_VIEW_NEWEST_OF_CORRELATION,
 		  "INDEX step_correlation (correlation_id=? AND rowid>? AND rowid<?)" },

@@ -245,7 +245,7 @@ static void a_step_that_is_not_there_is_not_found(void **state)
 	test_begin(w);
 	test_step_in(w, SB_STEP_READY);
 	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
-		STORE_ANSWERS(w, STEPBUS_ENOTFOUND, step_row_read, ids[i], &row);
+		STORE_ANSWERS(w, STEPBUS_ECORRUPT, step_row_read, ids[i], &row);
 		STORE_ANSWERS(w, STEPBUS_ENOTFOUND, step_status_read, ids[i], &status);
 	}
 	test_commit(w);
@@ -265,7 +265,7 @@ static void removing_takes_the_step_at_once_and_for_good(void **state)
 	for (int round = 0; round < 2; round++) {
 		test_begin(w);
 		STORE_OK(w, step_delete, ids, round == 0 ? 1 : 0);
-		STORE_ANSWERS(w, STEPBUS_ENOTFOUND, step_row_read, ids[0], &row);
+		STORE_ANSWERS(w, STEPBUS_ECORRUPT, step_row_read, ids[0], &row);
 		STORE_ANSWERS(w, STEPBUS_ENOTFOUND, step_status_read, ids[0], &status);
 		STORE_OK(w, step_row_read, ids[1], &row);
 		test_commit(w);
