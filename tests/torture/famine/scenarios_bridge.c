@@ -75,6 +75,16 @@ static stepbus_status declare(famine_world *w)
 	return STEPBUS_OK;
 }
 
+static stepbus_status look_at_bridge(famine_world *w)
+{
+	const char *name = NULL;
+	size_t len = 0;
+
+	if (!stepbus_bridge_is_active(w->bridge))
+		famine_breach(w, "a started bridge is not active");
+	return stepbus_bridge_event_name(w->bridge, 1, &name, &len, &w->err);
+}
+
 static stepbus_status look_up_undeclared(famine_world *w)
 {
 	uint32_t event = 0;
@@ -245,6 +255,7 @@ static const famine_scenario bridge[] = {
 	{ "make a bridge", FAMINE_COLD, 0, make_bridge, NULL, NULL },
 	{ "make another bridge", 0, 0, make_bridge, NULL, NULL },
 	{ "default bridge", FAMINE_COLD, 0, use_default_bridge, NULL, NULL },
+	{ "look at a bridge", FAMINE_BRIDGE, 0, look_at_bridge, NULL, NULL },
 	{ "declare an event", FAMINE_BRIDGE, 0, declare, NULL, NULL },
 	{ "look up undeclared events", FAMINE_BRIDGE, 0, look_up_undeclared, NULL, NULL },
 	{ "subscribe to an event", FAMINE_BRIDGE, 0, subscribe_exactly, NULL, NULL },

@@ -88,6 +88,26 @@ static stepbus_status use_clock(famine_world *w)
 	return status;
 }
 
+static stepbus_clock *standing; /* made while there is memory */
+
+static void make_clock(famine_world *w)
+{
+	if (stepbus_clock_new(1000000, &standing, &w->err) != STEPBUS_OK)
+		famine_breach(w, "a clock cannot be made");
+}
+
+static stepbus_status move_clock(famine_world *w)
+{
+	stepbus_host host = { .size = sizeof host };
+
+	FAMINE_TRY(stepbus_clock_lend(standing, &host, &w->err));
+	FAMINE_TRY(stepbus_clock_advance(standing, 10, &w->err));
+	if (host.now_us(host.user_data) != 1000000 + 10 * 1000)
+		famine_breach(w, "a clock shows another time");
+	stepbus_clock_free(standing);
+	return STEPBUS_OK;
+}
+
 static const famine_scenario library[] = {
 	{ "build info", 0, 0, tell_build, NULL, NULL },
 	{ "build info, cold", FAMINE_COLD, 0, tell_build, NULL, NULL },
@@ -97,5 +117,6 @@ static const famine_scenario library[] = {
 	{ "payload integer", 0, 0, read_int, NULL, NULL },
 	{ "payload structs", 0, 0, read_structs, NULL, NULL },
 	{ "clock", FAMINE_COLD, 0, use_clock, NULL, NULL },
+	{ "clock, made before", 0, 0, move_clock, make_clock, NULL },
 };
 FAMINE_SCENARIOS(famine_library, library);
