@@ -246,8 +246,9 @@ static inline stepbus_status read_key(const stepbus_handler_key *given, uint32_t
 					       err);
 	status = sb_definition_read_key(key, name, err);
 	if (sb_unlikely(status == STEPBUS_OK && *flags != 0 && name->version.len == 0))
-		return sb_fail(err, STEPBUS_EINVAL,
-			       "STEPBUS_KEY_EXACT without a version: say which one, or leave it out");
+		return sb_fail(
+			err, STEPBUS_EINVAL,
+			"STEPBUS_KEY_EXACT without a version: say which one, or leave it out");
 	return status;
 }
 
