@@ -47,6 +47,8 @@ parts() {
 		echo "kill-control $proof/kill control"
 		echo "crowd $proof/crowd 20000"
 		echo "crowd-control $proof/crowd control"
+		echo "guests env FIRE_KILLS=300 tests/bindings/fire.sh"
+		echo "starve env STARVE_STRIDE=~40 tests/bindings/starve.sh"
 		echo "check $proof/check self"
 		;;
 	torture-long)
@@ -58,6 +60,8 @@ parts() {
 		echo "sim-sqlite $proof/sim 40000 1 sqlite 400"
 		echo "sim-memory $proof/sim 40000 1 memory 1000"
 		echo "reenter $proof/reenter 20000"
+		echo "guests env FIRE_KILLS=5000 tests/bindings/fire.sh"
+		echo "starve env STARVE_STRIDE=1 tests/bindings/starve.sh"
 		;;
 	mutants) echo "mutants tests/torture/mutants.sh" ;;
 	sim)
