@@ -19,10 +19,12 @@ static char *message_of(stepbus_error *err, size_t *room)
 	return (char *)err + MESSAGE_OFFSET;
 }
 
-static void cut(char *message, size_t room, int needed)
+/* What SQLite says may quote the names in a file that anybody wrote. */
+static void tidy(char *message, size_t room, int needed)
 {
 	if (needed >= 0 && (size_t)needed >= room)
 		message[sb_utf8_cut(message, strlen(message))] = '\0';
+	sb_utf8_repair(message, strlen(message));
 }
 
 stepbus_status sb_fail(stepbus_error *err, stepbus_status code, const char *format, ...)
@@ -35,7 +37,7 @@ stepbus_status sb_fail(stepbus_error *err, stepbus_status code, const char *form
 		return code;
 	err->code = code;
 	va_start(arguments, format);
-	cut(message, room, vsnprintf(message, room, format, arguments));
+	tidy(message, room, vsnprintf(message, room, format, arguments));
 	va_end(arguments);
 	return code;
 }
@@ -55,8 +57,9 @@ void sb_fail_where(stepbus_error *err, const char *format, ...)
 	len = vsnprintf(message, room, format, arguments);
 	va_end(arguments);
 	if (len >= 0 && (size_t)len < room)
-		cut(message + len, room - (size_t)len,
-		    snprintf(message + len, room - (size_t)len, "%s", below));
+		tidy(message + len, room - (size_t)len,
+		     snprintf(message + len, room - (size_t)len, "%s", below));
+	sb_utf8_repair(message, strlen(message));
 }
 
 stepbus_status sb_fail_memory(stepbus_error *err, const char *what)

@@ -3,7 +3,12 @@
 
 #include "handlers/civil.h"
 
-enum { OFFSET_HOUR_MAX = 24, TIME_HOUR_MAX = 167, CHANGE_TIME_S = 2 * SB_HOUR_S };
+enum {
+	OFFSET_HOUR_MAX = 24,
+	TIME_HOUR_MAX = 167,
+	CHANGE_TIME_S = 2 * SB_HOUR_S,
+	LEAP_YEARS_MAX = 9, /* there is none for eight years about 2100 */
+};
 
 static bool is_letter(char c)
 {
@@ -156,12 +161,15 @@ static int64_t year_of(int64_t at_s)
 	return sb_civil_day_of(sb_civil_divide(at_s, SB_DAY_S)).year;
 }
 
-/* South of the equator it ends in the year after the one in which it began. */
+/*
+ * South of the equator it ends in the year after the one in which it began; and what a rule says of the
+ * last days of a year may be a week later, by its hours.
+ */
 static bool is_daylight(const sb_zone_rule *rule, int64_t at_s)
 {
 	int64_t year = year_of(at_s);
 
-	for (int64_t y = year - 1; y <= year + 1; y++) {
+	for (int64_t y = year - 2; y <= year + 1; y++) {
 		int64_t begin_s = begin_of(rule, y), end_s = end_of(rule, y);
 
 		if (end_s < begin_s)
@@ -192,7 +200,9 @@ bool sb_zone_rule_next(const sb_zone_rule *rule, int64_t at_s, int64_t *next_s)
 	*next_s = INT64_MAX;
 	if (!rule->has_daylight)
 		return false;
-	for (int64_t y = year - 1; y <= year + 2; y++) {
+	/* Where both fall together, it may be a leap year alone that tells them apart. */
+	for (int64_t y = year - 1;
+	     y <= year + 2 || (*next_s == INT64_MAX && y <= year + LEAP_YEARS_MAX); y++) {
 		consider(rule, begin_of(rule, y), at_s, next_s);
 		consider(rule, end_of(rule, y), at_s, next_s);
 	}

@@ -144,6 +144,18 @@ static void a_message_is_cut_on_a_character(void **state)
 	}
 }
 
+/* A name in a file may be any bytes; a message goes on as JSON, and into languages with text of their own. */
+static void a_message_is_text_whatever_it_quotes(void **state)
+{
+	stepbus_error err = STEPBUS_ERROR_INIT;
+
+	(void)state;
+	sb_fail(&err, STEPBUS_ECORRUPT, "no table '%s', J\xC3\xBCrgen", "a\xFF\xC3");
+	assert_string_equal(err.message, "no table 'a?\?', J\xC3\xBCrgen");
+	sb_fail_where(&err, "in '%s': ", "\xFE");
+	assert_string_equal(err.message, "in '?': no table 'a?\?', J\xC3\xBCrgen");
+}
+
 static void running_out_of_memory_says_for_what(void **state)
 {
 	stepbus_error err = STEPBUS_ERROR_INIT;
@@ -166,6 +178,7 @@ int main(void)
 		cmocka_unit_test(a_larger_block_holds_more),
 		cmocka_unit_test(a_message_ends_at_64_kib_however_large_the_block),
 		cmocka_unit_test(a_message_is_cut_on_a_character),
+		cmocka_unit_test(a_message_is_text_whatever_it_quotes),
 		cmocka_unit_test(running_out_of_memory_says_for_what),
 	};
 

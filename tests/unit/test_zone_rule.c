@@ -11,6 +11,7 @@
 #define GODTHAB "<-02>2<-01>,M3.5.0/-1,M10.5.0/0"
 #define JERUSALEM "IST-2IDT,M3.4.4/26,M10.5.0"
 #define ALWAYS "XXX3EDT4,0/0,J365/23"
+#define LATE "CET1EST,365/120,J365/127"
 
 static int64_t at(int64_t year, int month, int day, int hour, int minute)
 {
@@ -58,6 +59,13 @@ static void offsets_are_as_the_table_says(void **state)
 		{ ALWAYS, 2026, 7, 1, 0, 0, -240 },
 		/* Daylight saving time that lasts no time at all. */
 		{ "AAA0BBB,J5/0,J5/1", 2026, 1, 5, 0, 0, 0 },
+		/* From the sixth of a January to the fifth of the next one; of leap years, a few hours. */
+		{ LATE, 2025, 1, 5, 1, 0, 0 },
+		{ LATE, 2025, 1, 5, 7, 0, -60 },
+		{ LATE, 2026, 1, 6, 0, 59, -60 },
+		{ LATE, 2026, 1, 6, 1, 0, 0 },
+		{ LATE, 2027, 1, 3, 0, 0, 0 },
+		{ LATE, 2027, 1, 5, 7, 0, -60 },
 		/* J60 is 1 March in every year, 59 is not. */
 		{ "AAA0BBB,J60/0,J300/0", 2028, 2, 29, 23, 59, 0 },
 		{ "AAA0BBB,J60/0,J300/0", 2028, 3, 1, 0, 0, 60 },
