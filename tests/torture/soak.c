@@ -23,7 +23,6 @@ enum {
 	SAMPLE_COUNT = 40,
 	WARM_COUNT = SAMPLE_COUNT / 5,
 	KIB = 1024,
-	SLACK_KIB = 4096,
 	SQLITE_MAX_MIB = 64,
 	RESIDENT_MAX_MIB = 128,
 	LOG_MAX_MIB = 64
@@ -92,8 +91,8 @@ static double most(const slope_point *points, size_t begin, size_t end)
 }
 
 /*
- * What is used anew all the time, and bounded, goes up and down too much for a slope: in its second half
- * it is never more than it was in the first, but for so much, and never more than it may be.
+ * What is used anew all the time, and bounded, goes up and down too much to say that it does not grow: it
+ * is never more than it may be, and does not grow by more than it goes up and down.
  */
 static double judge_bound(judgement *j, const gauge *samples, const char *what,
 			  double (*value)(const gauge *g), double most_mib)
@@ -106,7 +105,10 @@ static double judge_bound(judgement *j, const gauge *samples, const char *what,
 	(void)printf("%-20s %10.0f KiB at most, then %10.0f, %+8.2f KiB per million steps (+- "
 		     "%.2f)\n",
 		     what, first, last, s.slope, 2 * s.error);
-	judge(j, last <= first + SLACK_KIB && last <= most_mib * KIB, what);
+	judge(j,
+	      s.slope - 2 * s.error < slope_max_kib && first <= most_mib * KIB &&
+		      last <= most_mib * KIB,
+	      what);
 	return (first > last ? first : last) / KIB;
 }
 
