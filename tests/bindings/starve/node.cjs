@@ -11,6 +11,7 @@ const lib = path.join(__dirname, '../../../bindings/node/lib')
 const native = require(path.join(lib, 'native.js'))
 const { Stepbus, buildInfo } = require(path.join(lib, 'index.js'))
 
+const ATTEMPT_WORDS = 6 // the id, and the token, as bindings/node/lib/step.js has them
 const QUIET = { log: false, leaseMs: 1000, retry: { baseMs: 1, capMs: 5, jitterPercent: 0 } }
 const storeOf = (world) => path.join(world.directory, 's.db')
 
@@ -392,6 +393,7 @@ const scenarios = {
         native.watching(worker, true)
         native.watching(worker, false)
         const { pendingCount, oldestStepId } = native.metrics(worker)
+        native.check(engine, new Uint32Array(ATTEMPT_WORDS)) // an attempt that nobody has
         if (native.poll(worker, 4) !== undefined) throw new Error('a step came out of nothing')
         await native.stopWorker(worker, 0)
         await native.freeWorker(worker)
