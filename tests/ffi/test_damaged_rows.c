@@ -3,22 +3,16 @@
  * One row that another program has changed so that it cannot be: it is passed over, and told of once,
  * while everybody else's steps go on, wherever in a step's life it stands.
  */
-#include <sqlite3.h>
 #include <string.h>
 
 #include "support/engine_box.h"
+#include "support/other_program.h"
 
 #define STORE_ERROR "store.error"
 
 static void damage(test_box *box, const char *sql)
 {
-	sqlite3 *db = NULL;
-
-	assert_int_equal(sqlite3_open(box->path, &db), SQLITE_OK);
-	(void)sqlite3_busy_timeout(db, 30000);
-	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	test_other_program(box->path, sql);
 }
 
 static void put_in(test_box *box, stepbus *engine, const char *handler, const char *queue,

@@ -3,9 +3,9 @@
  * Rows that no engine would write: states that there are not, times at the ends of the numbers, ids past
  * those that we give. An engine refuses what they ask for, with an error, or serves; it does not fall.
  */
-#include <sqlite3.h>
 #include <string.h>
 
+#include "support/other_program.h"
 #include "support/puller.h"
 
 /* Most of these once ended the process, or kept it busy for ever. */
@@ -32,14 +32,7 @@ static const char *const statements[] = {
 
 static void write_rows(test_box *box, const char *sql)
 {
-	sqlite3 *db = NULL;
-
-	assert_int_equal(sqlite3_open(box->path, &db), SQLITE_OK);
-	/* An engine that is still open may be writing, too. */
-	(void)sqlite3_busy_timeout(db, 30000);
-	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	test_other_program(box->path, sql);
 }
 
 /* A document, or an error of the store. */
