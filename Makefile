@@ -57,7 +57,7 @@ TESTS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/test_*.c tests/sto
 PROOFS := $(patsubst %.c,$(OUT)/proof/%,$(notdir $(wildcard tests/torture/*.c tests/sim/*.c)))
 HISTORY := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/torture/history/*.c))
 BENCH_GOALS := bench bench-bridge bench-registry bench-bindings bench-durable bench-durable-quick
-PROOF_GOALS := torture-quick torture torture-long mutants sim fuzz model soak coverage reliability
+PROOF_GOALS := torture-quick torture torture-long mutants sim fuzz model soak sanitized coverage reliability
 EXAMPLES := $(patsubst %.c,$(OUT)/%,$(wildcard examples/*.c))
 SHARED := $(OUT)/libstepbus.so.$(SOVERSION)
 STATIC := $(OUT)/libstepbus.a
@@ -82,7 +82,7 @@ tsan: ## run the tests under ThreadSanitizer
 asan tsan:
 	@$(MAKE) --no-print-directory VARIANT=$@ OUT=build/$@ run-tests
 
-.PHONY: $(PROOF_GOALS)
+.PHONY: $(PROOF_GOALS) run-tests check-bindings
 torture-quick: ## kill, starve, cut off and confuse it for some minutes, and check that nothing is lost or done twice
 torture: ## the same for up to an hour
 torture-long: ## the same for a night
@@ -91,12 +91,12 @@ sim: ## simulate workers, faults and clocks from seeds
 fuzz: ## feed every parser what nobody expects (SECONDS_EACH=60)
 model: ## check the protocol of leases and completions in all its interleavings
 soak: ## run for an hour (SOAK_SECONDS=3600) and watch memory, descriptors and the log of the store
+sanitized: ## run the proof in small forms under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer
 coverage: ## say how much of src/ the tests run, by line and branch
 reliability: ## write docs/RELIABILITY.md from what was run
 $(PROOF_GOALS): $(PROOFS)
 	@OUT=$(OUT) CC='$(CC)' tests/prove.sh $@
 
-.PHONY: run-tests check-bindings
 check-bindings: all ## run the tests of the bindings and the examples in other languages
 	@OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' tests/bindings/run.sh
 

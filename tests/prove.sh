@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Runs the proof: prove.sh torture-quick|torture|torture-long|mutants|sim|fuzz|model|soak|coverage|reliability.
+# Runs the proof: prove.sh torture-quick|torture|torture-long|mutants|sim|fuzz|model|soak|sanitized|
+# coverage|reliability.
 # Each part is a script or a program of its own that prints what it does and ends with "N passed, N failed"; what
 # a part has shown it also says in lines "proof: NAME: COUNT WHAT: RESULT", which are kept in OUT/records/GOAL, from
 # where `make reliability` takes them. Two parts run at a time (JOBS), and each is shown when it is over. One that
@@ -77,6 +78,10 @@ parts() {
 	soak)
 		echo "soak-control $proof/soak control 30"
 		echo "soak $proof/soak ${SOAK_SECONDS:-3600}"
+		;;
+	sanitized)
+		echo "asan tests/sanitized.sh asan"
+		echo "tsan tests/sanitized.sh tsan"
 		;;
 	coverage) echo "coverage tests/coverage.sh" ;;
 	*)

@@ -93,6 +93,7 @@ TEXT
 	section fuzz "Hostile input" "\`make fuzz\`: libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer."
 	section model "The protocol" "\`make model\`: [tests/model/lease.pml](../tests/model/lease.pml), checked by Spin."
 	section soak "Growth" "\`make soak\`:"
+	section sanitized "Under sanitizers" "\`make sanitized\`, beside the tests, all of which run under them in CI:"
 	section coverage "Coverage" "\`make coverage\`, without what processes ran that were killed:"
 } >$page
 echo "1 passed, 0 failed"

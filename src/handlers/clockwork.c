@@ -35,8 +35,7 @@ struct sb_clockwork {
 	_Atomic(uint32_t) is_asked;     /* somebody wants it to look at everything */
 	_Atomic(int64_t) expected_us;   /* when an attempt's time is over; INT64_MAX: never */
 	_Atomic(int64_t) metrics_at_us; /* when a pull worker is to be measured; likewise */
-	_Atomic(int64_t)
-		again_at_us; /* when to try again what the store would not take; likewise */
+	_Atomic(int64_t) again_at_us;   /* when to try what the store refused again; likewise */
 	int64_t heartbeat_at_us;
 	int64_t heartbeat_again_at_us; /* where the last one failed */
 	int64_t reap_at_us;

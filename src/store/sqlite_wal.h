@@ -26,8 +26,9 @@ void sb_sqlite_wal_finish(sb_sqlite_store *store);
 void sb_sqlite_wal_detach(sb_sqlite_store *store);
 
 /*
- * Sleeps so long, less than a second, whatever signals come: by real time, not by a host's clock, since what is waited for is
- * another process. SQLite's own waits end sooner for each signal, and would give up too early.
+ * Sleeps so long, less than a second, whatever signals come: by real time, not by a host's clock,
+ * since what is waited for is another process. SQLite's own waits end sooner for each signal, and
+ * would give up too early.
  */
 void sb_sqlite_wal_pause(int64_t time_us);
 /* A busy handler for other connections of a store, which is its context: as long as begin would. */
