@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Runs programs of the proof in a build that watches what they do: sanitized.sh asan|tsan. Each runs in a form
 # that is small, since it is many times as slow; of all processes, also of those that are killed, each report counts.
-# Not under tsan: what kills processes, since its points stand before the calls that tsan itself stands before.
+# Not under tsan: what kills processes, since its points stand where tsan itself must, in front of the system's calls;
+# and signals that come inside of calls, since tsan lets them in only where it chooses.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -12,7 +13,7 @@ case $variant in
 asan)
 	names="AddressSanitizer and UndefinedBehaviorSanitizer"
 	runs="kill 60
-kill stall 10
+kill stall 40
 kill life 300
 crowd 2000
 sim 100 1 memory 300
@@ -21,10 +22,9 @@ reenter 5"
 	;;
 tsan)
 	names="ThreadSanitizer"
-	runs="crowd 2000
-sim 100 1 memory 300
-sim 40 1 sqlite 200
-reenter 2"
+	runs="crowd 5000
+sim 200 1 memory 300
+sim 60 1 sqlite 200"
 	;;
 *)
 	echo "sanitized.sh: asan or tsan" >&2
