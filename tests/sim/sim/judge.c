@@ -480,6 +480,10 @@ void sim_judge_beat(sim *s, int attempt, stepbus_status status)
 			"a heartbeat of attempt %lld is accepted, which is over: the step is in "
 			"state %d with %lld",
 			(long long)a->token, st->row.state, (long long)st->row.token);
+	if (status == STEPBUS_OK && is_lease_over(s, a))
+		sim_violate(s, a->step, "Q7",
+			    "a heartbeat of attempt %lld is accepted behind the end of its lease",
+			    (long long)a->token);
 	if (status != STEPBUS_OK && is_refusal_unjust(s, a, is_current))
 		sim_violate(s, a->step, "Q9",
 			    "a heartbeat is refused with %d though attempt %lld holds its lease",
