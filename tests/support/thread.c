@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/thread.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "support/cmocka.h"
+
+/* One look may meet a thread in a short wait on its way. */
+enum { SEEN_COUNT = 5 };
 
 static void *thread_main(void *context)
 {
@@ -51,13 +56,38 @@ static char state_of(pid_t id)
 	return name_end != NULL && name_end[1] == ' ' ? name_end[2] : 'X';
 }
 
-void test_thread_await_sleep(const test_thread *thread)
+static bool do_others_sleep(void)
 {
-	/* One look may meet it in a short wait on its way. */
-	const int wanted_count = 5;
+	const pid_t own = (pid_t)syscall(SYS_gettid);
+	DIR *tasks = opendir("/proc/self/task");
+	bool do_all = tasks != NULL;
+
+	assert_non_null(tasks);
+	for (const struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
+		pid_t id = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (id > 0 && id != own && state_of(id) != 'S')
+			do_all = false;
+	}
+	(void)closedir(tasks);
+	return do_all;
+}
+
+void test_threads_await_sleep(void)
+{
 	int seen_count = 0;
 
-	while (seen_count < wanted_count && !atomic_load(&thread->has_ended)) {
+	while (seen_count < SEEN_COUNT) {
+		seen_count = do_others_sleep() ? seen_count + 1 : 0;
+		sched_yield();
+	}
+}
+
+void test_thread_await_sleep(const test_thread *thread)
+{
+	int seen_count = 0;
+
+	while (seen_count < SEEN_COUNT && !atomic_load(&thread->has_ended)) {
 		pid_t id = atomic_load(&thread->id);
 
 		seen_count = id != 0 && state_of(id) == 'S' ? seen_count + 1 : 0;

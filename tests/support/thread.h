@@ -26,6 +26,8 @@ void test_thread_start(test_thread *thread, void (*run)(void *context), void *co
 void test_thread_join(test_thread *thread);
 /* Returns when the thread sleeps in a system call (or has ended). */
 void test_thread_await_sleep(const test_thread *thread);
+/* Returns when all threads of the process but the calling one sleep, whoever has made them. */
+void test_threads_await_sleep(void);
 
 /*
  * Where two threads meet, again and again, to go on in the same nanoseconds: they wait awake, so that
