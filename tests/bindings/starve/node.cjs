@@ -297,7 +297,11 @@ const scenarios = {
       world.app.step('double', (n, step) => { ran(step); return 2 * n })
       world.worker = world.app.worker()
       world.worker.run().catch((error) => { world.refusal = error })
-      await new Promise((resolve) => setTimeout(resolve, 5))
+      // It has begun when it has run a step; and then it turns to its descriptor.
+      const first = await enqueue(world, 'double', 1)
+      await world.app.result(first, { timeout: 8000 })
+      world.acknowledged.set(first, 'completed')
+      for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve))
     },
     async act(world) {
       const id = await enqueue(world, 'double', 21)
