@@ -26,6 +26,8 @@ from stepbus import _native  # noqa: E402
 LIBRARIES = b"libstepbus,libsqlite3,libevent,libcjson"
 #: Memory that lacks for good is given back after so long: what waits for it must then go on.
 HUNGRY_S = 0.25
+#: And that of the interpreter after so many refusals.
+STICKY_COUNT = 64
 LIMIT_S = 10.0
 WARM_ROUNDS = 3
 
@@ -62,7 +64,8 @@ class Objects:
 
     def arm(self, n: int, is_sticky: bool) -> None:
         if n > 0:
-            self.api.set_nomemory(n, 0 if is_sticky else n + 1)
+            # Not for good: without any, CPython 3.11 unwinds an exception again and again, and never ends.
+            self.api.set_nomemory(n, n + (STICKY_COUNT if is_sticky else 1))
 
     def disarm(self) -> "tuple[int, int]":
         self.api.remove_mem_hooks()
