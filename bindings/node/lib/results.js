@@ -115,7 +115,7 @@ class Results {
     const waits = [...this.#waits.values()]
     for (let i = 0; i < waits.length; i += LOOK_COUNT_MAX) await this.#lookFor(waits.slice(i, i + LOOK_COUNT_MAX))
     for (const wait of [...this.#waits.values()]) {
-      this.#end(wait, () => { throw new StepbusError('STEPBUS_ESHUTDOWN', 'stepbus was closed while a result was awaited') })
+      this.#end([...wait.callers], () => { throw new StepbusError('STEPBUS_ESHUTDOWN', 'stepbus was closed while a result was awaited') })
     }
   }
 
@@ -153,30 +153,33 @@ class Results {
   }
 
   async #lookFor(due) {
+    // Who comes meanwhile waits for the next look: what this one did not find may be there by then.
+    const asked = due.map((wait) => [...wait.callers])
+    const present = (i) => asked[i].filter((caller) => due[i].callers.has(caller))
     try {
       const found = await native.look(this.#engine, Buffer.concat(due.map((wait) => wait.bytes)))
-      due.forEach((wait, i) => this.#take(wait, found[i]))
+      due.forEach((wait, i) => this.#take(wait, present(i), found[i]))
     } catch (error) {
-      for (const wait of due) this.#end(wait, () => { throw StepbusError.from(error) })
+      due.forEach((wait, i) => this.#end(present(i), () => { throw StepbusError.from(error) }))
     }
   }
 
-  #take(wait, found) {
+  #take(wait, asked, found) {
     if (found instanceof Error) {
-      this.#end(wait, () => { throw explain(found, wait.id) })
+      this.#end(asked, () => { throw explain(found, wait.id) })
     } else if (found !== undefined) {
       const completion = read(found)
-      this.#end(wait, () => valueOf(completion, wait.id))
+      this.#end([...wait.callers], () => valueOf(completion, wait.id))
     } else {
-      for (const caller of [...wait.callers]) {
+      for (const caller of asked) {
         caller.hasLooked = true
         if (caller.isOver || caller.timeout === 0) giveUp(caller, wait.id, caller.timeout)
       }
     }
   }
 
-  #end(wait, value) {
-    for (const caller of [...wait.callers]) {
+  #end(callers, value) {
+    for (const caller of callers) {
       caller.stop()
       try {
         caller.resolve(value())
