@@ -201,8 +201,10 @@ class Box:
         return point
 
     def checked(self, n, left):
-        """A leak is what stays more than once."""
+        """A leak is what stays more than once. Without memory for a call, nothing can be given back either."""
         point = self.point(n)
+        if self.is_sticky and state["is_object"]:
+            return point
         for _ in range(2):
             if point.breach is not None or point.left <= left:
                 break
