@@ -38,15 +38,18 @@ static int64_t elapsed_ns(void *user_data)
 {
 	test_box *box = user_data;
 
-	/* The poll asks whether its lease is over: it is by now, and the worker's line is emptied. */
+	/*
+	 * The poll asks whether its lease is over: it is told so, and the worker's line is emptied
+	 * meanwhile. For all others time stands still: the lease would be renewed.
+	 */
 	if (atomic_load(&ambush.is_armed) != 0 &&
 	    pthread_equal(pthread_self(), ambush.poller) != 0 &&
 	    atomic_exchange(&ambush.is_armed, 0) != 0) {
 		struct pollfd wake = { .fd = ambush.wake_fd, .events = POLLIN };
 
-		atomic_fetch_add(&box->elapsed_ns, INT64_C(3000000000));
 		test_thread_start(&ambush.thread, stop_worker, &ambush);
 		(void)poll(&wake, 1, PATIENCE_MS);
+		return atomic_load(&box->elapsed_ns) + INT64_C(3000000000);
 	}
 	return atomic_load(&box->elapsed_ns);
 }
