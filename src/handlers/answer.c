@@ -127,20 +127,21 @@ static void take_foreign(stepbus *engine, sb_answer *answer, sb_writer_batch *ba
 
 static void refuse_late(stepbus *engine, sb_answer *answer)
 {
-	answer->status = atomic_load(&answer->claimed->interruption);
-	if (answer->status == STEPBUS_OK || answer->status == STEPBUS_ESHUTDOWN)
-		answer->status = STEPBUS_ESTALE;
+	answer->status = sb_claimed_refusal(answer->claimed);
 	sb_polled_part(engine, answer->claimed, false);
 }
 
 /*
  * The library has ended the attempt before the host did. Or so it seems here: where the same was
- * accepted through another engine, the store knows.
+ * accepted through another engine, the store knows. Where the store knows of no end yet, because the
+ * library's is still on its way, it is refused all the same: the host may have been told so.
  */
 static void take_late(stepbus *engine, sb_answer *answer, sb_writer_batch *batch)
 {
 	take_foreign(engine, answer, batch);
 	answer->is_late = answer->is_submitted;
+	if (answer->is_late)
+		answer->own->refusal = sb_claimed_refusal(answer->claimed);
 	if (answer->status == STEPBUS_ESHUTDOWN)
 		refuse_late(engine, answer);
 }
@@ -152,7 +153,7 @@ static void take(stepbus *engine, sb_answer *answer, sb_writer_batch *batch)
 
 	if (is_polled && sb_submit_win(claimed, SB_CLAIMED_ANSWERING))
 		take_polled(answer, batch);
-	else if (is_polled && atomic_load(&claimed->phase) == SB_CLAIMED_SETTLING)
+	else if (is_polled && sb_claimed_is_ended(claimed))
 		take_late(engine, answer, batch);
 	else
 		/* Where another answer is on its way, the store says whether this one is the same. */

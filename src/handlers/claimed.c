@@ -187,6 +187,24 @@ bool sb_claimed_interrupt(sb_claimed *claimed, stepbus_status why)
 	return false;
 }
 
+bool sb_claimed_is_ended(const sb_claimed *claimed)
+{
+	uint32_t phase = atomic_load(&claimed->phase);
+
+	return phase == SB_CLAIMED_SETTLING || phase == SB_CLAIMED_OVERDUE;
+}
+
+stepbus_status sb_claimed_refusal(const sb_claimed *claimed)
+{
+	stepbus_status why = atomic_load(&claimed->interruption);
+
+	if (why != STEPBUS_OK && why != STEPBUS_ESHUTDOWN)
+		return why;
+	/* Told of it only once it is ended, so perhaps not yet. */
+	return atomic_load(&claimed->phase) == SB_CLAIMED_OVERDUE ? STEPBUS_ETIMEDOUT :
+								    STEPBUS_ESTALE;
+}
+
 void sb_claimed_table_interrupt(sb_claimed_table *table, int64_t id, int64_t token,
 				stepbus_status why)
 {

@@ -18,6 +18,7 @@ typedef enum sb_claimed_phase {
 	SB_CLAIMED_QUEUED,    /* waits for a thread of the pool, or to be polled */
 	SB_CLAIMED_RUNNING,   /* its handler, or the host, runs it */
 	SB_CLAIMED_SETTLING,  /* its result is on its way into the store */
+	SB_CLAIMED_OVERDUE,   /* likewise: that its time is over */
 	SB_CLAIMED_ANSWERING, /* likewise, by a call of the host that waits for it */
 } sb_claimed_phase;
 
@@ -97,5 +98,9 @@ void sb_claimed_table_each(sb_claimed_table *table, bool (*visit)(void *context,
  * leaves time for a result. True: this is news.
  */
 bool sb_claimed_interrupt(sb_claimed *claimed, stepbus_status why);
+/* Whether the library has ended the attempt, or its handler has: whatever else ends it comes late. */
+bool sb_claimed_is_ended(const sb_claimed *claimed);
+/* What a result is answered that comes behind the end of the attempt. */
+stepbus_status sb_claimed_refusal(const sb_claimed *claimed);
 
 #endif

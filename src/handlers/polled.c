@@ -140,7 +140,7 @@ void sb_polled_abandon(stepbus_worker *worker)
 			bool is_ours = sb_submit_failure_of(u.list[i], &abandoned);
 
 			/* An answer may have come in between. */
-			if (is_ours || atomic_load(&u.list[i]->phase) == SB_CLAIMED_SETTLING)
+			if (is_ours || sb_claimed_is_ended(u.list[i]))
 				sb_polled_part(engine, u.list[i], false);
 			sb_claimed_unref(&engine->host, u.list[i]);
 		}

@@ -251,6 +251,8 @@ static stepbus_status find_before(sb_settlement *s, sb_store *store, sb_retry_po
 	if (status == STEPBUS_OK && (s->before.state != SB_STEP_RUNNING ||
 				     (uint64_t)s->before.token != s->completion.token))
 		return sb_settle_explain(store, s->id, (int64_t)s->completion.token, err);
+	if (status == STEPBUS_OK && s->refusal != STEPBUS_OK)
+		return sb_fail(err, s->refusal, "the attempt was ended before it was completed");
 	if (status == STEPBUS_OK)
 		status = store->type->step_row_read(store, s->id, &row, err);
 	if (status == STEPBUS_OK)

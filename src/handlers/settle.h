@@ -25,6 +25,7 @@ typedef struct sb_settlement {
 	stepbus_completion completion; /* its texts are in texts, or live as long */
 	sb_retry_policy handler_retry; /* what the handler says */
 	int32_t attempt_outcome;       /* an SB_ATTEMPT_…, for the record */
+	stepbus_status refusal;        /* where the store has it open; STEPBUS_OK: it is taken */
 	int64_t failing_since_ns; /* when the store first would not take it; 0: it was not tried */
 	char *texts;
 	char handler_version[SB_SETTLE_VERSION_LEN];

@@ -230,11 +230,13 @@ bool sb_submit_failure_of(sb_claimed *claimed, const sb_submit_failure *failure)
 {
 	bool is_news = false;
 
-	/* Before it is ended, so that whoever comes too late hears why. */
+	if (!sb_submit_win(claimed, failure->interruption == STEPBUS_ETIMEDOUT ?
+					    SB_CLAIMED_OVERDUE :
+					    SB_CLAIMED_SETTLING))
+		return false;
+	/* Behind that: who has heard that the result will be refused must not see it accepted. */
 	if (failure->interruption != STEPBUS_OK)
 		is_news = sb_claimed_interrupt(claimed, failure->interruption);
-	if (!sb_submit_win(claimed, SB_CLAIMED_SETTLING))
-		return false;
 	sb_submit_prepare(claimed);
 	fill_plainly(claimed, failure);
 	if (is_news && atomic_load(&claimed->is_polled) != 0)
@@ -252,11 +254,8 @@ static const sb_submit_failure no_memory = {
 
 static stepbus_status answer_late(const sb_claimed *claimed, stepbus_error *err)
 {
-	stepbus_status why = atomic_load(&claimed->interruption);
-
-	if (why == STEPBUS_OK || why == STEPBUS_ESHUTDOWN)
-		why = STEPBUS_ESTALE;
-	return sb_fail(err, why, "the attempt was ended before its handler returned");
+	return sb_fail(err, sb_claimed_refusal(claimed),
+		       "the attempt was ended before its handler returned");
 }
 
 static stepbus_status take(void *context, const stepbus_step_event *step,

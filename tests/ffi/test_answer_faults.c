@@ -101,6 +101,45 @@ static void time_goes_on_for_what_the_store_did_not_take(void **state)
 	assert_int_equal(test_pull_succeed(box, engine, &event, ""), STEPBUS_ETIMEDOUT);
 }
 
+static bool is_over(test_box *box, void *context)
+{
+	const stepbus_step_event *event = context;
+
+	return stepbus_heartbeat(box->engines[0], event->step_id, event->token, NULL) ==
+	       STEPBUS_ETIMEDOUT;
+}
+
+static bool has_failed(test_box *box, void *context)
+{
+	(void)box;
+	(void)context;
+	return atomic_load(&faulty.asked_count) > 0;
+}
+
+/* The store takes all again, but the end of the attempt waits for its next turn. */
+static void what_is_told_to_be_refused_is_though_the_store_knows_of_no_end_yet(void **state)
+{
+	test_box *box = *state;
+	stepbus *engine = NULL;
+	stepbus_worker *worker = begin(box, &engine, NULL, "\"silence_timeout_ms\":1000");
+	stepbus_step_event event;
+
+	test_box_add(box, engine, "work", "x");
+	event = test_pull_one(box, worker);
+	fail_with(STEPBUS_EBUSY);
+	test_box_advance(box, 2 * SECOND);
+	test_box_await(box, has_failed, NULL);
+	test_box_await(box, is_over, &event);
+	fail_with(STEPBUS_OK);
+	box_refused(box, STEPBUS_ETIMEDOUT, "ended before",
+		    test_pull_succeed(box, engine, &event, "done"));
+	test_box_advance(box, 2 * SECOND);
+	test_box_await_notes(box, "step.retry_requested", 1);
+	assert_int_equal(test_box_count_state(box, engine, SB_STEP_COMPLETED), 0);
+	/* It is not the host's any more: nobody waits for it. */
+	box_ok(box, stepbus_worker_stop(worker, 0, NULL, &box->err));
+}
+
 static void a_store_that_fails_again_and_again_is_left_alone(void **state)
 {
 	enum { COUNT = 3 };
@@ -203,6 +242,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BOX_TEST(a_failed_write_leaves_the_step_with_the_host),
 		BOX_TEST(time_goes_on_for_what_the_store_did_not_take),
+		BOX_TEST(what_is_told_to_be_refused_is_though_the_store_knows_of_no_end_yet),
 		BOX_TEST(a_store_that_fails_again_and_again_is_left_alone),
 		BOX_TEST(refusals_do_not_open_the_breaker),
 		BOX_TEST(a_full_writer_takes_no_foreign_answers),
