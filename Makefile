@@ -18,7 +18,8 @@ ifdef SQLITE_PREFIX
 export PKG_CONFIG_PATH := $(SQLITE_PREFIX)/lib/pkgconfig:$(PKG_CONFIG_PATH)
 SQLITE_RPATH := -Wl,-rpath,$(SQLITE_PREFIX)/lib
 endif
-TEST_TIMEOUT_S ?= 120
+# Many times what the longest test takes; sanitizers make each of them several times as long.
+TEST_TIMEOUT_S ?= $(if $(filter asan tsan,$(VARIANT)),300,120)
 # make V=1 shows the commands.
 Q := $(if $(V),,@)
 say = $(if $(V),@:,@echo "  $(1)")
