@@ -17,7 +17,13 @@
 
 #include "include/stepbus.h"
 
-enum { PUBLISHER_COUNT = 4, CHURNER_COUNT = 2, ALIVE_COUNT = 8, DECLARED_COUNT_MAX = 300 };
+enum {
+	PUBLISHER_COUNT = 4,
+	CHURNER_COUNT = 2,
+	ALIVE_COUNT = 8,
+	DECLARED_COUNT_MAX = 300,
+	ROUND_COUNT_MAX = 50
+};
 enum { ALIVE = 0x600DF00D, POISONED = 0x0DEADBAD };
 
 /* What went wrong, each kind counted by itself. */
@@ -350,6 +356,12 @@ static void wait_for(double seconds)
 	sem_destroy(&never);
 }
 
+/* On a machine that is busy it may take a while. */
+static bool has_come_up(const storm *s)
+{
+	return atomic_load(&s->made_count) > 100 && atomic_load(&s->delivered_count) > 100;
+}
+
 static void check_damage(const storm *s)
 {
 	const damage *d = &s->d;
@@ -379,7 +391,8 @@ static void rage(double seconds)
 		churners[i] = (churner){ .s = s, .random = 2463534242u + (uint32_t)i };
 		test_thread_start(&churners[i].thread, churn_on, &churners[i]);
 	}
-	wait_for(seconds);
+	for (int i = 0; i < ROUND_COUNT_MAX && (i == 0 || !has_come_up(s)); i++)
+		wait_for(seconds);
 	atomic_store(&s->is_over, true);
 	for (size_t i = 0; i < CHURNER_COUNT; i++)
 		test_thread_join(&churners[i].thread);
@@ -394,8 +407,7 @@ static void rage(double seconds)
 			assert_int_equal(publishers[i].queued_count, publishers[i].published_count);
 	}
 	assert_int_equal(s->destroyed_count, s->made_count);
-	assert_true(s->made_count > 100);
-	assert_true(s->delivered_count > 100);
+	assert_true(has_come_up(s));
 	print_message("%llu came and went, %llu were delivered to them\n",
 		      (unsigned long long)s->made_count, (unsigned long long)s->delivered_count);
 	free(s);
