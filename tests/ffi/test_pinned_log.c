@@ -19,7 +19,9 @@ enum {
 	INPUT_LEN = 1024,
 	PIN_US = 1000000,
 	MIB = 1048576,
-	STALL_US = 1000000,
+	BUSY_MS = 20000,
+	/* Far more than a busy machine takes, far less than who waits for the reader. */
+	STALL_US = BUSY_MS * 500,
 	ALARM_US = 60000000
 };
 
@@ -67,8 +69,8 @@ static int set_up(void **state)
 	test_tempdir_path(&world.dir, "jobs.db-wal", world.log_path);
 	len = snprintf(config, sizeof config,
 		       "{\"store\":\"sqlite:%s\",\"wal_alarm_mib\":1,\"poll_ms\":10,"
-		       "\"retention\":{\"completed_ms\":0}}",
-		       world.path);
+		       "\"busy_timeout_ms\":%d,\"retention\":{\"completed_ms\":0}}",
+		       world.path, BUSY_MS);
 	const stepbus_options options = { .size = sizeof options,
 					  .config = config,
 					  .config_len = (size_t)len };
