@@ -87,7 +87,7 @@ asan tsan:
 torture-quick: ## kill, starve, cut off and confuse it for some minutes, and check that nothing is lost or done twice
 torture: ## the same for up to an hour
 torture-long: ## the same for a night
-mutants: ## put 30 faults into the library, each of which the checker must find
+mutants: ## put 31 faults into the library, each of which the checker must find
 sim: ## simulate workers, faults and clocks from seeds
 fuzz: ## feed every parser what nobody expects (SECONDS_EACH=60)
 model: ## check the protocol of leases and completions in all its interleavings

@@ -386,6 +386,32 @@ static bool is_among(const sim_answer *answers, size_t count, int attempt)
 	return false;
 }
 
+static void beat(sim *s, sim_process *p, int attempt)
+{
+	const sim_attempt *a = &s->attempts[attempt];
+	int64_t called_us = s->world.elapsed_ns / NS_PER_US;
+	stepbus_status status =
+		stepbus_heartbeat(p->engine, s->steps[a->step].id, (uint64_t)a->token, NULL);
+
+	sim_note(s, "heartbeat", a->step, status, a->token);
+	if (status != STEPBUS_OK && sim_judge_is_known_over(s, attempt) &&
+	    sim_is_lying(s, SIM_LIE_BEAT))
+		status = STEPBUS_OK;
+	/* Of what another process has ended this one may not have heard. */
+	if (status == STEPBUS_OK && (!a->is_over || sim_judge_is_known_over(s, attempt)))
+		CHRONICLE(s, LOG_BEAT, p, s->steps[a->step].row.id, a->token, BEAT_HEARTBEAT,
+			  called_us);
+	sim_judge_beat(s, attempt, status);
+}
+
+void sim_beat(sim *s, sim_process *p)
+{
+	int attempt = draw_polled(s, p, sim_chance(s, 200));
+
+	if (attempt >= 0)
+		beat(s, p, attempt);
+}
+
 void sim_complete(sim *s, sim_process *p)
 {
 	sim_process *by = p;
@@ -397,6 +423,9 @@ void sim_complete(sim *s, sim_process *p)
 
 		if (attempt < 0 || is_among(answers, count, attempt))
 			break;
+		/* It asks whether to go on; and does, whatever it hears. */
+		if (sim_chance(s, 200))
+			beat(s, p, attempt);
 		draw_answer(s, attempt, &answers[count]);
 	}
 	/* A host may send it through another engine. */
@@ -446,27 +475,4 @@ void sim_repeat(sim *s, sim_process *p)
 		answer.retry_after_ms = a->retry_after_ms;
 	}
 	send(s, p, &answer, 1);
-}
-
-void sim_beat(sim *s, sim_process *p)
-{
-	int attempt = draw_polled(s, p, sim_chance(s, 200));
-	const sim_attempt *a;
-	stepbus_status status;
-	int64_t called_us;
-
-	if (attempt < 0)
-		return;
-	a = &s->attempts[attempt];
-	called_us = s->world.elapsed_ns / NS_PER_US;
-	status = stepbus_heartbeat(p->engine, s->steps[a->step].id, (uint64_t)a->token, NULL);
-	sim_note(s, "heartbeat", a->step, status, a->token);
-	if (status != STEPBUS_OK && sim_judge_is_known_over(s, attempt) &&
-	    sim_is_lying(s, SIM_LIE_BEAT))
-		status = STEPBUS_OK;
-	/* Of what another process has ended this one may not have heard. */
-	if (status == STEPBUS_OK && (!a->is_over || sim_judge_is_known_over(s, attempt)))
-		CHRONICLE(s, LOG_BEAT, p, s->steps[a->step].row.id, a->token, BEAT_HEARTBEAT,
-			  called_us);
-	sim_judge_beat(s, attempt, status);
 }

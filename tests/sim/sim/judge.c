@@ -405,6 +405,12 @@ static void judge_accepted(sim *s, const sim_answer *answer, bool is_current)
 	const sim_step *st = &s->steps[a->step];
 
 	if (is_current && !a->is_over && a->outcome == 0) {
+		/* Another process may not have heard of it. */
+		if (a->refused_process == s->actor->number && a->refused_life == s->actor->life)
+			sim_violate(s, a->step, "Q7",
+				    "outcome %d of attempt %lld was accepted, though a heartbeat "
+				    "said before that it is over",
+				    answer->outcome, (long long)a->token);
 		keep(s, a, answer);
 		a->kept_process = s->actor->number;
 		a->kept_life = s->actor->life;
@@ -469,7 +475,7 @@ bool sim_judge_is_known_over(sim *s, int attempt)
 
 void sim_judge_beat(sim *s, int attempt, stepbus_status status)
 {
-	const sim_attempt *a = &s->attempts[attempt];
+	sim_attempt *a = &s->attempts[attempt];
 	const sim_step *st = &s->steps[a->step];
 	bool is_current =
 		st->is_there && st->row.state == STEPBUS_STEP_RUNNING && st->row.token == a->token;
@@ -492,6 +498,11 @@ void sim_judge_beat(sim *s, int attempt, stepbus_status status)
 		sim_violate(s, a->step, "Q12", "a heartbeat hears of a cancel that nobody made");
 	if (status == STEPBUS_ENOTFOUND && !a->is_done)
 		sim_violate(s, a->step, "Q15", "a polled step is not known");
+	if (status == STEPBUS_ETIMEDOUT || status == STEPBUS_ESTALE ||
+	    status == STEPBUS_ECANCELLED) {
+		a->refused_process = s->actor->number;
+		a->refused_life = s->actor->life;
+	}
 }
 
 void sim_judge_answer(sim *s, const sim_answer *answer, stepbus_status status)

@@ -107,7 +107,9 @@ typedef struct sim_attempt {
 	int64_t polled_at_ns;
 	sim_ending ending;
 	int kept_process, kept_life; /* who took its answer; 0: it is not known */
-	int told_count;              /* completion events */
+	int refused_process,
+		refused_life; /* who was told by a heartbeat that it is over; 0: nobody */
+	int told_count;       /* completion events */
 	int told_outcome;
 } sim_attempt;
 
