@@ -15,7 +15,7 @@ const LANGUAGE = 2
 const LINE_LEN = 128
 // stepbus.h
 const SUCCESS = 1, FAILURE = 2, SNOOZED = 3, CHECKPOINTED = 6, RELEASED = 7
-const OK = 0, UNSETTLED = [2, 14, 18, 19], REFUSED = [15, 16, 25], STALE = 16
+const OK = 0, UNSETTLED = [2, 14, 18, 19], REFUSED = [15, 16, 25], BUSY = 14, STALE = 16
 // history.h and behave.h
 const RELEASE = 3, CHECKPOINT = 4, FAIL_TWICE = 5, FAIL_FOR_GOOD = 6, SNOOZE = 7, SLOW = 8, CRASH = 9
 const CHECKPOINT_COUNT = 3
@@ -120,7 +120,8 @@ class Attempt {
       if (this.digit(10, 4) === 0) this.note('H', BEAT_HEARTBEAT, calledUs)
     } catch (error) {
       if (error.status === STALE) note('L')
-      else if (!REFUSED.includes(error.status)) throw error
+      // BUSY: nobody knows yet whose the step is, so it goes on.
+      else if (error.status !== BUSY && !REFUSED.includes(error.status)) throw error
     }
   }
 

@@ -135,7 +135,7 @@ class Attempt:
                 self.note("H", BEAT_HEARTBEAT, called_us)
         except stepbus.Stale:
             self.guest.observer.note("L")
-        except (stepbus.Cancelled, stepbus.Already):
+        except (stepbus.Cancelled, stepbus.Already, stepbus.Busy):  # Busy: nobody knows yet, so it goes on
             pass
 
     def crash(self):
