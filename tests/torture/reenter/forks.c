@@ -207,8 +207,11 @@ static mode draw_mode(uint32_t *random)
 {
 	mode how = (mode)part_draw(random, MODE_COUNT);
 
-#if defined(__SANITIZE_THREAD__)
-	/* It knows no threads of a child whose parent had some. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+	/*
+	 * The one knows no threads of a child whose parent had some; the other's allocator has locks that a
+	 * fork does not mind, and a thread that held one is not in the child.
+	 */
 	if (how == MODE_ENGINE)
 		how = MODE_CALL;
 #endif
