@@ -23,8 +23,9 @@ enum {
 	PATIENCE_MS = 5000,
 	PLAY_MAX_S = 60,
 	WATCH_MS = 500,
-	LOGGED_MAX = 5,  /* in that time: ten a second */
-	CPU_MAX_MS = 25, /* 5 %; it takes 1 to 2 */
+	LOGGED_MAX = 5, /* in that time: ten a second */
+	/* A tenth: it takes 1 to 2, and what else runs on the machine is counted as ours now and then. */
+	CPU_MAX_MS = 50,
 };
 
 bool scene_mount(scene *s, const char *options)
@@ -76,7 +77,7 @@ static int64_t cpu_us(void)
 void scene_check_refusing(scene *s, uint32_t count)
 {
 	uint32_t logged;
-	int64_t used_us;
+	int64_t used_us, watched_us;
 
 	for (uint32_t i = 0; i < count; i++) {
 		int64_t begun_us = life_elapsed_us();
@@ -88,14 +89,18 @@ void scene_check_refusing(scene *s, uint32_t count)
 	}
 	logged = atomic_load(&s->record->log_count);
 	used_us = cpu_us();
+	watched_us = life_elapsed_us();
 	(void)poll(NULL, 0, WATCH_MS);
 	used_us = cpu_us() - used_us;
 	logged = atomic_load(&s->record->log_count) - logged;
-	if (logged > LOGGED_MAX)
-		record_complain(s->record, "%u records were logged in %d ms", logged, WATCH_MS);
-	if (used_us > (int64_t)CPU_MAX_MS * 1000 * test_slowness())
+	/* A busy machine wakes who watches late. */
+	watched_us = life_elapsed_us() - watched_us;
+	if ((int64_t)logged * WATCH_MS * 1000 > LOGGED_MAX * watched_us)
+		record_complain(s->record, "%u records were logged in %d ms", logged,
+				(int)(watched_us / 1000));
+	if (used_us * WATCH_MS > CPU_MAX_MS * watched_us * test_slowness())
 		record_complain(s->record, "%d ms of processor were used in %d ms",
-				(int)(used_us / 1000), WATCH_MS);
+				(int)(used_us / 1000), (int)(watched_us / 1000));
 }
 
 void scene_expect(scene *s, const char *what, stepbus_status status, stepbus_status wanted,
