@@ -100,7 +100,6 @@ $(PROOF_GOALS): $(PROOFS)
 
 check-bindings: all ## run the tests of the bindings and the examples in other languages
 	@OUT=$(OUT) CC='$(CC)' CXX='$(CXX)' tests/bindings/run.sh
-
 run-tests: $(TESTS)
 	@SCRIPTS=0 TEST_TIMEOUT_S=$(TEST_TIMEOUT_S) OUT=$(OUT) tests/run.sh $(TESTS)
 lint: all ## check layers, sizes, symbols, the header, format, clang-tidy and cppcheck
